@@ -1,0 +1,227 @@
+"""Experiments as typed dataclasses: every key in one place, unknown keys refused.
+
+A config file is a Python file with ``get_config(arg: str = "") -> Experiment``. It is
+read by `load_experiment` here and by ml_collections' ``config_flags`` in the scripts;
+both change single values by attribute, so `Config` refuses attributes that are no field.
+"""
+
+import ast
+import dataclasses
+import difflib
+import importlib.util
+import pathlib
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+
+class ConfigError(ValueError):
+    """A config file, key or value that cannot be used; the message says how to mend."""
+
+
+def unknown_key_message(config: Any, name: str) -> str:
+    """Says which fields ``config`` has, the likeliest one first."""
+    fields = [field.name for field in dataclasses.fields(config)]
+    close = difflib.get_close_matches(name, fields, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    kind = type(config).__name__
+    return f"{kind} has no field {name!r}.{hint} Its fields are: {', '.join(fields)}."
+
+
+class Config:
+    """Base of all config dataclasses: setting what is no field raises AttributeError."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in {field.name for field in dataclasses.fields(self)}:  # type: ignore[arg-type]
+            raise AttributeError(unknown_key_message(self, name))
+        object.__setattr__(self, name, value)
+
+
+@dataclasses.dataclass
+class ModelConfig(Config):
+    """What every model family's config has; a family adds its own fields."""
+
+    num_classes: int = 60
+    dtype: str = "bfloat16"  # compute dtype; parameters and softmax stay float32
+
+    def build(self) -> nn.Module:
+        """Returns the Flax module this config describes."""
+        raise TypeError(f"{type(self).__name__} must define build().")
+
+    def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Returns one example's streams (no batch axis); key order is stream order."""
+        raise TypeError(f"{type(self).__name__} must define inputs().")
+
+    def losses(self) -> tuple[Any, ...]:
+        """Returns the loss terms, see `jaxact.losses`."""
+        raise TypeError(f"{type(self).__name__} must define losses().")
+
+
+@dataclasses.dataclass
+class OptimConfig(Config):
+    """The optimiser. Weight decay skips biases, norms, class tokens and positions."""
+
+    optimizer: str = "sgd"  # "sgd" | "adam" | "adamw"
+    lr: float = 0.005  # peak learning rate at `reference_batch`
+    reference_batch: int = 0  # > 0: lr is scaled by batch_size / reference_batch
+    momentum: float = 0.9  # sgd only
+    nesterov: bool = True  # sgd only
+    weight_decay: float = 1e-4  # sgd and adam: L2; adamw: decoupled
+    clip_norm: float = 0.0  # > 0: gradients are clipped to this global norm
+
+
+@dataclasses.dataclass
+class ScheduleConfig(Config):
+    """The learning rate over time; all durations are in epochs."""
+
+    kind: str = "step"  # "step" | "cosine" | "exponential" | "constant"
+    warmup_epochs: float = 0.0  # linear from 0
+    milestones: tuple[float, ...] = (35.0, 70.0)  # "step": epochs at which to decay
+    decay: float = 0.1  # "step": factor at a milestone; "exponential": per epoch
+
+
+@dataclasses.dataclass
+class TrainConfig(Config):
+    """The training run."""
+
+    batch_size: int = 64  # global: over all hosts and devices
+    epochs: float = 100.0
+    accumulate: int = 1  # micro-batches whose gradients are added in one step
+    seed: int = 0  # of weights, data order, augmentation and dropout
+    init_from: str = ""  # weights to start from: a checkpoint or a foreign file
+    log_every: int = 20  # steps between progress lines
+    eval_every: float = 1.0  # epochs between evaluations; 0: only at the end
+    checkpoint_every: int = 0  # steps between checkpoints; 0: at every evaluation
+    keep: int = 2  # latest checkpoints kept, besides the best one
+    compilation_cache: str = ""  # folder of JAX's compilation cache; "": off
+
+
+@dataclasses.dataclass
+class EvalConfig(Config):
+    """The evaluation run. How many views a clip has is said in the data config."""
+
+    batch_size: int = 64  # global
+    split: str = "test"
+    best_metric: str = "top1"  # by which the best checkpoint is chosen
+    pictures: int = 8  # clips shown in the report
+
+
+@dataclasses.dataclass
+class Experiment(Config):
+    """One experiment, whole: what is trained, on what, and how."""
+
+    name: str
+    model: ModelConfig
+    data: Any  # input_pipeline.config.DataConfig, which this library never reads
+    optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
+    schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
+
+
+def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields every ``("a.b", value)`` of a nested config, in declaration order."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from leaves(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
+
+
+def config_text(config: Any) -> str:
+    """Returns the whole config as ``key = value`` lines: what is stored beside runs."""
+    return "\n".join(f"{key} = {value!r}" for key, value in leaves(config)) + "\n"
+
+
+def set_value(config: Any, key: str, value: Any) -> None:
+    """Sets ``config.a.b`` for ``key="a.b"``, checking name and type.
+
+    Raises:
+      ConfigError: the key names no field, or the value is of another type.
+    """
+    *parents, last = key.split(".")
+    for name in parents:
+        if not dataclasses.is_dataclass(config) or not hasattr(config, name):
+            raise ConfigError(f"Key {key!r}: {unknown_key_message(config, name)}")
+        config = getattr(config, name)
+    if not dataclasses.is_dataclass(config) or not hasattr(config, last):
+        kind = type(config).__name__
+        known = dataclasses.is_dataclass(config)
+        why = unknown_key_message(config, last) if known else f"{kind} has no fields."
+        raise ConfigError(f"Key {key!r}: {why}")
+    setattr(config, last, _checked(key, value, getattr(config, last)))
+
+
+def _checked(key: str, value: Any, old: Any) -> Any:
+    """Returns ``value`` in the type of ``old``; text is read as a Python literal."""
+    if isinstance(value, str) and not isinstance(old, str):
+        try:
+            value = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            pass  # stays text and fails the type check below
+    if isinstance(old, float) and type(value) is int:
+        value = float(value)
+    if isinstance(old, tuple) and isinstance(value, list | tuple):
+        value = tuple(value)
+    if type(value) is not type(old):
+        raise ConfigError(
+            f"Key {key!r}: got {value!r} of type {type(value).__name__}, expected "
+            f"{type(old).__name__} (its value now is {old!r})."
+        )
+    return value
+
+
+def load_experiment(
+    config: str, overrides: Mapping[str, Any] | None = None
+) -> Experiment:
+    """Loads ``"configs/x.py"`` or ``"configs/x.py:ARG"``.
+
+    Args:
+      config: path of the config file; what follows the colon goes to ``get_config``.
+      overrides: values by dotted key, for example ``{"model.depth": 2}``.
+
+    Raises:
+      ConfigError: the file is missing, has no ``get_config``, or a key is unknown.
+    """
+    path, _, arg = config.partition(":")
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise ConfigError(
+            f"No config file at {path!r}. Give the path of a Python file with a "
+            "get_config function, for example configs/demo_stafusion.py."
+        )
+    spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    get_config = typing.cast(Any, getattr(module, "get_config", None))
+    if get_config is None:
+        raise ConfigError(f"{path!r} defines no get_config(arg='') -> Experiment.")
+    experiment = get_config(arg) if arg else get_config()
+    for key, value in (overrides or {}).items():
+        set_value(experiment, key, value)
+    return experiment
+
+
+def parse_arg(arg: str, **defaults: Any) -> dict[str, Any]:
+    """Reads a config argument ``"protocol=xsub,classes=12"`` over ``defaults``.
+
+    A bare word sets a boolean default to True.
+
+    Raises:
+      ConfigError: a name that is not among the defaults, or a value of another type.
+    """
+    values = dict(defaults)
+    for part in filter(None, arg.split(",")):
+        name, has_value, text = part.partition("=")
+        if name not in defaults:
+            known = ", ".join(defaults) or "none"
+            raise ConfigError(f"Config argument {name!r} is unknown; known: {known}.")
+        if not has_value and not isinstance(defaults[name], bool):
+            raise ConfigError(f"Config argument {name!r} needs a value: {name}=...")
+        values[name] = _checked(name, text if has_value else True, defaults[name])
+    return values
