@@ -1,0 +1,47 @@
+"""Self-distillation losses (STAFusion, section 3.5, Eq. 18-19). All per example."""
+
+import jax
+import jax.numpy as jnp
+
+
+def region_distillation(
+    teacher: jax.Array, student: jax.Array, keep: jax.Array
+) -> jax.Array:
+    """Squared difference of features over the kept regions (Eq. 18).
+
+    ``sum_ti keep_ti |p_ti - p'_ti|^2 / (d * sum_ti keep_ti)``: the mean over kept
+    regions and channels. No gradient flows into the teacher.
+
+    Args:
+      teacher, student: patch features ``[b t n d]``.
+      keep: ``[b t n]`` bool.
+
+    Returns:
+      ``[b]`` float32; 0 where nothing is kept.
+    """
+    difference = student.astype(jnp.float32) - jax.lax.stop_gradient(
+        teacher.astype(jnp.float32)
+    )
+    squared = jnp.where(keep, jnp.square(difference).mean(axis=-1), 0.0)
+    kept = jnp.maximum(keep.sum(axis=(-2, -1)), 1)
+    return squared.sum(axis=(-2, -1)) / kept
+
+
+def prediction_distillation(
+    teacher_logits: jax.Array, student_logits: jax.Array
+) -> jax.Array:
+    """``KL(teacher || student)`` of the class distributions, temperature 1 (Eq. 19).
+
+    No gradient flows into the teacher.
+
+    Args:
+      teacher_logits, student_logits: ``[b y]``.
+
+    Returns:
+      ``[b]`` float32, never negative.
+    """
+    teacher = jax.nn.log_softmax(
+        jax.lax.stop_gradient(teacher_logits).astype(jnp.float32)
+    )
+    student = jax.nn.log_softmax(student_logits.astype(jnp.float32))
+    return (jnp.exp(teacher) * (teacher - student)).sum(axis=-1)

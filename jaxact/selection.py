@@ -1,0 +1,193 @@
+"""Keyframe selection and salient-region selection (STAFusion, sections 3.2 and 3.3).
+
+Alphabet: b batch, t frames of all streams together, n patches of a frame, d width.
+What is kept is a fixed number of frames and regions, so every shape is static.
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+BACKGROUND, SECONDARY, KEY = 0, 1, 2  # frame marks
+
+ESTIMATORS = ("straight_through", "perturbed", "none")
+
+
+class FrameScorer(nn.Module):
+    """Scores all frames of both streams against each other (Eq. 1-4).
+
+    ``f_loc = FC1(mean over patches)``, ``f_glo = mean of f_loc over frames``,
+    ``s' = FC2([f_loc, f_glo])``, ``s = (s' - min) / (max - min)`` over all frames.
+
+    Takes ``[b t n d]`` and returns scores in [0, 1], ``[b t]`` float32; all scores
+    equal gives zeros.
+    """
+
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, patches: jax.Array) -> jax.Array:
+        width = patches.shape[-1]
+        frames = patches.mean(axis=-2, dtype=jnp.float32)
+        local = nn.Dense(width // 2, dtype=self.dtype, name="fc1")(frames)
+        overall = jnp.broadcast_to(local.mean(axis=-2, keepdims=True), local.shape)
+        both = jnp.concatenate([local, overall], axis=-1)
+        raw = nn.Dense(1, dtype=jnp.float32, name="fc2")(both)[..., 0]
+        low, high = raw.min(-1, keepdims=True), raw.max(-1, keepdims=True)
+        return (raw - low) / jnp.maximum(high - low, 1e-6)  # equal scores: no 0/0
+
+
+def count(fraction: float, total: int) -> int:
+    """Returns how many of ``total`` a config's fraction means: round half up."""
+    return int(fraction * total + 0.5)
+
+
+def frame_counts(frames: int, k1: float, k2: float) -> tuple[int, int]:
+    """Returns the numbers of key and secondary key frames among ``frames``.
+
+    Raises:
+      ValueError: a fraction is negative, or the two are more than all frames.
+    """
+    key, secondary = count(k1, frames), count(k2, frames)
+    if k1 < 0 or k2 < 0 or key + secondary > frames:
+        raise ValueError(
+            f"Got k1={k1} and k2={k2}: {key} + {secondary} of {frames} frames. Both are "
+            "fractions of the frames of all streams together; k1 + k2 must be <= 1."
+        )
+    return key, secondary
+
+
+def region_counts(patches: int, r1: float, r2: float) -> tuple[int, int]:
+    """Returns how many of a frame's patches a key and a secondary key frame keep."""
+    if not (0 <= r1 <= 1 and 0 <= r2 <= 1):
+        raise ValueError(f"Got r1={r1} and r2={r2}; both must be in [0, 1].")
+    return count(r1, patches), count(r2, patches)
+
+
+def _descending_rank(scores: jax.Array) -> jax.Array:
+    """Returns each entry's place in descending order; ties break by index."""
+    order = jnp.argsort(-scores, axis=-1, stable=True)
+    return jnp.argsort(order, axis=-1)
+
+
+def select_frames(scores: jax.Array, k1: float, k2: float) -> jax.Array:
+    """Marks the best ``k1`` of the frames as key, the next ``k2`` as secondary.
+
+    Args:
+      scores: ``[b t]``, all streams' frames; see `FrameScorer`.
+      k1, k2: fractions of t.
+
+    Returns:
+      Marks ``[b t]`` int32: 2 key frame, 1 secondary key frame, 0 background.
+    """
+    key, secondary = frame_counts(scores.shape[-1], k1, k2)
+    rank = _descending_rank(jax.lax.stop_gradient(scores))
+    marks = (rank < key).astype(jnp.int32) + (rank < key + secondary)
+    return marks.astype(jnp.int32)
+
+
+def select_regions(
+    scores: jax.Array, marks: jax.Array, r1: float, r2: float
+) -> jax.Array:
+    """Keeps the best regions of each frame, as many as its mark allows (Eq. 8).
+
+    Args:
+      scores: region scores ``[b t n]``.
+      marks: frame marks ``[b t]`` of `select_frames`.
+      r1, r2: fractions of n kept in key and in secondary key frames.
+
+    Returns:
+      keep ``[b t n]`` bool; nothing of a background frame is kept.
+    """
+    key, secondary = region_counts(scores.shape[-1], r1, r2)
+    allowed = jnp.array([0, secondary, key])[marks]
+    return _descending_rank(jax.lax.stop_gradient(scores)) < allowed[..., None]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _perturbed_inclusion(
+    scores: jax.Array, noise: jax.Array, k: int, sigma: jax.Array
+) -> jax.Array:
+    return _inclusion_samples(scores, noise, k, sigma).mean(axis=0)
+
+
+def _inclusion_samples(
+    scores: jax.Array, noise: jax.Array, k: int, sigma: jax.Array
+) -> jax.Array:
+    rank = _descending_rank(scores + sigma * noise)
+    return (rank < k).astype(jnp.float32)
+
+
+def _perturbed_forward(
+    scores: jax.Array, noise: jax.Array, k: int, sigma: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
+    samples = _inclusion_samples(scores, noise, k, sigma)
+    return samples.mean(axis=0), (samples, noise, sigma)
+
+
+def _perturbed_backward(
+    k: int, residuals: tuple[jax.Array, jax.Array, jax.Array], grad: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    del k
+    samples, noise, sigma = residuals
+    along = jnp.einsum("mbt,bt->mb", samples, grad)
+    scores = jnp.einsum("mb,mbt->bt", along, noise) / (sigma * samples.shape[0])
+    return scores, jnp.zeros_like(noise), jnp.zeros_like(sigma)
+
+
+_perturbed_inclusion.defvjp(_perturbed_forward, _perturbed_backward)
+
+
+def perturbed_top_k(
+    rng: jax.Array,
+    scores: jax.Array,
+    k: int,
+    sigma: float | jax.Array,
+    samples: int = 500,
+) -> jax.Array:
+    """Returns how often each frame is among the top k under Gaussian noise.
+
+    ``E[top_k(s + sigma Z)]`` with the gradient ``E[top_k(s + sigma Z) Z^T] / sigma``,
+    the perturbed-maximum estimator (Berthet et al. 2020; used for frame selection by
+    STTS, Wang et al. 2022).
+
+    Args:
+      rng: key of the noise.
+      scores: ``[b t]`` float32.
+      k: how many are selected.
+      sigma: standard deviation of the noise; greater than 0.
+      samples: number of noise samples.
+
+    Returns:
+      Inclusion probabilities ``[b t]``; each row sums to k.
+    """
+    noise = jax.random.normal(rng, (samples, *scores.shape), jnp.float32)
+    sigma = jnp.asarray(sigma, jnp.float32)
+    return _perturbed_inclusion(scores.astype(jnp.float32), noise, k, sigma)
+
+
+def frame_weights(
+    scores: jax.Array, estimator: str, *, inclusion: jax.Array | None = None
+) -> jax.Array:
+    """Returns the factors ``[b t]`` by which selected frames' features are multiplied.
+
+    A hard choice gives the scorer no gradient; these factors carry it.
+
+    Args:
+      scores: ``[b t]`` of `FrameScorer`.
+      estimator: "straight_through": the factor is exactly 1 in value and has the
+        score's gradient; "perturbed": the factor is ``inclusion``, or 1 when that is
+        None (testing); "none": exactly 1, no gradient (the paper as printed).
+      inclusion: result of `perturbed_top_k`, in training with "perturbed".
+    """
+    if estimator not in ESTIMATORS:
+        raise ValueError(f"Got estimator {estimator!r}; expected one of {ESTIMATORS}.")
+    if estimator == "straight_through":
+        # scores - stop_gradient(scores) is exactly 0, so the factor is exactly 1.
+        return 1.0 + (scores - jax.lax.stop_gradient(scores))
+    if estimator == "perturbed" and inclusion is not None:
+        return inclusion
+    return jnp.ones_like(scores)
