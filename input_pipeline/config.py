@@ -1,0 +1,72 @@
+"""What to read and how to sample it: the data part of an experiment.
+
+No TensorFlow here: configs are loaded on machines that have none.
+"""
+
+import dataclasses
+import difflib
+from typing import Any
+
+
+class _Strict:
+    """Setting an attribute that is no field raises AttributeError."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        fields = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        if name not in fields:
+            close = difflib.get_close_matches(name, fields, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise AttributeError(
+                f"{type(self).__name__} has no field {name!r}.{hint} "
+                f"Its fields are: {', '.join(fields)}."
+            )
+        object.__setattr__(self, name, value)
+
+
+@dataclasses.dataclass
+class DataConfig(_Strict):
+    """One prepared data set, one protocol of it, and the sampling of its clips.
+
+    Which streams are read, how many frames each has and how large the images are is
+    not said here: the model's ``inputs()`` says it, and the pipeline is told.
+    """
+
+    # Name of the prepared data set, as given to `python -m input_pipeline.prepare`.
+    name: str = "synthetic"
+    # Folder that holds prepared data sets: <dir>/<name>/<version>/dataset.json.
+    dir: str = "data"
+    # Version folder; "": the newest complete one.
+    version: str = ""
+    # Which official split is used, for example "xsub"; "": the data set's default.
+    protocol: str = ""
+    # Use only the first n clips of each split (0: all), to try something small.
+    limit: int = 0
+
+    # Training: the short side is resized to a random length between these two (both
+    # included), then a crop of the model's image size is taken at a random place. A
+    # model of another image size than 224 wants other lengths, in proportion.
+    resize_min: int = 260
+    resize_max: int = 320
+    # Evaluation: length of the short side before the centre crop.
+    test_resize: int = 256
+    # Training: probability of a horizontal flip.
+    flip: float = 0.5
+
+    # Whether the streams of a clip draw their frames' times, their crop (as a
+    # proportion: the sensors are not registered) and their flip together.
+    shared_time: bool = True
+    shared_crop: bool = True
+    shared_flip: bool = True
+
+    # Evaluation views: frame offsets inside the segments, times crops along the long
+    # side (1: the centre; 3: both ends and the centre). Scores are averaged over them.
+    eval_views_time: int = 1
+    eval_views_space: int = 1
+
+    # Serialized records are kept in memory if all that are read fit in this many MiB
+    # (0: never, always read them from disk).
+    cache_mb: int = 256
+    # Threads that read, decode and augment; 0: one a core.
+    workers: int = 0
+    # Batches made ready ahead of the step that uses them.
+    prefetch: int = 2
