@@ -1,0 +1,74 @@
+# The commands the README names. Each first creates the environment in .venv, once.
+# Choose another interpreter with: make PYTHON=/path/to/python3 ...
+
+VENV ?= .venv
+WORKERS ?= 2
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+RAW := data/raw/synthetic
+DEMO := configs/demo_stafusion.py
+
+# The oldest version the code runs on, and the first one TensorFlow has no build for.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c "$(SUITABLE)" 2>/dev/null && echo $$p && break; done)
+
+# TensorFlow only reads data here; its start-up messages say nothing of use.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_ENABLE_ONEDNN_OPTS ?= 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help env demo test test-all lint format bench constraints clean
+
+help:  ## Show this list
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) \
+		| awk '{ name = $$1; $$1 = ""; printf "  %-12s%s\n", name, $$0 }'
+
+env: $(STAMP)  ## Create or refresh the environment in .venv
+
+$(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c "$(SUITABLE)" 2>/dev/null || { \
+		echo "Found no Python 3.11, 3.12 or 3.13 (TensorFlow has no build for newer" \
+		"ones yet). Install one, or name one: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; }
+	@echo "Creating the environment in $(VENV): a few minutes, once."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -r requirements-dev.txt
+	@touch $@
+
+demo: $(STAMP)  ## Synthetic data, training, evaluation, report: under 15 minutes
+	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW) --out data
+	$(BIN)/python train.py --config $(DEMO)
+	$(BIN)/python evaluate.py --config $(DEMO) --checkpoint best
+
+test: $(STAMP)  ## The tests, without the long ones
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not long"
+
+test-all: $(STAMP)  ## All tests, the long ones too
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(STAMP)  ## Format, lint and type checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Put the code into the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## Every script in benchmarks/
+	@set -e; for script in benchmarks/[a-z]*.py; do \
+		echo "== $$script"; $(BIN)/python $$script; done
+
+constraints:  ## Rewrite constraints.txt with the newest versions that fit together
+	$(PYTHON) -m venv --clear $(VENV)-new
+	$(VENV)-new/bin/python -m pip install -e ".[dev,beam]"
+	{ sed '/^[^#]/,$$d' constraints.txt; \
+		$(VENV)-new/bin/python -m pip freeze --exclude-editable; } > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf $(VENV)-new
+
+clean:  ## Remove what the tools leave behind; keeps .venv, data and runs
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
