@@ -1,0 +1,234 @@
+"""A prepared data set as it lies on disk: its index and its facts, without TensorFlow.
+
+<data_dir>/<name>/<version>/ holds the shards, ``index.npz`` (one row a clip; the row
+number is the clip's id) and ``dataset.json``, which is written last: a folder without
+it is not finished.
+"""
+
+import dataclasses
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from input_pipeline import records
+from input_pipeline.builders import howto
+
+INFO_FILE = "dataset.json"
+INDEX_FILE = "index.npz"
+# The one TFDS split, which holds every usable clip.
+TFDS_SPLIT = "clips"
+# What a protocol's column means: a position here, or -1 for a clip that is left out.
+SPLITS = ("train", "test", "val")
+UNUSED = -1
+
+
+class DatasetError(RuntimeError):
+    """A prepared data set that is not there, not finished or not readable."""
+
+
+def shard_name(name: str, shard: int, shards: int) -> str:
+    """File name of a shard, in the form in which TFDS looks for it."""
+    return f"{name}-{TFDS_SPLIT}.tfrecord-{shard:05d}-of-{shards:05d}"
+
+
+def split_column(protocol: str) -> str:
+    """Name of the index column that says which split of a protocol a clip is in."""
+    return f"split_{protocol}"
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedDataset:
+    """Index and facts of one prepared data set. Open it with ``PreparedDataset.open``.
+
+    ``info`` is the whole of dataset.json, ``index`` the columns of index.npz, each [N].
+    """
+
+    folder: Path
+    info: dict[str, Any]
+    index: dict[str, np.ndarray]
+
+    @classmethod
+    def open(
+        cls, data_dir: str | Path, name: str, version: str = ""
+    ) -> "PreparedDataset":
+        """Open <data_dir>/<name>/<version> ("": the newest finished version).
+
+        Raises DatasetError, which says what is missing and how to get it.
+        """
+        folder = _find(Path(data_dir), name, version)
+        info = _read_info(folder, name)
+        index = _read_index(folder, info)
+        _check_shards(folder, info)
+        return cls(folder, info, index)
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.info["name"]
+
+    @property
+    def version(self) -> str:
+        """Version of the data set."""
+        return self.info["version"]
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names; a label is a position in this list."""
+        return self.info["classes"]
+
+    @property
+    def streams(self) -> dict[str, dict[str, Any]]:
+        """Streams that the records hold, each with what is known of its geometry."""
+        return self.info["streams"]
+
+    @property
+    def protocols(self) -> dict[str, dict[str, int]]:
+        """Number of clips of each split of each protocol."""
+        return self.info["protocols"]
+
+    @property
+    def default_protocol(self) -> str:
+        """Protocol that is meant when none is named."""
+        return self.info["default_protocol"]
+
+    @property
+    def difficulties(self) -> list[str]:
+        """Difficulties by bit of ``index["difficulty"]``; empty if none are known."""
+        return self.info["difficulties"]
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the records say where the actor is."""
+        return self.info["has_truth"]
+
+    @property
+    def names(self) -> np.ndarray:
+        """Clip names by id [N]."""
+        return self.index["name"]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels by id, int32 [N]."""
+        return self.index["label"]
+
+    @property
+    def shard_paths(self) -> list[Path]:
+        """Shard files, by the number in ``index["shard"]``."""
+        return [self.folder / shard["file"] for shard in self.info["shards"]]
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Byte at which a clip's record starts in its shard, int64 [N]."""
+        return self.index["offset"]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def rows(self, protocol: str, split: str) -> np.ndarray:
+        """Ids of a split's clips in ascending order, int64 [n] ("": default protocol).
+
+        Raises DatasetError if the data set has no such protocol or split.
+        """
+        protocol = protocol or self.default_protocol
+        if protocol not in self.protocols:
+            raise DatasetError(
+                f"The data set {self.name!r} has no protocol {protocol!r}. It has: "
+                f"{', '.join(self.protocols)}."
+            )
+        if split not in SPLITS:
+            raise DatasetError(
+                f"There is no split {split!r}; splits are {', '.join(SPLITS)}."
+            )
+        column = self.index[split_column(protocol)]
+        rows = np.flatnonzero(column == SPLITS.index(split))
+        if not len(rows):
+            counts = ", ".join(f"{k}: {n}" for k, n in self.protocols[protocol].items())
+            raise DatasetError(
+                f"No clip of the data set {self.name!r} is in split {split!r} of "
+                f"protocol {protocol!r} (clips by split: {counts})."
+            )
+        return rows
+
+
+def _find(data_dir: Path, name: str, version: str) -> Path:
+    parent = data_dir / name
+    versions = [p for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+    complete = [p for p in versions if (p / INFO_FILE).is_file()]
+    wanted = [p for p in versions if p.name == version] if version else versions
+    finished = [p for p in complete if p in wanted]
+    if finished:
+        return max(finished, key=_version_key)
+    if wanted:
+        raise DatasetError(
+            f"The data set {name!r} in {wanted[0]} is only half prepared: it has no "
+            f"{INFO_FILE}, which is written last. Run the command that prepares it "
+            "again; it goes on where it stopped."
+        )
+    if versions:
+        raise DatasetError(
+            f"The data set {name!r} in {parent} has no version {version!r}; it has "
+            f"{', '.join(sorted(p.name for p in complete)) or 'no finished one'}. Ask "
+            'for one of these, or for "" to get the newest.'
+        )
+    if not data_dir.is_dir():
+        what = f"The folder {data_dir} does not exist, so the data set {name!r} is"
+    else:
+        what = f"There is no folder {parent}: the data set {name!r} is"
+    raise DatasetError(f"{what} not prepared. {howto.text(name, data_dir)}")
+
+
+def _version_key(folder: Path) -> tuple[tuple[int, int, str], ...]:
+    # 1.10.0 is newer than 1.9.0; parts that are no numbers come before those that are.
+    parts = folder.name.split(".")
+    return tuple((1, int(p), "") if p.isdecimal() else (0, 0, p) for p in parts)
+
+
+def _read_info(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / INFO_FILE
+    try:
+        info = json.loads(path.read_text())
+        found = info["format"]
+    except (ValueError, KeyError, TypeError):
+        raise DatasetError(
+            f"{path} is damaged: it is no JSON object with a format number. Delete "
+            f"{folder} and prepare the data set {name!r} again."
+        ) from None
+    if found != records.FORMAT:
+        raise DatasetError(
+            f"The data set {name!r} in {folder} was prepared by another version of "
+            f"this program: its format is {found}, this one reads {records.FORMAT}. "
+            "Prepare it again into another folder, or use the version that made it."
+        )
+    return info
+
+
+def _read_index(folder: Path, info: dict[str, Any]) -> dict[str, np.ndarray]:
+    path = folder / INDEX_FILE
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            index = {key: file[key] for key in file.files}
+        counts = {len(column) for column in index.values()}
+        if counts != {info["num_clips"]}:
+            raise ValueError(f"columns of {counts} rows, not {info['num_clips']}")
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(
+            f"{path} cannot be read ({error}). Copy the prepared data set again, or "
+            f"delete {folder} and prepare it again."
+        ) from None
+    return index
+
+
+def _check_shards(folder: Path, info: dict[str, Any]) -> None:
+    for shard in info["shards"]:
+        path = folder / shard["file"]
+        size = path.stat().st_size if path.is_file() else None
+        if size != shard["bytes"]:
+            got = "is missing" if size is None else f"has {size} bytes"
+            raise DatasetError(
+                f"The shard {path} {got}; it should have {shard['bytes']} bytes. The "
+                "copy of the data set is not whole: copy it again, or delete "
+                f"{folder} and prepare it again."
+            )
