@@ -1,0 +1,114 @@
+"""Optimisers and learning-rate schedules from their configs, through optax."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxact import config as config_lib
+
+
+def learning_rate(optim: config_lib.OptimConfig, batch_size: int) -> float:
+    """Returns the peak learning rate: lr, times batch_size / reference_batch if set.
+
+    The linear scaling rule of Goyal et al., "Accurate, Large Minibatch SGD" (2017).
+    """
+    if optim.reference_batch > 0:
+        return optim.lr * batch_size / optim.reference_batch
+    return optim.lr
+
+
+def make_schedule(
+    schedule: config_lib.ScheduleConfig,
+    peak: float,
+    steps_per_epoch: float,
+    total_steps: int,
+) -> optax.Schedule:
+    """Returns step -> learning rate.
+
+    Warm-up multiplies by (step + 1) / warm-up steps, so that no step is lost at rate
+    0 and the peak is reached on the last one. Milestones count from the start of
+    training, warm-up included. Cosine falls to 0 from the end of the warm-up to
+    ``total_steps``; "exponential" is decay ** epochs, continuously.
+
+    Raises:
+      ConfigError: the kind is unknown, or the warm-up fills the whole training.
+    """
+    warmup = schedule.warmup_epochs * steps_per_epoch
+    kinds = ("step", "cosine", "exponential", "constant")
+    if schedule.kind not in kinds:
+        raise config_lib.ConfigError(
+            f"schedule.kind is {schedule.kind!r}; choose one of {', '.join(kinds)}."
+        )
+    if warmup and warmup >= total_steps:
+        raise config_lib.ConfigError(
+            f"schedule.warmup_epochs = {schedule.warmup_epochs} is {warmup:.0f} steps, "
+            f"but the training has only {total_steps}. Lower schedule.warmup_epochs "
+            "or raise train.epochs."
+        )
+    milestones = [epoch * steps_per_epoch for epoch in schedule.milestones]
+
+    def factor(step: jax.Array) -> jax.Array:
+        if schedule.kind == "step":
+            passed = sum(jnp.where(step >= m, 1.0, 0.0) for m in milestones)
+            return jnp.asarray(schedule.decay**passed)
+        if schedule.kind == "cosine":
+            done = jnp.clip((step - warmup) / (total_steps - warmup), 0.0, 1.0)
+            return 0.5 * (1 + jnp.cos(jnp.pi * done))
+        if schedule.kind == "exponential":
+            return schedule.decay ** (step / steps_per_epoch)
+        return jnp.ones(())
+
+    def rate(step: Any) -> jax.Array:
+        step = jnp.asarray(step, jnp.float32)
+        warm = jnp.minimum(1.0, (step + 1) / warmup) if warmup else 1.0
+        return peak * warm * factor(step)
+
+    return rate
+
+
+_NO_DECAY = ("bias", "scale", "token", "position", "embedding")
+
+
+def decay_mask(params: Any) -> Any:
+    """Says which parameters weight decay applies to, as a tree of bools.
+
+    A leaf named ``kernel`` decays. Another one decays if it has two axes or more and
+    no part of its path names a bias, scale, token, position or embedding: class
+    tokens and position embeddings are points, not maps, and must not be drawn to 0.
+    """
+
+    def decays(path: tuple[Any, ...], leaf: Any) -> bool:
+        names = [str(getattr(key, "key", key)).lower() for key in path]
+        if names[-1] == "kernel":
+            return True
+        marked = any(word in name for name in names for word in _NO_DECAY)
+        return len(leaf.shape) >= 2 and not marked
+
+    return jax.tree_util.tree_map_with_path(decays, params)
+
+
+def make_optimizer(
+    optim: config_lib.OptimConfig, schedule: optax.Schedule
+) -> optax.GradientTransformation:
+    """Returns clip -> (L2) -> optimiser; see `OptimConfig` for what each field means.
+
+    Raises:
+      ConfigError: the optimiser is unknown.
+    """
+    l2 = optax.add_decayed_weights(optim.weight_decay, mask=decay_mask)
+    if optim.optimizer == "sgd":
+        parts = [l2, optax.sgd(schedule, optim.momentum or None, optim.nesterov)]
+    elif optim.optimizer == "adam":
+        parts = [l2, optax.adam(schedule)]
+    elif optim.optimizer == "adamw":
+        decay = optim.weight_decay
+        parts = [optax.adamw(schedule, weight_decay=decay, mask=decay_mask)]
+    else:
+        raise config_lib.ConfigError(
+            f"optim.optimizer is {optim.optimizer!r}; choose one of sgd, adam, adamw."
+        )
+    if optim.clip_norm > 0:
+        parts.insert(0, optax.clip_by_global_norm(optim.clip_norm))
+    return optax.chain(*parts)

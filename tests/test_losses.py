@@ -1,0 +1,70 @@
+"""Loss terms against numbers worked out by hand."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxact import losses
+
+# Three classes with odds 1 : 2 : 5, so the softmax is 1/8, 2/8, 5/8.
+LOGITS = jnp.log(jnp.array([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]))
+
+
+def test_cross_entropy_is_minus_log_of_the_labels_share():
+    batch = {"label": jnp.array([2, 0])}
+    loss = losses.CrossEntropy()({"logits": LOGITS}, batch)
+    np.testing.assert_allclose(loss, [np.log(8 / 5), np.log(8)], rtol=1e-6)
+
+
+def test_label_smoothing_mixes_in_the_mean_over_classes():
+    batch = {"label": jnp.array([2, 0])}
+    loss = losses.CrossEntropy(smoothing=0.3)({"logits": LOGITS}, batch)
+    mean = (np.log(8) + np.log(4) + np.log(8 / 5)) / 3
+    expected = [0.7 * np.log(8 / 5) + 0.3 * mean, 0.7 * np.log(8) + 0.3 * mean]
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+def test_cross_entropy_reads_the_logits_it_names():
+    out = {"logits": LOGITS, "teacher_logits": LOGITS[:, ::-1]}
+    term = losses.CrossEntropy(name="teacher", logits="teacher_logits")
+    loss = term(out, {"label": jnp.array([0, 0])})
+    np.testing.assert_allclose(loss, np.log([8 / 5, 8 / 5]), rtol=1e-6)
+
+
+def test_cross_entropy_is_float32_for_bfloat16_logits():
+    out = {"logits": LOGITS.astype(jnp.bfloat16)}
+    assert losses.CrossEntropy()(out, {"label": jnp.array([0, 1])}).dtype == "float32"
+
+
+def test_prediction_distillation_is_kl_from_teacher_to_student():
+    out = {
+        "teacher_logits": jnp.log(jnp.array([[0.5, 0.5]])),
+        "logits": jnp.log(jnp.array([[0.25, 0.75]])),
+    }
+    loss = losses.PredictionDistillation()(out, {})
+    expected = 0.5 * np.log(0.5 / 0.25) + 0.5 * np.log(0.5 / 0.75)
+    np.testing.assert_allclose(loss, [expected], rtol=1e-5)
+
+
+def test_region_distillation_counts_kept_tokens_only():
+    # One clip, one frame, three tokens of two channels; tokens 0 and 2 are kept.
+    teacher = jnp.array([[[[1.0, 1.0], [9.0, 9.0], [0.0, 2.0]]]])
+    student = jnp.array([[[[0.0, 1.0], [0.0, 0.0], [0.0, 5.0]]]])
+    keep = jnp.array([[[True, False, True]]])
+    out = {"teacher_patches": teacher, "student_patches": student, "keep": keep}
+    loss = losses.RegionDistillation()(out, {})
+    np.testing.assert_allclose(loss, [(1 + 9) / 2 / 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        losses.CrossEntropy(),
+        losses.RegionDistillation(),
+        losses.PredictionDistillation(),
+    ],
+)
+def test_terms_are_values_that_cannot_be_changed(term):
+    with pytest.raises(AttributeError):
+        term.weight = 2.0
+    assert hash(term) == hash(type(term)())
