@@ -1,0 +1,209 @@
+"""TimeSformer with divided space-time attention (Bertasius et al. 2021).
+
+Alphabet: b batch, t frames, n patches of a frame, d width, a heads, h w c an image.
+"""
+
+import dataclasses
+from typing import Any
+
+import einops
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxact.attention import QKV, DropPath, Mlp, attend
+
+LAYER_NORM_EPSILON = 1e-6
+_embedding_init = nn.initializers.truncated_normal(0.02)
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """The sizes of a published TimeSformer."""
+
+    patch: int
+    width: int
+    depth: int
+    heads: int
+
+
+VARIANTS = {
+    "base": Variant(patch=16, width=768, depth=12, heads=12),
+    "base_10": Variant(patch=16, width=768, depth=10, heads=12),  # STAFusion
+}
+
+
+class PatchEmbed(nn.Module):
+    """Linear projection of ``p x p`` patches: ``[b t h w c] -> [b t n d]``."""
+
+    patch: int
+    width: int
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, video: jax.Array) -> jax.Array:
+        h, w = video.shape[2:4]
+        if h % self.patch or w % self.patch:
+            raise ValueError(
+                f"Got frames of {h} x {w} and patches of {self.patch}; height and "
+                "width must be multiples of the patch size."
+            )
+        patches = einops.rearrange(
+            video, "b t (h p) (w q) c -> b t (h w) (p q c)", p=self.patch, q=self.patch
+        )
+        return nn.Dense(self.width, dtype=self.dtype, name="proj")(patches)
+
+
+class SelfAttention(nn.Module):
+    """Self-attention over the second last axis; also returns queries and keys."""
+
+    heads: int
+    dropout: float = 0.0
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, *, train: bool
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        query, key, value = QKV(self.heads, self.dtype, name="in_proj")(x)
+        out = einops.rearrange(attend(query, key, value), "... a d -> ... (a d)")
+        out = nn.Dense(x.shape[-1], dtype=self.dtype, name="out_proj")(out)
+        out = nn.Dropout(self.dropout)(out, deterministic=not train)
+        return out, query, key
+
+
+class DividedBlock(nn.Module):
+    """One block: temporal attention, spatial attention, MLP; pre-norm, residual.
+
+    The class token takes no part in temporal attention; in spatial attention it is
+    repeated for every frame, and the frames' results are averaged.
+    """
+
+    heads: int
+    mlp_ratio: float = 4.0
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    zero_temporal: bool = True  # temporal branch starts as zero (all but block 0)
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, token: jax.Array, patches: jax.Array, train: bool
+    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+        """Returns token ``[b d]``, patches ``[b t n d]`` and the spatial attention's
+        queries and keys ``[b t 1+n a d]``."""
+        b, t, n, d = patches.shape
+
+        def norm(name: str) -> nn.LayerNorm:
+            return nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name=name)
+
+        # Temporal attention: every patch position attends over its own t frames.
+        x = einops.rearrange(norm("temporal_norm")(patches), "b t n d -> b n t d")
+        attention = SelfAttention(
+            self.heads, self.dropout, self.dtype, name="temporal_attention"
+        )
+        x, _, _ = attention(x, train=train)
+        init = (
+            nn.initializers.zeros_init()
+            if self.zero_temporal
+            else nn.initializers.lecun_normal()
+        )
+        x = nn.Dense(d, dtype=self.dtype, kernel_init=init, name="temporal_fc")(x)
+        x = DropPath(self.drop_path)(x, train=train)
+        patches = patches + einops.rearrange(x, "b n t d -> b t n d")
+
+        # Spatial attention: every frame attends over its own patches.
+        tokens = jnp.broadcast_to(token[:, None, None], (b, t, 1, d))
+        x = norm("spatial_norm")(jnp.concatenate([tokens, patches], axis=2))
+        attention = SelfAttention(
+            self.heads, self.dropout, self.dtype, name="spatial_attention"
+        )
+        x, query, key = attention(x, train=train)
+        x = DropPath(self.drop_path)(x, train=train)
+        token = token + x[:, :, 0].mean(axis=1, dtype=jnp.float32).astype(x.dtype)
+        patches = patches + x[:, :, 1:]
+
+        # The MLP, over the class token and all patches at once.
+        x = jnp.concatenate(
+            [token[:, None], einops.rearrange(patches, "b t n d -> b (t n) d")], axis=1
+        )
+        y = Mlp(self.mlp_ratio, self.dropout, self.dtype, name="mlp")(
+            norm("mlp_norm")(x), train=train
+        )
+        x = x + DropPath(self.drop_path)(y, train=train)
+        patches = einops.rearrange(x[:, 1:], "b (t n) d -> b t n d", t=t)
+        return x[:, 0], patches, query, key
+
+
+class TimeSformer(nn.Module):
+    """The backbone: a normalised clip to a class token and patch features.
+
+    Attributes:
+      remat: recompute each block's activations in the backward pass: less memory, a
+        third more time.
+    """
+
+    patch: int = 16
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    mlp_ratio: float = 4.0
+    dropout: float = 0.0
+    drop_path: float = 0.0  # of the last block; grows linearly from 0
+    remat: bool = False
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, *videos: jax.Array, train: bool = False) -> dict[str, Any]:
+        """Embeds ``[b t h w c]`` and runs the blocks.
+
+        Several clips, of the same size, run as one batch, one behind the other. Clips
+        that have not three channels get a patch embedding of their own.
+
+        Returns:
+          token ``[b d]`` and patches ``[b t n d]``, both after the last norm, and
+          queries and keys: a tuple of one ``[b t 1+n a d]`` a block, of the spatial
+          attention, for `attention.class_rollout`.
+        """
+        embeds: dict[int, PatchEmbed] = {}
+        for channels in {video.shape[-1]: None for video in videos}:
+            name = "patch_embed" if channels == 3 else f"patch_embed_{channels}"
+            embed = PatchEmbed(self.patch, self.width, self.dtype, name=name)
+            embeds[channels] = embed
+        patches = jnp.concatenate([embeds[v.shape[-1]](v) for v in videos], axis=0)
+        b, t, n, d = patches.shape
+        token = self.param("class_token", nn.initializers.zeros_init(), (1, d))
+        position = self.param("position", _embedding_init, (1 + n, d))
+        time = self.param("time", nn.initializers.zeros_init(), (t, d))
+        token = jnp.broadcast_to(token + position[:1], (b, d)).astype(self.dtype)
+        place = position[None, 1:] + time[:, None]
+        patches = patches + place.astype(self.dtype)[None]
+        patches = nn.Dropout(self.dropout)(patches, deterministic=not train)
+
+        make_block = nn.remat(DividedBlock, static_argnums=(3,))
+        if not self.remat:
+            make_block = DividedBlock
+        queries, keys = [], []
+        for index in range(self.depth):
+            block = make_block(
+                self.heads,
+                self.mlp_ratio,
+                self.dropout,
+                self.drop_path * index / max(self.depth - 1, 1),
+                index > 0,
+                self.dtype,
+                name=f"blocks_{index}",
+            )
+            token, patches, query, key = block(token, patches, train)
+            queries.append(query)
+            keys.append(key)
+        norm = nn.LayerNorm(
+            epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name="final_norm"
+        )
+        return {
+            "token": norm(token),
+            "patches": norm(patches),
+            "queries": tuple(queries),
+            "keys": tuple(keys),
+        }

@@ -1,0 +1,61 @@
+"""What goes into a model: normalisation on the device, and batches made in memory."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+
+# Streams of images, and how many channels each has in a batch.
+IMAGE_CHANNELS = {"rgb": 3, "ir": 1}
+
+
+def normalize_video(
+    video: jax.Array,
+    mean: Sequence[float],
+    std: Sequence[float],
+    dtype: DTypeLike = jnp.float32,
+) -> jax.Array:
+    """Turns uint8 ``[... c]`` into ``(x / 255 - mean) / std``.
+
+    Video travels to the device as uint8, a quarter of the bytes of float32.
+
+    Args:
+      video: uint8, 0 to 255.
+      mean, std: one value a channel, or one for all, of intensities in [0, 1].
+      dtype: of the result.
+    """
+    if video.dtype != jnp.uint8:
+        raise TypeError(f"Got video of {video.dtype}; expected uint8, 0 to 255.")
+    scale = np.asarray(1.0 / (255.0 * np.asarray(std)), np.float32)
+    shift = np.asarray(np.asarray(mean) / np.asarray(std), np.float32)
+    # One multiply-add, broadcast over all but the channels.
+    shape = (1,) * (video.ndim - 1) + (-1,)
+    x = video.astype(jnp.float32) * scale.reshape(shape) - shift.reshape(shape)
+    return x.astype(dtype)
+
+
+def example_batch(experiment: Any, batch_size: int, seed: int = 0) -> dict[str, Any]:
+    """Returns a random batch with the keys, shapes and dtypes the model expects.
+
+    Args:
+      experiment: a `jaxact.config.Experiment`.
+      batch_size: number of examples.
+      seed: of the random values.
+    """
+    random = np.random.default_rng(seed)
+    batch: dict[str, Any] = {}
+    for name, spec in experiment.model.inputs().items():
+        shape = (batch_size, *spec.shape)
+        if spec.dtype == np.uint8:
+            batch[name] = random.integers(0, 256, shape, np.uint8)
+        else:
+            batch[name] = random.normal(size=shape).astype(spec.dtype)
+    classes = experiment.model.num_classes
+    batch["label"] = random.integers(0, classes, batch_size).astype(np.int32)
+    batch["mask"] = np.ones(batch_size, bool)
+    # Row numbers; int32 on devices unless jax_enable_x64 is set.
+    batch["id"] = np.arange(batch_size, dtype=np.int64)
+    return batch

@@ -1,0 +1,154 @@
+"""Parameters and multiply-accumulates of a model, in all and by part.
+
+The papers' "GFLOPs" are GMAC. Multiply-accumulates are counted in the traced program
+itself: every dot product and convolution of the forward pass, attributed to the Flax
+modules that asked for it. Nothing is computed and no device is touched.
+"""
+
+import collections
+import dataclasses
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from flax import traverse_util
+
+from jaxact.inputs import example_batch
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One line of a ledger."""
+
+    parameters: int
+    macs: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Ledger:
+    """Parameters and multiply-accumulates for one example.
+
+    Attributes:
+      parameters, macs: of the whole model.
+      parts: by module path, down to ``depth`` levels; they add up to the whole.
+    """
+
+    parameters: int
+    macs: int
+    parts: dict[str, Part]
+
+    @property
+    def gmacs(self) -> float:
+        """Multiply-accumulates in billions, the papers' "GFLOPs"."""
+        return self.macs / 1e9
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in [*self.parts, "total"])
+        head = f"{'part':<{width}}  {'parameters':>13}  {'GMAC':>9}"
+        lines = [head, "-" * len(head)]
+        total = Part(self.parameters, self.macs)
+        for name, part in [*self.parts.items(), ("total", total)]:
+            lines.append(
+                f"{name:<{width}}  {part.parameters:>13,}  {part.macs / 1e9:>9.3f}"
+            )
+        return "\n".join(lines)
+
+
+def ledger(experiment: Any, depth: int = 2) -> Ledger:
+    """Counts an experiment's model at its real size, for one example in testing.
+
+    Args:
+      experiment: a `jaxact.config.Experiment`.
+      depth: how many levels of module names the parts have.
+    """
+    module = experiment.model.build()
+    batch = example_batch(experiment, batch_size=1)
+    batch = {name: batch[name] for name in experiment.model.inputs()}
+    variables = jax.eval_shape(
+        lambda: module.init(jax.random.key(0), batch, train=False)
+    )
+    jaxpr = jax.make_jaxpr(lambda v, b: module.apply(v, b, train=False))(
+        variables, batch
+    )
+    flat = traverse_util.flatten_dict(variables["params"])
+    sizes: collections.Counter[str] = collections.Counter()
+    for path, leaf in flat.items():
+        sizes["/".join(path[:-1][:depth]) or path[-1]] += math.prod(leaf.shape)
+    macs: collections.Counter[str] = collections.Counter()
+    modules = {path[:-1] for path in flat}
+    for names, number in _products(jaxpr.jaxpr):
+        macs[_part_name(names, modules, depth)] += number
+    parts = {
+        name: Part(sizes[name], macs[name])
+        for name in sorted({*sizes, *macs}, key=_natural)
+    }
+    return Ledger(sum(sizes.values()), sum(macs.values()), parts)
+
+
+def _natural(name: str) -> list[Any]:
+    """Sorts blocks_10 behind blocks_9."""
+    return [
+        (0, int(word), "") if word.isdigit() else (1, 0, word)
+        for word in re.findall(r"\d+|\D+", name)
+    ]
+
+
+def _part_name(
+    names: tuple[str, ...], modules: set[tuple[str, ...]], depth: int
+) -> str:
+    """Returns the part a product belongs to: the deepest module path of its scopes.
+
+    Scopes also hold names of transformations and functions; only those that extend a
+    path of modules with parameters count.
+    """
+    prefixes = {module[:i] for module in modules for i in range(len(module) + 1)}
+    path: tuple[str, ...] = ()
+    for name in names:
+        if (*path, name) in prefixes:
+            path = (*path, name)
+    # Outside of all modules with parameters, the innermost named scope says what it is.
+    return "/".join(path[:depth]) or next(reversed(names), "(no scope)")
+
+
+def _products(
+    jaxpr: Any, scope: tuple[str, ...] = (), times: int = 1
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yields (scope names, multiply-accumulates) of each product in a jaxpr."""
+    for equation in jaxpr.eqns:
+        stack = str(equation.source_info.name_stack)
+        here = (*scope, *re.findall(r"[\w\-]+", stack))
+        name = equation.primitive.name
+        if name == "dot_general":
+            (contract, _), _ = equation.params["dimension_numbers"]
+            lhs = equation.invars[0].aval.shape
+            inner = math.prod(lhs[axis] for axis in contract)
+            yield here, times * inner * math.prod(equation.outvars[0].aval.shape)
+        elif name == "conv_general_dilated":
+            numbers = equation.params["dimension_numbers"]
+            kernel = equation.invars[1].aval.shape
+            # out channels are counted in the output; groups are in the kernel's shape
+            taps = math.prod(kernel) // kernel[numbers.rhs_spec[0]]
+            yield here, times * taps * math.prod(equation.outvars[0].aval.shape)
+        else:
+            repeat = equation.params.get("length", 1) if name == "scan" else 1
+            for inner_jaxpr in _inner(equation.params.values()):
+                yield from _products(inner_jaxpr, here, times * int(repeat))
+
+
+def _inner(values: Any) -> Iterator[Any]:
+    """Yields the jaxprs among an equation's parameters."""
+    for value in values:
+        if hasattr(value, "eqns"):
+            yield value
+        elif hasattr(value, "jaxpr") and hasattr(value.jaxpr, "eqns"):
+            yield value.jaxpr
+        elif isinstance(value, tuple | list):
+            yield from _inner(value)
+
+
+def parameter_count(params: Any) -> int:
+    """Returns the number of parameters in a tree."""
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))

@@ -1,0 +1,243 @@
+"""STAFusion: bimodal recognition by spatiotemporal adaptive fusion (Qing et al. 2025).
+
+A TimeSformer run over both streams is the teacher. Keyframe and salient-region
+selection decide what of its features the student sees; adaptive masked fusion makes
+the student's class token of them; the student learns from labels and teacher.
+"""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxact import selection
+from jaxact.attention import class_rollout
+from jaxact.losses import CrossEntropy, PredictionDistillation, RegionDistillation
+from jaxact.masking import AdaptiveMaskedFusion
+from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig
+
+ROLLOUTS = ("residual", "literal")
+CLASS_TOKENS = ("mean", "concat")
+
+
+@dataclasses.dataclass
+class STAFusionConfig(TimeSformerStreamsConfig):
+    """STAFusion; the defaults are the paper's best, Table 4's row 4."""
+
+    # The switches of Table 3.
+    selection: bool = True
+    fusion: bool = True
+    distillation: bool = True
+    # Keyframe selection: fractions of all frames, of both streams together.
+    k1: float = 0.25
+    k2: float = 0.25
+    estimator: str = "straight_through"  # | "perturbed" | "none"; see selection
+    sigma: float = 0.1  # "perturbed": noise at the start, decays linearly to 0
+    # Salient regions: fractions of a frame's patches, in key and secondary frames.
+    r1: float = 0.60
+    r2: float = 0.35
+    rollout: str = "residual"  # | "literal" (Eq. 6's plain product)
+    rollout_heads: str = "product"  # | "mean" (average the heads first: cheaper)
+    # Adaptive masked fusion; the switches of Table 5.
+    class_token: str = "mean"  # of the streams' class tokens | "concat" + linear
+    fusion_depth: int = 1
+    fusion_mlp_ratio: float = 2.0  # with two attentions 12 d^2: Table 1's + 8 M
+    masked_attention: bool = True
+    masked_mlp: bool = True
+    packed: bool = True  # compute kept tokens only; False: masks over all tokens
+    # Losses (Eq. 20).
+    distill_lambda: float = 0.1  # Figure 4's lambda
+    teacher_weight: float = 1.0  # cross-entropy of the teacher's head; 0 is literal
+
+    def build(self) -> "STAFusion":
+        if self.rollout not in ROLLOUTS:
+            raise ValueError(
+                f"Got rollout {self.rollout!r}; expected one of {ROLLOUTS}."
+            )
+        if self.class_token not in CLASS_TOKENS:
+            raise ValueError(
+                f"Got class_token {self.class_token!r}; expected one of {CLASS_TOKENS}."
+            )
+        if self.estimator not in selection.ESTIMATORS:
+            raise ValueError(
+                f"Got estimator {self.estimator!r}; expected one of "
+                f"{selection.ESTIMATORS}."
+            )
+        total = self.frames * len(self.streams)
+        selection.frame_counts(total, self.k1, self.k2)  # raises what it cannot do
+        selection.region_counts((self.image_size // self.patch) ** 2, self.r1, self.r2)
+        return STAFusion(
+            num_classes=self.num_classes,
+            branches=self.branches(),
+            selection=self.selection,
+            fusion=self.fusion,
+            frame_fractions=(self.k1, self.k2),
+            estimator=self.estimator,
+            sigma=self.sigma,
+            region_fractions=(self.r1, self.r2),
+            residual_rollout=self.rollout == "residual",
+            rollout_heads=self.rollout_heads,
+            concat_class_tokens=self.class_token == "concat",
+            heads=self.heads,
+            fusion_depth=self.fusion_depth,
+            fusion_mlp_ratio=self.fusion_mlp_ratio,
+            masked_attention=self.masked_attention,
+            masked_mlp=self.masked_mlp,
+            packed=self.packed,
+            dropout=self.dropout,
+            dtype=jnp.dtype(self.dtype),
+        )
+
+    def losses(self) -> tuple[Any, ...]:
+        """``CE + lambda L_distill + (1 - lambda) L_KL`` (Eq. 20), and the teacher's CE.
+
+        Eq. 20 has one cross-entropy; on the student alone the teacher's head would
+        never see a label, so the teacher gets one too unless its weight is 0.
+        """
+        terms: list[Any] = [CrossEntropy()]
+        if self.teacher_weight:
+            terms.append(
+                CrossEntropy(
+                    name="teacher_cross_entropy",
+                    logits="teacher_logits",
+                    weight=self.teacher_weight,
+                )
+            )
+        if self.distillation:
+            terms.append(RegionDistillation(weight=self.distill_lambda))
+            terms.append(PredictionDistillation(weight=1.0 - self.distill_lambda))
+        return tuple(terms)
+
+
+class STAFusion(nn.Module):
+    """The model; `STAFusionConfig` explains its fields.
+
+    Without ``selection`` every region of every frame is kept. Without ``fusion`` the
+    student's token is the class token plus the mean of the kept patch features: the
+    plainest way in which a selection can reach a classifier.
+    """
+
+    num_classes: int
+    branches: Any  # fields of `Branches`
+    selection: bool
+    fusion: bool
+    frame_fractions: tuple[float, float]
+    estimator: str
+    sigma: float
+    region_fractions: tuple[float, float]
+    residual_rollout: bool
+    rollout_heads: str
+    concat_class_tokens: bool
+    heads: int
+    fusion_depth: int
+    fusion_mlp_ratio: float
+    masked_attention: bool
+    masked_mlp: bool
+    packed: bool
+    dropout: float
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(
+        self,
+        batch: dict[str, jax.Array],
+        *,
+        train: bool = False,
+        progress: float | jax.Array = 1.0,
+    ) -> dict[str, jax.Array]:
+        """Recognises a batch.
+
+        Args:
+          batch: uint8 streams ``[b t h w c]`` under their names.
+          train: turns on dropout and the noise of "perturbed" (rngs "dropout" and
+            "selection").
+          progress: fraction of the training that is done, for the noise's decay.
+
+        Returns:
+          ``logits`` and ``teacher_logits`` ``[b y]``, ``teacher_patches`` and
+          ``student_patches`` ``[b s*t n d]``, ``frame_scores`` ``[b s*t]``,
+          ``frame_marks`` ``[b s*t]`` int32 in {0, 1, 2}, ``region_scores``
+          ``[b s*t n]`` and ``keep`` ``[b s*t n]`` bool.
+        """
+        features = Branches(**self.branches, name="branches")(batch, train=train)
+        tokens, teacher_patches = features["tokens"], features["patches"]
+        if self.concat_class_tokens:
+            joint = tokens.reshape(tokens.shape[0], -1)
+            width = tokens.shape[-1]
+            token = nn.Dense(width, dtype=self.dtype, name="join_tokens")(joint)
+        else:
+            token = tokens.mean(axis=1, dtype=jnp.float32).astype(tokens.dtype)
+        teacher_logits = Head(self.num_classes, name="teacher_head")(token)
+
+        with jax.named_scope("rollout"):
+            region_scores = class_rollout(
+                features["queries"],
+                features["keys"],
+                self.residual_rollout,
+                self.rollout_heads,
+            )
+        patches, scores, marks, keep = self._select(
+            teacher_patches, region_scores, train, progress
+        )
+        if self.fusion:
+            fused = AdaptiveMaskedFusion(
+                self.heads,
+                selection.frame_counts(marks.shape[1], *self.frame_fractions),
+                selection.region_counts(keep.shape[2], *self.region_fractions),
+                self.fusion_depth,
+                self.fusion_mlp_ratio,
+                masked_attention=self.masked_attention and self.selection,
+                masked_mlp=self.masked_mlp and self.selection,
+                packed=self.packed,
+                dropout=self.dropout,
+                dtype=self.dtype,
+                name="fusion",
+            )
+            token, student_patches = fused(token, patches, marks, keep, train=train)
+        else:
+            student_patches = jnp.where(keep[..., None], patches, 0)
+            number = jnp.maximum(keep.sum(axis=(1, 2)), 1)[:, None]
+            pooled = student_patches.sum(axis=(1, 2), dtype=jnp.float32) / number
+            token = token + pooled.astype(token.dtype)
+        return {
+            "logits": Head(self.num_classes, name="head")(token),
+            "teacher_logits": teacher_logits,
+            "teacher_patches": teacher_patches,
+            "student_patches": student_patches,
+            "frame_scores": scores,
+            "frame_marks": marks,
+            "region_scores": region_scores,
+            "keep": keep,
+        }
+
+    def _select(
+        self,
+        patches: jax.Array,
+        region_scores: jax.Array,
+        train: bool,
+        progress: float | jax.Array,
+    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+        """Returns weighted patches, frame scores, marks and keep."""
+        if not self.selection:
+            shape = region_scores.shape
+            marks = jnp.full(shape[:2], selection.KEY, jnp.int32)
+            return patches, jnp.ones(shape[:2]), marks, jnp.ones(shape, bool)
+        scores = selection.FrameScorer(self.dtype, name="scorer")(patches)
+        marks = selection.select_frames(scores, *self.frame_fractions)
+        keep = selection.select_regions(region_scores, marks, *self.region_fractions)
+        inclusion = None
+        if train and self.estimator == "perturbed":
+            selected = sum(
+                selection.frame_counts(scores.shape[1], *self.frame_fractions)
+            )
+            # The noise ends at 1 %, not at 0, where its gradient is not defined.
+            sigma = self.sigma * jnp.maximum(1.0 - jnp.asarray(progress), 0.01)
+            inclusion = selection.perturbed_top_k(
+                self.make_rng("selection"), scores, selected, sigma
+            )
+        weights = selection.frame_weights(scores, self.estimator, inclusion=inclusion)
+        patches = patches * weights[:, :, None, None].astype(patches.dtype)
+        return patches, scores, marks, keep
