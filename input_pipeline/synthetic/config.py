@@ -1,0 +1,125 @@
+"""What the staged world holds, how large its pictures are, which clips it has."""
+
+import dataclasses
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from input_pipeline.formats.ntu import NtuName
+from input_pipeline.synthetic.actions import ACTIONS
+
+DIFFICULTIES = ("occluded", "dark_rgb", "warm_background", "bystander")
+
+
+class Sensor(NamedTuple):
+    """One modality's picture: its size, its vertical field of view, its rate."""
+
+    width: int
+    height: int
+    fov: float  # degrees, vertical
+    fps: int
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticConfig:
+    """Everything a staged data set depends on; equal configs give equal bytes."""
+
+    seed: int = 0
+    # Names of the classes, from `actions.ACTIONS`; number 1 is the first one.
+    actions: tuple[str, ...] = tuple(ACTIONS)
+    # Numbers of subjects, of cameras (at most 3), of replications, of setups (rooms).
+    # NTU's cross-subject list makes subjects 1 2 4 5 8 9 of these 10 the training half.
+    subjects: int = 10
+    cameras: int = 3
+    replications: int = 2
+    setups: int = 2
+    # How many clips of the whole grid are made, evenly over the classes; 0: all.
+    clips: int = 0
+
+    # Kinect v2's aspects and fields of view at a small size. The two rates differ, so
+    # that the two videos of a clip have different numbers of frames.
+    rgb: Sensor = Sensor(width=128, height=72, fov=53.8, fps=20)
+    ir: Sensor = Sensor(width=96, height=80, fov=60.0, fps=16)
+    # Shortest and longest clip, in seconds.
+    seconds: tuple[float, float] = (1.4, 1.8)
+
+    # Fractions of the clips with each difficulty, drawn independently; a clip is dark
+    # or warm but never both, for then nothing at all would show the action.
+    occluded: float = 0.25
+    dark_rgb: float = 0.15
+    warm_background: float = 0.15
+    bystander: float = 0.25
+    # Standard deviations of the sensors' noise, in grey levels of 255.
+    rgb_noise: float = 5.0
+    ir_noise: float = 6.0
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.actions if name not in ACTIONS]
+        if unknown or not self.actions:
+            raise ValueError(
+                f"actions: unknown {unknown}; choose from {', '.join(ACTIONS)}."
+            )
+        if not 1 <= self.cameras <= 3:
+            raise ValueError(f"cameras: got {self.cameras}, expected 1 to 3.")
+        for name in ("subjects", "replications", "setups"):
+            if not 1 <= getattr(self, name) <= 999:
+                raise ValueError(
+                    f"{name}: got {getattr(self, name)}, expected 1 to 999."
+                )
+        for name in DIFFICULTIES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"{name}: got {getattr(self, name)}, expected a fraction, 0 to 1."
+                )
+        if self.dark_rgb + self.warm_background > 1:
+            raise ValueError(
+                "dark_rgb + warm_background is more than 1, but no clip may be both: "
+                "lower one of them."
+            )
+        for name in ("rgb", "ir"):
+            sensor = getattr(self, name)
+            if sensor.width % 2 or sensor.height % 2 or min(sensor[:2]) < 16:
+                raise ValueError(
+                    f"{name}: got {sensor.width} x {sensor.height}; the video codec "
+                    "wants even lengths of at least 16."
+                )
+        if not 0.5 <= self.seconds[0] <= self.seconds[1]:
+            raise ValueError(
+                f"seconds: got {self.seconds}, expected a shortest length of at least "
+                "0.5 and a longest one that is no shorter."
+            )
+
+
+def clip_names(config: SyntheticConfig) -> list[NtuName]:
+    """The clips of a config, sorted by name; a subset is spread over the classes."""
+
+    def numbers(count: int) -> range:
+        return range(1, count + 1)
+
+    grid = [
+        NtuName(*numbers)
+        for numbers in itertools.product(
+            numbers(config.setups),
+            numbers(config.cameras),
+            numbers(config.subjects),
+            numbers(config.replications),
+            numbers(len(config.actions)),
+        )
+    ]
+    if not config.clips:
+        return grid
+    if config.clips > len(grid):
+        raise ValueError(
+            f"clips: got {config.clips}, but this config's grid has only {len(grid)}: "
+            "raise subjects, replications or setups."
+        )
+    # A random order inside each class, then one clip of each class in turn.
+    rank = np.random.default_rng([config.seed, 0]).permutation(len(grid))
+    turn: dict[int, int] = {}
+    order = []
+    for index in rank:
+        action = grid[index].action
+        turn[action] = turn.get(action, 0) + 1
+        order.append((turn[action], action, grid[index]))
+    return sorted(name for _, _, name in sorted(order)[: config.clips])

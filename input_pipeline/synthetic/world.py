@@ -1,0 +1,373 @@
+"""The staged world: who acts where, in which room, seen by which camera.
+
+Every choice is drawn from a generator seeded by the numbers it belongs to: a subject
+looks the same in all clips, a take happens once and is seen by three cameras, and
+only what a camera meets (difficulties, light, noise) is drawn per clip.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from input_pipeline.formats.ntu import NtuName
+from input_pipeline.synthetic import body
+from input_pipeline.synthetic.actions import (
+    ACTIONS,
+    REVERSALS,
+    TWO_PERSONS,
+    Duet,
+    Style,
+    perform,
+)
+from input_pipeline.synthetic.config import DIFFICULTIES, SyntheticConfig
+
+# Directions from which cameras 1, 2 and 3 see the scene, as in NTU RGB+D.
+CAMERA_ANGLES = (45.0, 0.0, -45.0)
+# Kinect v2's colour and infrared lenses sit this far apart, in metres.
+BASELINE = 0.052
+# First words of the seeds, so that no two uses share random numbers.
+_ROOM, _SUBJECT, _TAKE, _CLIP = 1, 2, 3, 4
+_WALKS = ("approach", "leave")
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """A subject: size, colours (RGB) and surface temperatures as grey levels."""
+
+    height: float  # metres
+    girth: float  # thickness of body and limbs, relative
+    left_handed: bool
+    skin: np.ndarray
+    hair: np.ndarray
+    shirt: np.ndarray
+    trousers: np.ndarray
+    heat: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Box:
+    """A piece of furniture: centre on the floor, sizes, turn, colour, temperature."""
+
+    centre: np.ndarray  # [3], its underside
+    size: np.ndarray  # [3]: width, height, depth
+    yaw: float
+    color: np.ndarray
+    heat: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """What stands still: walls, floor, furniture, and where the cameras stand."""
+
+    wall: np.ndarray
+    floor: np.ndarray
+    heat: tuple[float, float]  # wall, floor
+    panels: int  # vertical stripes of the wall
+    boxes: list[Box]
+    distance: float  # of the cameras, metres
+    height: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Camera:
+    """A pinhole: world metres -> camera metres (Kinect's axes) -> fractions.
+
+    x points to the sensor's left, y up, z forward; pictures are mirrored, as Kinect's
+    are, so that x and the column grow together.
+    """
+
+    position: np.ndarray
+    axes: np.ndarray  # [3 3], rows x y z
+    focal: tuple[float, float]  # in fractions of width and of height
+
+    def see(self, points: np.ndarray) -> np.ndarray:
+        """World points [... 3] -> camera coordinates [... 3]."""
+        return (points - self.position) @ self.axes.T
+
+    def project(self, seen: np.ndarray) -> np.ndarray:
+        """Camera coordinates [... 3] -> (column, row) as fractions of the picture."""
+        z = np.maximum(seen[..., 2], 0.2)
+        column = 0.5 + self.focal[0] * seen[..., 0] / z
+        row = 0.5 - self.focal[1] * seen[..., 1] / z
+        return np.stack([column, row], -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Player:
+    """One person of a clip; the clip's actors are those whom its label describes."""
+
+    look: Look
+    action: str
+    style: Style
+    place: np.ndarray  # [3]
+    yaw: float
+    is_actor: bool
+    partner: Look | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """All that is needed to draw one clip."""
+
+    name: NtuName
+    action: str
+    seconds: float
+    room: Room
+    players: tuple[Player, ...]
+    stool: Box
+    item_color: np.ndarray
+    item_spot: np.ndarray  # [3] where the loose object lies while nobody holds it
+    difficulties: tuple[str, ...]
+    occluded: tuple[str, ...]  # modalities hidden for a while
+    occlusion: tuple[float, float]  # begin and end, as fractions of the clip
+    gain: float  # brightness of the visible picture
+    seed: tuple[int, ...]  # of the noise
+
+
+def _generator(config: SyntheticConfig, *words: int) -> np.random.Generator:
+    return np.random.default_rng([config.seed, *words])
+
+
+def subject(config: SyntheticConfig, number: int) -> Look:
+    """The looks of a subject; hue steps keep neighbours apart."""
+    rng = _generator(config, _SUBJECT, number)
+    shirt = _hue((number * 0.381966 + rng.uniform(0, 0.05)) % 1, 0.75, 0.9)
+    trousers = _hue(rng.uniform(0, 1), 0.45, rng.uniform(0.3, 0.6))
+    return Look(
+        height=float(rng.uniform(1.52, 1.9)),
+        girth=float(rng.uniform(0.88, 1.2)),
+        left_handed=bool(rng.random() < 0.25),
+        skin=np.array([236, 188, 150.0]) * rng.uniform(0.55, 1.0),
+        hair=np.array([70, 48, 34.0]) * rng.uniform(0.4, 2.2),
+        shirt=shirt,
+        trousers=trousers,
+        heat={
+            "skin": float(rng.uniform(228, 240)),
+            "hair": float(rng.uniform(175, 195)),
+            "shirt": float(rng.uniform(185, 215)),
+            "trousers": float(rng.uniform(170, 200)),
+            "shoes": float(rng.uniform(130, 155)),
+        },
+    )
+
+
+def room(config: SyntheticConfig, number: int) -> Room:
+    """The room of a setup: furniture stands behind the actor for every camera."""
+    rng = _generator(config, _ROOM, number)
+    boxes = []
+    for _ in range(rng.integers(5, 9)):
+        angle, radius = rng.uniform(-1.1, 1.1), rng.uniform(1.5, 3.0)
+        boxes.append(
+            Box(
+                centre=np.array([radius * np.sin(angle), 0, radius * np.cos(angle)]),
+                size=rng.uniform([0.25, 0.3, 0.25], [0.9, 1.7, 0.6]),
+                yaw=float(rng.uniform(-1, 1)),
+                color=_hue(rng.uniform(0, 1), rng.uniform(0.1, 0.6), 0.75),
+                heat=float(rng.choice([rng.uniform(30, 90), rng.uniform(100, 150)])),
+            )
+        )
+    return Room(
+        wall=_hue(rng.uniform(0, 1), rng.uniform(0.05, 0.3), rng.uniform(0.55, 0.9)),
+        floor=_hue(rng.uniform(0.05, 0.15), 0.35, rng.uniform(0.35, 0.6)),
+        heat=(float(rng.uniform(45, 80)), float(rng.uniform(30, 60))),
+        panels=int(rng.integers(3, 9)),
+        boxes=boxes,
+        distance=float(rng.uniform(2.35, 2.65)),
+        height=float(rng.uniform(1.0, 1.4)),
+    )
+
+
+def camera(config: SyntheticConfig, place: Room, number: int, modality: str) -> Camera:
+    """Camera 1, 2 or 3 of a room, through its colour or its infrared lens."""
+    angle = np.deg2rad(CAMERA_ANGLES[number - 1])
+    sensor = getattr(config, modality)
+    position = np.array(
+        [
+            place.distance * np.sin(angle),
+            place.height,
+            -place.distance * np.cos(angle),
+        ]
+    )
+    ahead = np.array([0.0, 0.92, 0.0]) - position
+    ahead /= np.linalg.norm(ahead)
+    aside = np.cross(body.UP, ahead)
+    aside /= np.linalg.norm(aside)
+    if modality == "rgb":
+        position = position + BASELINE * aside
+    focal = 0.5 / np.tan(np.deg2rad(sensor.fov) / 2)
+    return Camera(
+        position=position,
+        axes=np.stack([aside, np.cross(ahead, aside), ahead]),
+        focal=(focal * sensor.height / sensor.width, focal),
+    )
+
+
+def stage(config: SyntheticConfig, name: NtuName) -> Clip:
+    """Draws everything that is random about one clip."""
+    action = config.actions[name.action - 1]
+    space = room(config, name.setup)
+    take = _generator(
+        config, _TAKE, name.setup, name.subject, name.replication, name.action
+    )
+    clip = _generator(config, _CLIP, *name)
+    look = subject(config, name.subject)
+    player = Player(
+        look=look,
+        action=action,
+        style=_style(take, look),
+        place=np.array([take.uniform(-0.12, 0.12), 0, take.uniform(-0.1, 0.15)]),
+        # As in NTU RGB+D, the first take is turned to one side, the second to the
+        # other.
+        yaw=float(0.2 * (-1) ** name.replication + take.uniform(-0.2, 0.2)),
+        is_actor=True,
+        partner=_partner(config, name, take) if action in TWO_PERSONS else None,
+    )
+    if player.partner is not None:
+        # Side by side for the middle camera, either of them on either side.
+        player = dataclasses.replace(
+            player,
+            yaw=float(take.choice([-1, 1]) * np.pi / 2 + take.uniform(-0.3, 0.3)),
+        )
+    stool = _stool(take, player)
+    spot = take.uniform([0.45, 0.05, -0.1], [0.75, 0.05, 0.3])
+    spot[0] *= take.choice([-1, 1])
+
+    # One number a difficulty is drawn whether it is used or not, so that changing one
+    # fraction changes no other clip.
+    chance = dict(zip(DIFFICULTIES, clip.random(len(DIFFICULTIES)), strict=True))
+    dark = chance["dark_rgb"] < config.dark_rgb
+    # The same draw, from its other end: never dark and warm at once.
+    warm = chance["dark_rgb"] >= 1 - config.warm_background
+    occluded = chance["occluded"] < config.occluded
+    bystander = chance["bystander"] < config.bystander
+    kinds = (("rgb",), ("ir",), ("rgb", "ir"))
+    hidden = kinds[clip.integers(len(kinds))] if occluded else ()
+    length = clip.uniform(0.3, 0.5)
+    begin = clip.uniform(0.1, 0.95 - length)
+    players = [player]
+    extra = _bystander(config, name, space, clip)
+    if bystander:
+        players.append(extra)
+    flags = (occluded, dark, warm, bystander)
+    return Clip(
+        name=name,
+        action=action,
+        seconds=float(take.uniform(*config.seconds)),
+        room=space,
+        players=tuple(players),
+        stool=stool,
+        item_color=_hue(take.uniform(0, 1), 0.9, 1.0),
+        item_spot=player.place + spot,
+        difficulties=tuple(
+            word for word, on in zip(DIFFICULTIES, flags, strict=True) if on
+        ),
+        occluded=hidden,
+        occlusion=(float(begin), float(begin + length)),
+        gain=float(clip.uniform(0.75, 1.1)),
+        seed=(config.seed, _CLIP, *name, 1),
+    )
+
+
+def act(player: Player, u: np.ndarray) -> tuple[list[tuple[Look, np.ndarray]], dict]:
+    """A player (and partner) at the times u [t]: looks and joints [t 25 3] in world
+    metres, and where the player's loose object is held.
+
+    The dict has ``held`` bool [t] and ``hand`` [t 3].
+    """
+    motion = perform(player.action, u, player.style)
+    frames = len(u)
+    yaw = np.full(frames, player.yaw)
+    if isinstance(motion, Duet):
+        assert player.partner is not None
+        ahead = np.array([np.sin(player.yaw), 0, -np.cos(player.yaw)])
+        half = 0.5 * motion.gap[:, None] * ahead
+        people = [
+            (
+                player.look,
+                body.joints(motion.first, player.look.height, player.place - half, yaw),
+            ),
+            (
+                player.partner,
+                body.joints(
+                    motion.second,
+                    player.partner.height,
+                    player.place + half,
+                    yaw + np.pi,
+                ),
+            ),
+        ]
+        return people, {"held": np.zeros(frames, bool), "hand": np.zeros((frames, 3))}
+    place = np.broadcast_to(player.place, (frames, 3))
+    joints = body.joints(motion, player.look.height, place, yaw)
+    hand = joints[:, 7 if player.style.left_handed else 11]
+    return [(player.look, joints)], {"held": motion.holds, "hand": hand}
+
+
+def _style(rng: np.random.Generator, look: Look) -> Style:
+    return Style(
+        amplitude=float(rng.uniform(0.85, 1.1)),
+        tempo=float(rng.uniform(0.8, 1.2)),
+        phase=float(rng.uniform(0, 2 * np.pi)),
+        delay=float(rng.uniform(0.0, 0.12)),
+        rest=float(rng.uniform(0.0, 0.12)),
+        left_handed=look.left_handed,
+    )
+
+
+def _partner(config: SyntheticConfig, name: NtuName, rng: np.random.Generator) -> Look:
+    """Another subject's looks (a person of her own where there is just one)."""
+    number = 1 + (name.subject - 1 + rng.integers(1, max(config.subjects, 2))) % max(
+        config.subjects, 2
+    )
+    return subject(config, int(number))
+
+
+def _stool(rng: np.random.Generator, player: Player) -> Box:
+    """Everyone has one, so that it tells nothing; who sits has it right behind."""
+    tall = player.look.height
+    behind, aside = 0.26 * tall, 0.0
+    sits = player.action in REVERSALS[0]
+    far = rng.random() < 0.5 or player.action in _WALKS or player.partner is not None
+    shift = rng.uniform(0.55, 0.8) * rng.choice([-1, 1])
+    if far and not sits:
+        behind, aside = 0.45 * tall, shift
+    ahead = np.array([np.sin(player.yaw), 0, -np.cos(player.yaw)])
+    return Box(
+        centre=player.place - behind * ahead + aside * np.cross(body.UP, ahead),
+        size=np.array([0.38, 0.235 * tall, 0.34]),
+        yaw=player.yaw,
+        color=_hue(rng.uniform(0, 1), 0.5, 0.6),
+        heat=float(rng.uniform(60, 100)),
+    )
+
+
+def _bystander(
+    config: SyntheticConfig, name: NtuName, space: Room, rng: np.random.Generator
+) -> Player:
+    """Someone behind and aside of the actor who does something else."""
+    single = [word for word in ACTIONS if word not in TWO_PERSONS]
+    others = [word for word in single if word != config.actions[name.action - 1]]
+    number = 1 + (name.subject - 1 + rng.integers(1, max(config.subjects, 2))) % max(
+        config.subjects, 2
+    )
+    look = subject(config, int(number))
+    lens = camera(config, space, name.camera, "ir")
+    side = rng.choice([-1, 1]) * rng.uniform(0.85, 1.15)
+    depth = rng.uniform(0.8, 1.3)
+    ahead = lens.axes[2] * [1, 0, 1]
+    place = side * lens.axes[0] + depth * ahead / np.linalg.norm(ahead)
+    facing = np.arctan2(-ahead[0], ahead[2])
+    return Player(
+        look=look,
+        action=str(rng.choice(others)),
+        style=_style(rng, look),
+        place=place,
+        yaw=float(facing + rng.uniform(-0.6, 0.6)),
+        is_actor=False,
+    )
+
+
+def _hue(hue: float, saturation: float, value: float) -> np.ndarray:
+    """Hue, saturation, value in [0, 1] -> RGB in [0, 255]."""
+    wheel = np.abs((hue * 6 + np.array([0.0, 4.0, 2.0])) % 6 - 3) - 1
+    return 255 * value * (1 - saturation * (1 - np.clip(wheel, 0, 1)))
