@@ -5,6 +5,6 @@ whole road from raw files to a report can be walked without any download.
 """
 
 from input_pipeline.synthetic.config import Sensor, SyntheticConfig, clip_names
-from input_pipeline.synthetic.generate import generate
+from input_pipeline.synthetic.files import generate
 
 __all__ = ["Sensor", "SyntheticConfig", "clip_names", "generate"]

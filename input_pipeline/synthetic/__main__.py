@@ -8,7 +8,7 @@ import dataclasses
 import sys
 
 from input_pipeline.synthetic.config import SyntheticConfig
-from input_pipeline.synthetic.generate import generate
+from input_pipeline.synthetic.files import generate
 
 
 def main(arguments: list[str] | None = None) -> None:
