@@ -27,6 +27,7 @@ help:  ## Show this list
 
 env: $(STAMP)  ## Create or refresh the environment in .venv
 
+# Compiling every module of TensorFlow ahead would double the time: --no-compile.
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c "$(SUITABLE)" 2>/dev/null || { \
 		echo "Found no Python 3.11, 3.12 or 3.13 (TensorFlow has no build for newer" \
@@ -34,7 +35,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 		exit 1; }
 	@echo "Creating the environment in $(VENV): a few minutes, once."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -r requirements-dev.txt
+	$(BIN)/python -m pip install --no-compile -r requirements-dev.txt
 	@touch $@
 
 demo: $(STAMP)  ## Synthetic data, training, evaluation, report: under 15 minutes
