@@ -1,0 +1,158 @@
+"""The report as one HTML page: every picture inside it, nothing fetched, no scripts."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+from PIL import Image
+
+from jaxact.report import figures, overlays, page, style
+
+SELECTION_ROWS = (
+    ("frame_precision", "frame_precision_chance", "kept frames that show the actor"),
+    ("frame_recall", "frame_chance", "frames with the actor that are kept"),
+    ("region_recall", "region_chance", "regions on the actor that are kept"),
+    (
+        "marked_region_recall",
+        "marked_region_chance",
+        "the same, within the kept frames",
+    ),
+)
+SELECTION_KEYS = ("frame_marks", "frame_scores", "keep", "actor_visible", "actor_box")
+CURVES: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
+    ("loss", ("loss", "eval/loss"), {}),
+    ("accuracy", ("accuracy", "eval/top1"), {"limits": (0.0, 1.0)}),
+    ("learning rate", ("lr",), {"log": True}),
+)
+
+
+def render(numbers: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+    """Returns the page.
+
+    Args:
+      numbers: what `jaxact.report.numbers.summarise` made of the evaluation.
+      evaluation: the evaluation itself, of which the page takes the examples.
+    """
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    facts = {
+        key: numbers[key]
+        for key in ("dataset", "protocol", "split", "checkpoint")
+        if numbers[key]
+    }
+    if numbers["views"] > 1:
+        facts["views a clip"] = numbers["views"]
+    return environment.from_string(page.PAGE).render(
+        css=Markup(style.CSS),
+        r=numbers,
+        facts=facts,
+        hardest=sorted(
+            (row for row in numbers["classes"] if row["clips"]),
+            key=lambda row: (row["accuracy"], row["index"]),
+        ),
+        unseen=[row["name"] for row in numbers["classes"] if not row["clips"]],
+        bar=bar,
+        confusion=figures.confusion_chart(
+            np.asarray(numbers["confusion"]),
+            [row["name"] for row in numbers["classes"]],
+        ),
+        curves=_curves(numbers["history"]),
+        selection=_selection(numbers["selection"]),
+        examples=[
+            _example(example, evaluation["classes"])
+            for example in evaluation.get("examples") or ()
+        ],
+    )
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Returns a share as text, 0.8917 -> "89.2 %"; "–" for none (not a number)."""
+    return f"{100 * share:.{digits}f}\u2009%" if share == share else "–"
+
+
+def bar(share: float) -> Markup:
+    """Returns a bar as long as a share, in markup."""
+    return Markup(f'<div><i style="width:{100 * share:.1f}%"></i></div>')
+
+
+def data_uri(image: Image.Image) -> str:
+    """Returns a picture as a data URI (WebP: a tenth of the bytes of PNG here)."""
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=88, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _curves(history: Sequence[Mapping[str, Any]]) -> list[Markup]:
+    charts = []
+    names = {"eval/loss": "evaluation", "eval/top1": "evaluation"}
+    for title, keys, options in CURVES:
+        curves = [
+            (
+                names.get(key, "training"),
+                [
+                    (row["step"], row[key])
+                    for row in history
+                    if row.get(key) is not None and "step" in row
+                ],
+            )
+            for key in keys
+        ]
+        charts.append(figures.curve_chart(title, curves, **options))
+    return [chart for chart in charts if chart]
+
+
+def _selection(table: Mapping[str, float] | None) -> list[dict[str, Any]]:
+    """Pairs every share of what was kept with that of a random choice."""
+    if not table:
+        return []
+    rows = [
+        {"what": what, "value": table[key], "chance": table.get(chance)}
+        for key, chance, what in SELECTION_ROWS
+        if key in table
+    ]
+    known = {name for row in SELECTION_ROWS for name in row[:2]}
+    others = [name for name in table if name not in known]
+    return rows + [
+        {"what": name.replace("_", " "), "value": table[name], "chance": None}
+        for name in others
+    ]
+
+
+def _example(example: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    streams = {
+        name: np.asarray(frames)
+        for name, frames in example["streams"].items()
+        if overlays.is_video(np.asarray(frames))
+    }
+    marks, scores, keep, visible, boxes = (
+        None if example.get(key) is None else np.asarray(example[key])
+        for key in SELECTION_KEYS
+    )
+    chosen = overlays.Selection(marks, scores, keep, visible, boxes)
+    sheet = overlays.selection_sheet(streams, chosen) if streams else None
+    probabilities = np.asarray(example["scores"])
+    best = np.argsort(-probabilities, kind="stable")[:3]
+    label = int(example["label"])
+    return {
+        "name": example["name"],
+        "true": classes[label],
+        "right": int(best[0]) == label,
+        "guesses": [
+            {"name": classes[i], "p": float(probabilities[i]), "true": i == label}
+            for i in best
+        ],
+        "picture": data_uri(sheet) if sheet else None,
+        "size": sheet.size if sheet else None,
+        "selected": marks is not None or keep is not None,
+        "boxed": boxes is not None,
+        "not_shown": [name for name in example["streams"] if name not in streams],
+    }

@@ -1,0 +1,196 @@
+"""All numbers of a report, from the scores of every clip: what report.json holds."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxact import metrics
+
+FORMAT = "jaxact-report/1"
+REQUIRED = ("experiment", "classes", "ids", "names", "labels", "scores")
+MISTAKES = 20
+
+
+def check(evaluation: Mapping[str, Any]) -> None:
+    """Refuses an evaluation of which no report can be made.
+
+    Raises:
+      ValueError: a required key is missing, or two entries do not fit together.
+    """
+    missing = [key for key in REQUIRED if evaluation.get(key) is None]
+    if missing:
+        raise ValueError(
+            f"The evaluation lacks {', '.join(missing)}; a report needs at least "
+            f"{', '.join(REQUIRED)}."
+        )
+    clips, classes = len(evaluation["labels"]), len(evaluation["classes"])
+    if not clips:
+        raise ValueError("Got no clips; choose a split that has some.")
+    scores = np.shape(evaluation["scores"])
+    if scores != (clips, classes):
+        raise ValueError(
+            f"Got scores {scores} for {clips} labels and {classes} classes; they must "
+            f"be ({clips}, {classes})."
+        )
+    for key in ("ids", "names", "difficulty"):
+        values = evaluation.get(key)
+        if values is not None and len(values) != clips:
+            raise ValueError(f"Got {len(values)} {key} for {clips} labels.")
+    labels = np.asarray(evaluation["labels"])
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"Got labels from {labels.min()} to {labels.max()}; with {classes} classes "
+            f"they must be in 0..{classes - 1}."
+        )
+
+
+def summarise(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns every number of the report, ready for JSON, under stable keys."""
+    check(evaluation)
+    classes = [str(name) for name in evaluation["classes"]]
+    labels = np.asarray(evaluation["labels"])
+    scores = np.asarray(evaluation["scores"])
+    predicted = scores.argmax(axis=1)
+    confusion = metrics.confusion_matrix(labels, predicted, len(classes))
+    values = metrics.classification(scores, labels)
+    loss = evaluation.get("loss")
+    right = int(np.trace(confusion))
+    return {
+        "format": FORMAT,
+        "experiment": str(evaluation["experiment"]),
+        **{
+            key: evaluation.get(key) and str(evaluation[key])
+            for key in ("checkpoint", "dataset", "protocol", "split")
+        },
+        "views": int(evaluation.get("views") or 1),
+        "clips": len(labels),
+        "top1": values["top1"],
+        "top1_interval": interval(right, len(labels)),
+        "top5": values["top5"],
+        "mean_class_accuracy": values["mean_class_accuracy"],
+        "loss": float(values["loss"] if loss is None else loss),
+        "classes": _classes(confusion, classes),
+        "confusion": confusion.tolist(),
+        "difficulties": _difficulties(evaluation, labels == predicted),
+        "selection": _floats(evaluation.get("selection")),
+        "mistakes": _mistakes(evaluation, labels, scores, predicted),
+        "history": [dict(row) for row in evaluation.get("history") or ()],
+        "config": str(evaluation.get("config") or ""),
+    }
+
+
+def interval(right: int, total: int) -> tuple[float, float]:
+    """Returns the 95 % interval of a share (Wilson, 1927)."""
+    z = 1.959964
+    share = right / total
+    centre = share + z * z / (2 * total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max((centre - half) / scale, 0.0), min((centre + half) / scale, 1.0)
+
+
+def has_difficulty(difficulty: Any, index: int) -> np.ndarray:
+    """Returns whether bit ``index`` is set, for bit masks of any shape."""
+    return (np.asarray(difficulty, np.int64) >> index) & 1 == 1
+
+
+def difficulties_of(evaluation: Mapping[str, Any], row: int) -> list[str]:
+    """Returns the names of the difficulties of clip ``row``."""
+    difficulty = evaluation.get("difficulty")
+    if difficulty is None:
+        return []
+    names = evaluation.get("difficulty_names") or ()
+    return [n for i, n in enumerate(names) if has_difficulty(difficulty[row], i)]
+
+
+def _classes(confusion: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
+    rows = []
+    wrong = confusion - np.diag(np.diag(confusion))
+    for index, row in enumerate(metrics.per_class(confusion)):
+        other = int(wrong[index].argmax())
+        clips = int(wrong[index, other])
+        rows.append(
+            {
+                "index": index,
+                "name": classes[index],
+                "clips": row["examples"],
+                "correct": int(confusion[index, index]),
+                "accuracy": row["recall"],
+                "precision": row["precision"],
+                "f1": row["f1"],
+                "most_confused_with": (
+                    {"index": other, "name": classes[other], "clips": clips}
+                    if clips
+                    else None
+                ),
+            }
+        )
+    return rows
+
+
+def _difficulties(
+    evaluation: Mapping[str, Any], right: np.ndarray
+) -> list[dict[str, Any]] | None:
+    """Returns top-1 of the clips with each difficulty, and of those with none."""
+    difficulty = evaluation.get("difficulty")
+    names = list(evaluation.get("difficulty_names") or ())
+    if difficulty is None or not names:
+        return None
+    groups = {str(n): has_difficulty(difficulty, i) for i, n in enumerate(names)}
+    groups["none"] = np.asarray(difficulty) == 0
+    return [
+        {
+            "name": name,
+            "clips": int(chosen.sum()),
+            "correct": int(right[chosen].sum()),
+            "top1": metrics.ratio((right[chosen].sum(), chosen.sum())),
+        }
+        for name, chosen in groups.items()
+    ]
+
+
+def _mistakes(
+    evaluation: Mapping[str, Any],
+    labels: np.ndarray,
+    scores: np.ndarray,
+    predicted: np.ndarray,
+) -> list[dict[str, Any]]:
+    """Returns the wrong predictions of highest probability, most confident first."""
+    rows = np.arange(len(labels))
+    confidence = scores[rows, predicted]
+    order = np.argsort(-confidence, kind="stable")
+    wrong = [int(i) for i in order if predicted[i] != labels[i]][:MISTAKES]
+    classes = evaluation["classes"]
+    return [
+        {
+            "id": int(evaluation["ids"][i]),
+            "name": str(evaluation["names"][i]),
+            "true": str(classes[labels[i]]),
+            "predicted": str(classes[predicted[i]]),
+            "probability": float(confidence[i]),
+            "probability_of_true": float(scores[i, labels[i]]),
+            "difficulties": difficulties_of(evaluation, i),
+        }
+        for i in wrong
+    ]
+
+
+def _floats(table: Mapping[str, Any] | None) -> dict[str, float] | None:
+    return {str(k): float(v) for k, v in table.items()} if table else None
+
+
+def plain(value: Any) -> Any:
+    """Returns a value JSON can hold: numpy as Python, not-a-number as None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,164 @@
+"""The report's pictures, pixel by pixel, and its charts."""
+
+import re
+
+import numpy as np
+import pytest
+
+from jaxact.report import figures, overlays
+
+
+def video(frames=2, height=150, width=150, channels=3, seed=0):
+    generator = np.random.default_rng(seed)
+    shape = (frames, height, width, channels)
+    return generator.integers(40, 256, shape, dtype=np.uint8)
+
+
+def test_kept_patches_are_untouched_and_dropped_ones_darkened():
+    grey = np.full((6, 9, 1), 200, np.uint8)  # grey has no colour to lose
+    keep = np.array([True, False, False, False, False, True])
+    picture = overlays.region_overlay(grey, keep, grid=(2, 3))
+    expected = np.full((6, 9), 50)  # a quarter of 200
+    expected[:3, :3] = expected[3:, 6:] = 200
+    np.testing.assert_array_equal(picture, np.stack([expected] * 3, -1))
+
+
+def test_darkening_loses_light_and_colour():
+    red = np.array([[[250, 0, 0]]], np.uint8)
+    grey = 0.299 * 250
+    expected = np.round(0.25 * np.array([grey + 0.4 * (250 - grey)] + 2 * [0.6 * grey]))
+    np.testing.assert_array_equal(overlays.darken(red)[0, 0], expected)
+
+
+def test_outline_is_drawn_on_dropped_pixels_alone():
+    frame = video(1, 150, 150)[0]
+    keep = np.zeros(9, bool)
+    keep[4] = True
+    picture = overlays.region_overlay(frame, keep, (3, 3), outline=(1, 2, 3))
+    np.testing.assert_array_equal(picture[50:100, 50:100], frame[50:100, 50:100])
+    np.testing.assert_array_equal(picture[49, 50:100], np.full((50, 3), [1, 2, 3]))
+    np.testing.assert_array_equal(picture[:49], overlays.darken(frame)[:49])
+
+
+@pytest.mark.parametrize("mark", [overlays.KEY, overlays.SECONDARY])
+def test_frame_has_the_border_of_its_mark(mark):
+    frame = video(1)[0]
+    picture = overlays.draw_frame(frame, mark, np.ones(9, bool))
+    edge = overlays.BORDER
+    assert {tuple(pixel) for pixel in picture[:edge].reshape(-1, 3)} == {
+        overlays.MARK_COLOURS[mark]
+    }
+    np.testing.assert_array_equal(picture[edge:-edge, edge:-edge], frame)
+
+
+def test_background_frame_is_dark_whatever_it_keeps():
+    frame = video(1)[0]
+    picture = overlays.draw_frame(frame, overlays.BACKGROUND, np.ones(9, bool))
+    edge = overlays.BORDER
+    np.testing.assert_array_equal(
+        picture[edge:-edge, edge:-edge], overlays.darken(frame)
+    )
+
+
+def test_box_is_outlined_where_the_actor_is():
+    frame = np.zeros((201, 201, 3), np.uint8)
+    picture = overlays.draw_frame(frame, box=(0.25, 0.5, 0.75, 1.0))
+    inner = picture[overlays.BORDER : -overlays.BORDER, overlays.BORDER :]
+    assert tuple(inner[50, 120]) == overlays.BOX
+    assert tuple(inner[100, 100]) == overlays.BOX
+    assert not inner[51:150, 101:200].any()
+
+
+@pytest.mark.parametrize(
+    ("patches", "size", "grid"),
+    [(196, (224, 224), (14, 14)), (36, (48, 48), (6, 6)), (8, (32, 64), (2, 4))],
+)
+def test_patch_grid(patches, size, grid):
+    assert overlays.patch_grid(patches, *size) == grid
+
+
+def test_patch_grid_refuses_what_no_square_patch_gives():
+    with pytest.raises(ValueError, match="10 patches of a 48 x 48 frame"):
+        overlays.patch_grid(10, 48, 48)
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(48, 144), (64, 192), (150, 150), (224, 224), (448, 224)]
+)
+def test_display_size(size, shown):
+    picture = overlays.resize_for_display(video(1, size, size)[0])
+    assert picture.shape == (shown, shown, 3)
+
+
+def test_sheet_places_streams_in_rows_and_frames_in_columns():
+    streams = {"rgb": video(3, seed=1), "ir": video(3, channels=1, seed=2)}
+    sheet = np.asarray(overlays.selection_sheet(streams))
+    for frames in streams.values():
+        for frame in frames:
+            # Each frame stands in the sheet once, as it is: find it by its corner.
+            wanted = np.broadcast_to(frame, (150, 150, 3))
+            rows, columns = np.nonzero((sheet == wanted[0, 0]).all(-1))
+            found = [
+                (y, x)
+                for y, x in zip(rows, columns, strict=True)
+                if np.array_equal(sheet[y : y + 150, x : x + 150], wanted)
+            ]
+            assert len(found) == 1
+
+
+def test_long_clips_wrap():
+    one = overlays.selection_sheet({"rgb": video(8)})
+    two = overlays.selection_sheet({"rgb": video(9)})
+    assert two.width == one.width
+    assert two.height > 1.8 * one.height
+
+
+def test_sheet_refuses_what_does_not_fit():
+    marks = overlays.Selection(marks=np.zeros(3, int))
+    with pytest.raises(ValueError, match="3 marks for 2 frames of rgb"):
+        overlays.selection_sheet({"rgb": video()}, marks)
+    with pytest.raises(ValueError, match="'skeleton' is float64"):
+        overlays.selection_sheet({"skeleton": np.zeros((2, 8, 25, 3))})
+
+
+@pytest.mark.parametrize("size", [2, 24, 25, 120])
+def test_confusion_chart_draws_every_cell_that_counts(size):
+    confusion = np.zeros((size, size), int)
+    confusion[0, 0], confusion[0, 1] = 3, 1
+    chart = figures.confusion_chart(confusion, [f"c{i}" for i in range(size)])
+    assert chart.count('class="right"') == 1
+    assert chart.count('class="wrong"') == 1
+    assert f'fill-opacity="{0.12 + 0.88 * 0.75:.3f}"' in chart
+    assert "predicted: c1\n1 of 4 clips (25%)" in chart
+    assert ("rotate(-45" in chart) == (size <= figures.NAMED_CELLS)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.0, 1.0, [0, 0.25, 0.5, 0.75, 1]),
+        (0.1, 3.2, [1, 2, 3]),
+        (-40, 90, [-25, 0, 25, 50, 75]),
+        (2.0, 2.0, [2]),
+    ],
+)
+def test_ticks_are_round(low, high, expected):
+    assert figures.nice_ticks(low, high) == pytest.approx(expected)
+
+
+def test_curve_leaves_out_what_is_not_finite():
+    nan = float("nan")
+    chart = figures.curve_chart("loss", [("training", [(0, 1.0), (1, nan), (2, 0.5)])])
+    (points,) = re.findall(r'points="([^"]*)"', chart)
+    assert len(points.split()) == 2
+    assert figures.curve_chart("loss", [("training", [(0, nan)])]) == ""
+    assert figures.curve_chart("lr", [("training", [(0, 0.0)])], log=True) == ""
+
+
+def test_long_histories_are_averaged_down():
+    points = [(step, step % 2) for step in range(10 * figures.CURVE_POINTS)]
+    chart = figures.curve_chart("loss", [("training", points)], limits=(0, 1))
+    (line,) = re.findall(r'points="([^"]*)"', chart)
+    heights = {point.split(",")[1] for point in line.split()}
+    assert len(line.split()) == figures.CURVE_POINTS
+    assert len(heights) == 1  # every part averages to one half
