@@ -8,6 +8,10 @@ import difflib
 from typing import Any
 
 
+class DataConfigError(ValueError):
+    """A value of the data config that cannot be used; the message says how to mend."""
+
+
 class _Strict:
     """Setting an attribute that is no field raises AttributeError."""
 

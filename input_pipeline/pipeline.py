@@ -1,0 +1,287 @@
+"""Batches: which clips, in which order, on which host.
+
+Batch k is a pure function of the config and k. Training goes through positions
+p = k * batch_size + i; position p is example permutation(seed, p // N)[p % N], so that
+every epoch sees every clip once, an epoch may end inside a batch, and starting at any
+step costs nothing. Hosts take consecutive parts of the same global batch: the order of
+the data does not depend on how many there are.
+"""
+
+import dataclasses
+import functools
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from input_pipeline.config import DataConfig, DataConfigError
+from input_pipeline.dataset import SPLITS, DatasetError, PreparedDataset
+from input_pipeline.examples import ExampleReader
+
+# The accelerators belong to JAX; TensorFlow would take all of their memory.
+tf.config.set_visible_devices([], "GPU")
+
+Batch = dict[str, np.ndarray]
+# Batch number -> ids and epochs of the examples that this host reads for it.
+Schedule = Callable[[int], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetFacts:
+    """What a script needs to know of a data set besides its batches."""
+
+    name: str
+    version: str
+    protocol: str  # the one in use, never ""
+    classes: tuple[str, ...]  # by label
+    num_clips: dict[str, int]  # of each split of the protocol, after data.limit
+    names: np.ndarray  # clip names by id, all clips of the data set
+    difficulties: tuple[str, ...]  # by bit of a batch's "difficulty"
+    has_truth: bool  # whether evaluation batches say where the actor is
+
+    @property
+    def num_train(self) -> int:
+        """Clips in an epoch of training."""
+        return self.num_clips["train"]
+
+    @property
+    def num_test(self) -> int:
+        """Clips of the test split."""
+        return self.num_clips["test"]
+
+
+def dataset_facts(data: DataConfig) -> DatasetFacts:
+    """Returns the facts of the data set and protocol that ``data`` names.
+
+    Raises:
+      DatasetError: the data set is not prepared or has no such protocol.
+    """
+    dataset = _open(data)
+    protocol = data.protocol or dataset.default_protocol
+    if protocol not in dataset.protocols:
+        dataset.rows(protocol, "train")  # raises, with the protocols that there are
+    counts = dataset.protocols[protocol]
+    return DatasetFacts(
+        name=dataset.name,
+        version=dataset.version,
+        protocol=protocol,
+        classes=tuple(dataset.classes),
+        num_clips={
+            split: min(counts.get(split, 0), data.limit or counts.get(split, 0))
+            for split in SPLITS
+        },
+        names=dataset.names,
+        difficulties=tuple(dataset.difficulties),
+        has_truth=dataset.has_truth,
+    )
+
+
+def train_batches(
+    data: DataConfig,
+    inputs: Mapping[str, Any],
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    host: int = 0,
+    hosts: int = 1,
+) -> Iterator[Batch]:
+    """Returns an endless iterator of training batches; the first is ``start_step``'s.
+
+    Args:
+      data: which data set, and how its clips are sampled.
+      inputs: the streams of one example by name; only .shape and .dtype are read:
+        videos uint8 [t h w c], skeletons float32 [m t v 3].
+      batch_size: of the global batch; this host yields batch_size / hosts rows of it.
+      seed: of the order and of all augmentation; every integer is a seed, 0 too.
+      start_step: number of the first batch.
+      host: which of the hosts this is.
+      hosts: how many there are.
+
+    Returns:
+      Dicts of numpy arrays: the streams with b in front, and label int32 [b], mask
+      bool [b] (all True), id int64 [b].
+
+    Raises:
+      DatasetError: at once, if data set, protocol or stream is not there or there are
+        fewer clips than a batch needs; while iterating, naming the record, if one is
+        damaged.
+      DataConfigError: at once, if a value of the config cannot be used.
+    """
+    local = _local_size(data, batch_size, host, hosts)
+    dataset = _open(data)
+    rows = _rows(dataset, data, "train")
+    if len(rows) < batch_size:
+        raise DatasetError(
+            f"The training split of {dataset.name!r} has {len(rows)} clips, fewer than "
+            f"a batch of {batch_size}. Lower the batch size (train.batch_size), or "
+            "raise data.limit if that is what leaves so few."
+        )
+    reader = ExampleReader(dataset, data, inputs, seed)
+
+    @functools.lru_cache(maxsize=2)
+    def order(epoch: int) -> np.ndarray:
+        return rows[permutation(len(rows), seed, epoch)]
+
+    def schedule(step: int) -> tuple[np.ndarray, np.ndarray]:
+        positions = step * batch_size + host * local + np.arange(local)
+        epochs, places = np.divmod(positions, len(rows))
+        ids = np.empty(local, np.int64)
+        for epoch in np.unique(epochs):
+            ids[epochs == epoch] = order(int(epoch))[places[epochs == epoch]]
+        return ids, epochs
+
+    reader.keep_in_memory(rows)
+    return _batches(reader, schedule, start_step, None, local)
+
+
+def eval_batches(
+    data: DataConfig,
+    inputs: Mapping[str, Any],
+    split: str,
+    batch_size: int,
+    host: int = 0,
+    hosts: int = 1,
+) -> Iterator[Batch]:
+    """Returns an iterator over a split: over all hosts, every clip exactly once.
+
+    Every host gets the same number of batches, all of the same size; rows without a
+    clip have mask False, id -1 and zeros elsewhere. Arguments and errors are those of
+    `train_batches`. Frames and crops are fixed; with several views
+    (data.eval_views_time, data.eval_views_space) streams have a view axis: [b u ...].
+
+    Returns:
+      Dicts as `train_batches` yields and, where the data set has ground truth,
+      actor_visible bool [b s*t], actor_box float32 [b s*t 4] (fractions of the first
+      view's crop) and difficulty int32 [b]; s are the video streams in their order.
+    """
+    local = _local_size(data, batch_size, host, hosts)
+    dataset = _open(data)
+    rows = _rows(dataset, data, split)
+    reader = ExampleReader(dataset, data, inputs)
+
+    def schedule(step: int) -> tuple[np.ndarray, np.ndarray]:
+        start = step * batch_size + host * local
+        ids = rows[start : min(start + local, (step + 1) * batch_size)]
+        return ids, np.zeros_like(ids)
+
+    return _batches(reader, schedule, 0, -(-len(rows) // batch_size), local)
+
+
+def permutation(size: int, seed: int, epoch: int) -> np.ndarray:
+    """Returns the order of an epoch: a random permutation of range(size).
+
+    The ranks of raw Philox numbers, which numpy promises never to change; it makes no
+    such promise for Generator.permutation.
+    """
+    key = np.array([seed % 2**64, epoch], np.uint64)
+    numbers = np.random.Philox(key=key).random_raw(size)
+    return np.argsort(numbers, kind="stable")
+
+
+def _open(data: DataConfig) -> PreparedDataset:
+    return PreparedDataset.open(data.dir, data.name, data.version)
+
+
+def _rows(dataset: PreparedDataset, data: DataConfig, split: str) -> np.ndarray:
+    rows = dataset.rows(data.protocol, split).astype(np.int64)
+    return rows[: data.limit] if data.limit else rows
+
+
+def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int:
+    """Checks what does not need the data set; returns the rows of one host's batch."""
+    if batch_size < 1 or batch_size % hosts or not 0 <= host < hosts:
+        raise DataConfigError(
+            f"Got a global batch of {batch_size} for host {host} of {hosts}; it must "
+            "be positive and a multiple of the number of hosts, counted from 0."
+        )
+    problems = {
+        "resize_min must be positive and at most resize_max": (
+            0 < data.resize_min <= data.resize_max
+        ),
+        "flip must be a probability, from 0 to 1": 0 <= data.flip <= 1,
+        "eval_views_time and eval_views_space must be at least 1": (
+            data.eval_views_time >= 1 and data.eval_views_space >= 1
+        ),
+        "limit, cache_mb and workers must not be negative": (
+            min(data.limit, data.cache_mb, data.workers) >= 0
+        ),
+        "prefetch must be at least 1": data.prefetch >= 1,
+    }
+    for text, fine in problems.items():
+        if not fine:
+            raise DataConfigError(f"In the data config, {text}. Got {data}.")
+    return batch_size // hosts
+
+
+def _batches(
+    reader: ExampleReader, schedule: Schedule, start: int, stop: int | None, local: int
+) -> Iterator[Batch]:
+    """Yields batches start, ..., stop - 1 (None: without end) of ``local`` rows."""
+    data, dataset = reader.data, reader.dataset
+    workers = data.workers or _cores()
+    vector = tf.TensorSpec([None], tf.int64)
+
+    def steps() -> Iterator[int]:
+        return iter(itertools.count(start) if stop is None else range(start, stop))
+
+    examples = tf.data.Dataset.from_generator(
+        lambda: map(schedule, steps()), output_signature=(vector, vector)
+    )
+    examples = examples.unbatch().map(reader, workers, deterministic=True)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = workers
+    # The clips are the parallelism; splitting single ops only adds contention.
+    options.threading.max_intra_op_parallelism = 1
+    batches = examples.batch(local).prefetch(data.prefetch).with_options(options)
+
+    def iterate() -> Iterator[Batch]:
+        arrays = batches.as_numpy_iterator()
+        for step in steps():
+            ids, epochs = schedule(step)
+            try:
+                batch = next(arrays) if len(ids) else {}
+            except tf.errors.OpError as error:
+                raise _explain(reader, ids, epochs, error) from None
+            empty = {
+                key: np.zeros((0, *spec.shape), spec.dtype.as_numpy_dtype)
+                for key, spec in examples.element_spec.items()
+            }
+            batch = {**empty, **batch}
+            batch["label"] = dataset.labels[ids].astype(np.int32)
+            if reader.truth:
+                batch["difficulty"] = dataset.index["difficulty"][ids].astype(np.int32)
+            batch["mask"] = np.ones(len(ids), bool)
+            batch = {key: _pad(array, local, 0) for key, array in batch.items()}
+            batch["id"] = _pad(ids, local, -1)
+            yield batch
+
+    return iterate()
+
+
+def _cores() -> int:
+    # What this process may use, where the system tells (it may be a part of a machine).
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _pad(array: np.ndarray, size: int, value: int) -> np.ndarray:
+    if len(array) == size:
+        return array
+    rest = np.full((size - len(array), *array.shape[1:]), value, array.dtype)
+    return np.concatenate([array, rest])
+
+
+def _explain(
+    reader: ExampleReader, ids: np.ndarray, epochs: np.ndarray, error: Exception
+) -> Exception:
+    """Finds the row of a batch that cannot be read, one by one."""
+    for row, epoch in zip(ids, epochs, strict=True):
+        try:
+            reader(tf.constant(row), tf.constant(epoch))
+        except tf.errors.OpError as row_error:
+            return reader.explain(int(row), row_error)
+    return error

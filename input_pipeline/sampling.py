@@ -1,0 +1,72 @@
+"""Which frames of a clip are read: integers only, the same in numpy and TensorFlow.
+
+A clip of any length is cut into T equal segments and gives one frame a segment. The
+place of a frame is a normalised timestamp, an integer number of ticks: segment i covers
+[i * TICKS, (i + 1) * TICKS) and the whole clip T * TICKS. Every stream of a clip maps
+the same ticks to its own number of frames, so that "frame 3" is the same moment in all
+of them, whatever their lengths and rates.
+"""
+
+from typing import Any
+
+import numpy as np
+
+# A segment's length. 1 to 16 divide it, so that middles and views are exact; with int64
+# no clip is long enough for T * TICKS * frames to overflow.
+TICKS = 720_720
+
+
+def segment_ticks(inside: Any, segments: int) -> Any:
+    """Returns the timestamps [..., T] of one point in each of T segments.
+
+    Args:
+      inside: int64 [..., T] or [..., 1], the point's place in its segment, in
+        [0, TICKS); drawn at random in training.
+      segments: T.
+    """
+    return np.arange(segments, dtype=np.int64) * TICKS + inside
+
+
+def view_ticks(segments: int, views: int = 1) -> np.ndarray:
+    """Returns evaluation timestamps [u, T]: one view reads the middle of each segment.
+
+    With u views, view j reads the middle of the j-th of u equal parts of each segment.
+    """
+    if segments < 1 or views < 1:
+        raise ValueError(
+            f"Got {segments} segments and {views} views; both must be at least 1."
+        )
+    middles = (2 * np.arange(views, dtype=np.int64)[:, None] + 1) * TICKS // (2 * views)
+    return segment_ticks(middles, segments)
+
+
+def frame_indices(ticks: Any, frames: Any, segments: int) -> Any:
+    """Returns floor(ticks * frames / (T * TICKS)): the frames at these timestamps.
+
+    Works on numpy arrays and on TensorFlow tensors. A clip of fewer than T frames
+    repeats frames; indices never decrease and stay in [0, frames).
+
+    Args:
+      ticks: int64 [..., T], see `segment_ticks`.
+      frames: int64, how many frames the stream has (at least 1).
+      segments: T.
+    """
+    return ticks * frames // (segments * TICKS)
+
+
+def crop_places(views: int, landscape: Any) -> tuple[Any, Any]:
+    """Returns the places (y, x) [u] of evaluation crops, as proportions of free space.
+
+    The crops lie centred on the short side and evenly spread along the long one: one
+    is the centre, three are the two ends and the centre.
+
+    Args:
+      views: u.
+      landscape: whether the long side is x; may be a TensorFlow bool.
+    """
+    if views < 1:
+        raise ValueError(f"Got {views} crops a frame; there must be at least 1.")
+    spread = np.arange(views) / (views - 1) if views > 1 else np.full(1, 0.5)
+    spread = spread.astype(np.float32)
+    wide = landscape * np.ones(views, np.float32)
+    return wide * 0.5 + (1 - wide) * spread, wide * spread + (1 - wide) * 0.5

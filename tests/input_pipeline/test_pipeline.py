@@ -1,0 +1,389 @@
+"""Batches of small prepared data sets: order, purity, hosts, views, truth, errors."""
+
+import itertools
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from input_pipeline import records
+from input_pipeline.config import DataConfig, DataConfigError
+from input_pipeline.dataset import DatasetError
+from input_pipeline.pipeline import (
+    dataset_facts,
+    eval_batches,
+    permutation,
+    train_batches,
+)
+from tests.input_pipeline import tiny
+
+CLIPS, TEST = 17, 7  # 10 to train on
+TRAIN = CLIPS - TEST
+
+
+def spec(*shape: int, dtype=np.uint8) -> types.SimpleNamespace:
+    return types.SimpleNamespace(shape=shape, dtype=dtype)
+
+
+INPUTS = {"rgb": spec(4, 16, 18, 3), "ir": spec(4, 16, 18, 1)}
+ALL = INPUTS | {"skeleton": spec(2, 4, tiny.JOINTS, 3, dtype=np.float32)}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    tiny.write(path, [tiny.clip(i) for i in range(CLIPS)], TEST)
+    return path
+
+
+@pytest.fixture(scope="module")
+def with_truth(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    tiny.write(path, [tiny.clip(i, truth=True) for i in range(5)], 3, truth=True)
+    return path
+
+
+def take(batches, count: int) -> list[dict[str, np.ndarray]]:
+    return list(itertools.islice(batches, count))
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    assert one.keys() == other.keys()
+    return all(np.array_equal(one[key], other[key]) for key in one)
+
+
+def joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def test_training_batch_has_the_promised_arrays(root):
+    batch = next(train_batches(tiny.config(root), ALL, 6, seed=0))
+    got = {key: (array.shape, array.dtype.name) for key, array in batch.items()}
+    assert got == {
+        "rgb": ((6, 4, 16, 18, 3), "uint8"),
+        "ir": ((6, 4, 16, 18, 1), "uint8"),
+        "skeleton": ((6, 2, 4, tiny.JOINTS, 3), "float32"),
+        "label": ((6,), "int32"),
+        "mask": ((6,), "bool"),
+        "id": ((6,), "int64"),
+    }
+    assert batch["mask"].all()
+    assert batch["label"].tolist() == (batch["id"] % 3).tolist()
+
+
+def test_streams_hold_the_clip_that_the_id_names(root):
+    batch = next(train_batches(tiny.config(root), ALL, 6, seed=0))
+    for stream in ("rgb", "ir"):
+        values = batch[stream].astype(int).reshape(6, 4, -1)
+        assert (np.ptp(values, axis=-1) <= 1).all()  # frames are flat
+        frames, clips = np.divmod(np.rint(values.mean(-1)).astype(int), 10)
+        assert (clips == batch["id"][:, None] % 10).all()
+        assert (np.diff(frames, axis=-1) >= 0).all()
+    # Joints carry their frame's number; the second person is padding.
+    assert (np.diff(batch["skeleton"][:, 0, :, 0, 0], axis=-1) >= 0).all()
+    assert not batch["skeleton"][:, 1].any()
+
+
+def test_every_epoch_sees_every_clip_once_even_inside_a_batch(root):
+    batches = take(train_batches(tiny.config(root), INPUTS, 4, seed=0), 5)
+    ids = np.concatenate([batch["id"] for batch in batches])
+    first, second = ids[:TRAIN], ids[TRAIN:]
+    assert sorted(first) == sorted(second) == list(range(TRAIN))
+    assert first.tolist() != second.tolist()
+
+
+def test_permutations_never_change():
+    assert permutation(7, 0, 0).tolist() == [0, 2, 1, 5, 4, 3, 6]
+    assert permutation(7, 0, 1).tolist() != [0, 2, 1, 5, 4, 3, 6]
+    assert permutation(7, -1, 0).tolist() != [0, 2, 1, 5, 4, 3, 6]
+
+
+@pytest.mark.parametrize("start", [1, 2, 7])
+def test_a_batch_depends_on_its_number_alone(root, start):
+    config = tiny.config(root)
+    iterated = take(train_batches(config, INPUTS, 4, seed=3), start + 2)[start:]
+    resumed = take(train_batches(config, INPUTS, 4, seed=3, start_step=start), 2)
+    assert all(same(*pair) for pair in zip(iterated, resumed, strict=True))
+
+
+def test_threads_and_memory_change_nothing(root):
+    plain = take(train_batches(tiny.config(root, workers=1), ALL, 5, seed=1), 3)
+    other = tiny.config(root, workers=3, prefetch=4, cache_mb=64)
+    for pair in zip(plain, take(train_batches(other, ALL, 5, seed=1), 3), strict=True):
+        assert same(*pair)
+
+
+def test_two_hosts_read_the_batches_of_one(root):
+    config = tiny.config(root)
+    one = take(train_batches(config, INPUTS, 6, seed=0), 3)
+    parts = [
+        take(train_batches(config, INPUTS, 6, seed=0, host=h, hosts=2), 3)
+        for h in range(2)
+    ]
+    for whole, halves in zip(one, zip(*parts, strict=True), strict=True):
+        assert same(whole, joined(list(halves)))
+
+
+def test_seeds_differ_and_zero_is_one(root):
+    config = tiny.config(root)
+    zero, again, one = (
+        next(train_batches(config, INPUTS, 10, seed=seed)) for seed in (0, 0, 1)
+    )
+    assert same(zero, again)
+    assert zero["id"].tolist() != one["id"].tolist()
+    by_id = [batch["rgb"][np.argsort(batch["id"])] for batch in (zero, one)]
+    assert not np.array_equal(*by_id)
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 3])
+@pytest.mark.parametrize("split, size", [("test", TEST), ("train", TRAIN)])
+def test_evaluation_sees_every_clip_once(root, hosts, split, size):
+    config = tiny.config(root)
+    parts = [
+        list(eval_batches(config, INPUTS, split, 6, host=h, hosts=hosts))
+        for h in range(hosts)
+    ]
+    assert {len(batches) for batches in parts} == {2}
+    flat = [batch for batches in parts for batch in batches]
+    assert {batch["rgb"].shape for batch in flat} == {(6 // hosts, 4, 16, 18, 3)}
+    whole = joined(flat)
+    seen = whole["id"][whole["mask"]]
+    start = 0 if split == "train" else TRAIN
+    assert sorted(seen) == list(range(start, start + size))
+    padding = ~whole["mask"]
+    assert (whole["id"][padding] == -1).all()
+    assert not whole["rgb"][padding].any() and not whole["label"][padding].any()
+    # Host by host the same rows as on one host.
+    one = list(eval_batches(config, INPUTS, split, 6))
+    for step in range(2):
+        assert same(one[step], joined([batches[step] for batches in parts]))
+
+
+def test_evaluation_reads_the_middle_of_each_segment(root):
+    batch = next(eval_batches(tiny.config(root), ALL, "test", 1))
+    assert batch["id"].tolist() == [TRAIN]
+    frames = batch["rgb"][0].reshape(4, -1).mean(-1) // 10
+    assert frames.tolist() == [1, 4, 8, 11]  # of 13
+    frames = batch["ir"][0].reshape(4, -1).mean(-1) // 10
+    assert frames.tolist() == [0, 2, 4, 6]  # of 7: 0.875 2.625 4.375 6.125
+    assert batch["skeleton"][0, 0, :, 0, 0].tolist() == [1, 4, 6, 9]  # of 11
+
+
+def test_views_come_after_the_batch_axis(root):
+    config = tiny.config(root, eval_views_time=2, eval_views_space=3)
+    batch = next(eval_batches(config, ALL, "test", 2))
+    assert batch["rgb"].shape == (2, 6, 4, 16, 18, 3)
+    assert batch["ir"].shape == (2, 6, 4, 16, 18, 1)
+    assert batch["skeleton"].shape == (2, 6, 2, 4, tiny.JOINTS, 3)
+    times = batch["skeleton"][0, :, 0, :, 0, 0].tolist()
+    assert times == [[0, 3, 6, 8]] * 3 + [[2, 4, 7, 10]] * 3
+
+
+def staged(width: int, frames: int) -> records.Video:
+    """A bright band from 40 % to 60 % of the width, box and all, on a dark frame."""
+    image = np.zeros((width * 4 // 5, width, 3), np.uint8)
+    image[:, width * 2 // 5 : width * 3 // 5] = 255
+    box = np.tile(np.array([0, 0.4, 1, 0.6], np.float32), (frames, 1))
+    return records.Video(
+        [tiny.jpeg(image)] * frames,
+        *image.shape[:2],
+        actor_visible=np.ones(frames, bool),
+        actor_box=box,
+    )
+
+
+def infrared(video: records.Video) -> records.Video:
+    video.frames = [
+        tiny.jpeg(tf.io.decode_jpeg(frame, channels=1).numpy())
+        for frame in video.frames
+    ]
+    return video
+
+
+def band(frames: np.ndarray) -> np.ndarray:
+    """Where the bright columns begin and end, as fractions of the width [t 2]."""
+    bright = frames[..., 0].mean(1) > 127
+    width = bright.shape[-1]
+    return np.stack(
+        [bright.argmax(-1) / width, 1 - bright[:, ::-1].argmax(-1) / width], -1
+    )
+
+
+@pytest.fixture(scope="module")
+def staged_root(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    clips = [
+        records.Record(
+            f"s{i}", 0, rgb=staged(160, 9), ir=infrared(staged(100, 5)), difficulty=2
+        )
+        for i in range(8)
+    ]
+    tiny.write(path, clips, 4, truth=True)
+    return path
+
+
+def staged_config(root, **changes) -> DataConfig:
+    sizes = {"resize_min": 42, "resize_max": 50, "test_resize": 44}
+    return tiny.config(root, **(sizes | changes))
+
+
+SQUARE = {"rgb": spec(3, 40, 40, 3), "ir": spec(3, 40, 40, 1)}
+
+
+def test_streams_share_crop_and_flip(staged_root):
+    shared = take(train_batches(staged_config(staged_root), SQUARE, 4, seed=0), 4)
+    bands = [(band(b["rgb"][i]), band(b["ir"][i])) for b in shared for i in range(4)]
+    for rgb, ir in bands:
+        np.testing.assert_allclose(rgb, ir, atol=0.06)
+    # They do move about: it is not that every crop is the same.
+    assert np.ptp([rgb[0, 0] for rgb, _ in bands]) > 0.2
+    apart = staged_config(staged_root, shared_crop=False, shared_flip=False)
+    shared = take(train_batches(apart, SQUARE, 4, seed=0), 4)
+    differ = [
+        np.abs(band(b["rgb"][i]) - band(b["ir"][i])).max()
+        for b in shared
+        for i in range(4)
+    ]
+    assert max(differ) > 0.2
+
+
+def test_truth_follows_the_crop_in_evaluation(staged_root):
+    batch = next(eval_batches(staged_config(staged_root), SQUARE, "test", 4))
+    assert batch["actor_visible"].shape == (4, 6) and batch["actor_visible"].all()
+    assert batch["actor_box"].shape == (4, 6, 4)
+    assert batch["difficulty"].tolist() == [2] * 4
+    for i in range(4):
+        seen = np.concatenate([band(batch["rgb"][i]), band(batch["ir"][i])])
+        np.testing.assert_allclose(batch["actor_box"][i][:, [1, 3]], seen, atol=0.04)
+
+
+def test_truth_is_of_the_sampled_frames(with_truth):
+    batch = next(eval_batches(tiny.config(with_truth), INPUTS, "test", 2))
+    # Odd frames show the actor; of rgb 1 4 8 11 are read, of ir 0 2 4 6.
+    visible = [True, False, False, True] + [False] * 4
+    assert batch["actor_visible"].tolist() == [visible] * 2
+    assert not batch["actor_box"][:, [1, 2, 4, 5, 6, 7]].any()
+    # rgb: 27 x 31 of the 34 x 46 pixels are shown, from row 4 and column 8 on.
+    want = [(8.5 - 4) / 27, (23 - 8) / 31, (25.5 - 4) / 27, 1]
+    np.testing.assert_allclose(batch["actor_box"][0, 0], want, atol=1e-6)
+    train = next(train_batches(tiny.config(with_truth), INPUTS, 2, seed=0))
+    assert "actor_box" not in train and "difficulty" not in train
+
+
+def test_facts(root):
+    facts = dataset_facts(tiny.config(root, limit=8))
+    assert (facts.name, facts.version, facts.protocol) == ("tiny", "1.0.0", "half")
+    assert facts.classes == ("sit", "stand", "wave")
+    assert (facts.num_train, facts.num_test) == (8, TEST)
+    assert facts.names[3] == "clip003"
+    assert facts.difficulties == ("dark", "crowded") and not facts.has_truth
+
+
+def test_limit_takes_the_first_clips(root):
+    batches = list(eval_batches(tiny.config(root, limit=3), INPUTS, "test", 4))
+    assert [batch["id"].tolist() for batch in batches] == [[10, 11, 12, -1]]
+
+
+@pytest.mark.parametrize(
+    "inputs, message",
+    [
+        ({"depth": spec(4, 16, 16, 1)}, "holds only rgb, ir, skeleton. Prepare it"),
+        ({"ir": spec(4, 16, 16, 3)}, r"'ir' as uint8 \(4, 16, 16, 3\); .* width, 1\)"),
+        ({"rgb": spec(4, 16, 16, 3, dtype=np.float32)}, "wants the stream 'rgb' as fl"),
+        ({"skeleton": spec(2, 4, 25, 3, dtype=np.float32)}, "frames, 5, 3"),
+    ],
+)
+def test_inputs_that_the_data_set_lacks_are_refused_at_once(root, inputs, message):
+    with pytest.raises(DatasetError, match=message):
+        train_batches(tiny.config(root), inputs, 2, seed=0)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"protocol": "xsub"}, "no protocol 'xsub'. It has: half"),
+        ({"name": "nosuch"}, "nosuch"),
+        ({"limit": 1}, "has 1 clips, fewer than a batch of 2. Lower the batch size"),
+    ],
+)
+def test_data_that_is_not_there_is_refused_at_once(root, changes, message):
+    with pytest.raises(DatasetError, match=message):
+        train_batches(tiny.config(root, **changes), INPUTS, 2, seed=0)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"resize_min": 17}, "data.resize_min is 17, but the model's crop .* 16 x 18"),
+        ({"test_resize": 8}, "data.test_resize is 8"),
+        ({"resize_max": 19}, "resize_min must be positive and at most resize_max"),
+        ({"flip": 1.5}, "flip must be a probability"),
+        ({"eval_views_space": 0}, "must be at least 1"),
+        ({"workers": -1}, "must not be negative"),
+        ({"prefetch": 0}, "prefetch must be at least 1"),
+    ],
+)
+def test_values_that_cannot_be_used_are_refused_at_once(root, changes, message):
+    with pytest.raises(DataConfigError, match=message):
+        train_batches(tiny.config(root, **changes), INPUTS, 2, seed=0)
+
+
+def test_hosts_must_divide_the_batch(root):
+    with pytest.raises(DataConfigError, match="batch of 5 for host 0 of 2; it must"):
+        eval_batches(tiny.config(root), INPUTS, "test", 5, hosts=2)
+
+
+def test_an_empty_split_is_refused(root):
+    with pytest.raises(DatasetError, match="'val' of protocol 'half'"):
+        eval_batches(tiny.config(root), INPUTS, "val", 2)
+
+
+def test_misspelt_keys_are_refused():
+    with pytest.raises(AttributeError, match="Did you mean 'flip'"):
+        DataConfig().flop = 0.5
+    with pytest.raises(TypeError, match="flop"):
+        DataConfig(flop=0.5)
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    folder = tiny.write(tmp_path, [tiny.clip(i) for i in range(6)], 2)
+    shard = sorted(folder.glob("*.tfrecord*"))[0]
+    data = bytearray(shard.read_bytes())
+    at = len(data) // 2  # inside the second of three records
+    data[at] ^= 0xFF
+    shard.write_bytes(data)
+    message = r"clip 'clip001' \(.*00000-of-00002, byte \d+\) is damaged: its checksum"
+    batches = train_batches(tiny.config(tmp_path), INPUTS, 4, seed=0)
+    with pytest.raises(DatasetError, match=message):
+        next(batches)
+
+
+def test_a_damaged_image_is_named(tmp_path):
+    clips = [tiny.clip(i) for i in range(4)]
+    clips[2].ir.frames = [frame[:100] for frame in clips[2].ir.frames]
+    tiny.write(tmp_path, clips, 1)
+    batches = train_batches(tiny.config(tmp_path), INPUTS, 3, seed=0)
+    with pytest.raises(DatasetError, match="'clip002' .* cannot be decoded"):
+        next(batches)
+
+
+def test_a_clip_without_the_stream_is_named(tmp_path):
+    clips = [tiny.clip(i) for i in range(4)]
+    clips[1].ir = None
+    tiny.write(tmp_path, clips, 1)
+    batches = train_batches(tiny.config(tmp_path), INPUTS, 3, seed=0)
+    with pytest.raises(DatasetError, match="'clip001' .* has no stream 'ir', which"):
+        next(batches)
+    assert next(train_batches(tiny.config(tmp_path), {"rgb": INPUTS["rgb"]}, 3, seed=0))
+
+
+def test_shards_of_another_preparation_are_noticed(tmp_path):
+    clips = [tiny.clip(i) for i in range(4)]
+    folder = tiny.write(tmp_path, clips, 1)
+    index = dict(np.load(folder / "index.npz"))
+    index["name"] = index["name"][::-1]
+    np.savez(folder / "index.npz", **index)
+    batches = eval_batches(tiny.config(tmp_path), INPUTS, "test", 1)
+    with pytest.raises(DatasetError, match="'clip000' .* holds the clip 'clip003'"):
+        next(batches)
