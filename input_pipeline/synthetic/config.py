@@ -39,10 +39,10 @@ class SyntheticConfig:
 
     # Kinect v2's aspects and fields of view at a small size. The two rates differ, so
     # that the two videos of a clip have different numbers of frames.
-    rgb: Sensor = Sensor(width=128, height=72, fov=53.8, fps=20)
-    ir: Sensor = Sensor(width=96, height=80, fov=60.0, fps=16)
+    rgb: Sensor = Sensor(width=128, height=72, fov=53.8, fps=15)
+    ir: Sensor = Sensor(width=96, height=80, fov=60.0, fps=12)
     # Shortest and longest clip, in seconds.
-    seconds: tuple[float, float] = (1.4, 1.8)
+    seconds: tuple[float, float] = (1.6, 2.2)
 
     # Fractions of the clips with each difficulty, drawn independently; a clip is dark
     # or warm but never both, for then nothing at all would show the action.

@@ -82,10 +82,10 @@ def render(config: SyntheticConfig, clip: world.Clip, modality: str) -> Rendered
 
     cast, item = _cast(clip, u)
     backdrop = _backdrop(pen, clip, rng)
-    views = [(look, *pen.pixels(joints), lens.see(joints)) for look, joints, _ in cast]
+    figures = [_Figure(pen, look, joints) for look, joints, _ in cast]
     extents = [
-        _extent(pen, pixels, scale, look)
-        for (look, pixels, scale, _), (_, _, is_actor) in zip(views, cast, strict=True)
+        figure.extent
+        for figure, (_, _, is_actor) in zip(figures, cast, strict=True)
         if is_actor
     ]
     box = np.concatenate(
@@ -97,20 +97,19 @@ def render(config: SyntheticConfig, clip: world.Clip, modality: str) -> Rendered
     ).clip(0, 1)
 
     item_pixels, item_scale = pen.pixels(item)
-    item_depth = lens.see(item)[:, 2]
+    item_discs = np.concatenate(
+        [item_pixels, _ITEM_RADIUS * item_scale[:, None]], -1
+    ).tolist()
+    item_depth = lens.see(item)[:, 2].tolist()
+    item_tone = _with_outline(pen.tone(clip.item_color, _ITEM_HEAT))
     images = []
     for t in range(frames):
         image = backdrop.copy()
         draw = ImageDraw.Draw(image)
-        strokes = []
-        for look, pixels, scale, seen in views:
-            strokes += _person(pen, look, pixels[t], scale[t], seen[t])
-        radius = _ITEM_RADIUS * item_scale[t]
-        tone = pen.tone(clip.item_color, _ITEM_HEAT)
-        strokes.append((item_depth[t], [(*item_pixels[t], radius)] * 2, tone, True))
-        strokes.sort(key=lambda stroke: -stroke[0])
-        for _, discs, tone, outlined in strokes:
-            _paint(draw, discs, tone, outlined)
+        strokes = [stroke for figure in figures for stroke in figure.strokes(t)]
+        strokes.append((item_depth[t], [(item_discs[t], item_discs[t])], item_tone))
+        for _, pairs, tones in sorted(strokes, key=lambda stroke: -stroke[0]):
+            _paint(draw, pairs, tones)
         images.append(np.asarray(image.reduce(_SCALE)))
     picture = np.stack(images).astype(np.float32)
 
@@ -196,7 +195,7 @@ def _backdrop(pen: _Pen, clip: world.Clip, rng: np.random.Generator) -> Image.Im
         _box(pen, draw, box)
     texture = _soft_noise(rng, (pen.height, pen.width), cells=9)
     values = np.asarray(image, np.float32)
-    strength = 10.0 if pen.is_rgb else 14.0
+    strength = 6.0 if pen.is_rgb else 12.0
     values = values + strength * (texture[..., None] if pen.is_rgb else texture)
     return Image.fromarray(values.clip(0, 255).astype(np.uint8), pen.mode)
 
@@ -225,50 +224,76 @@ def _box(pen: _Pen, draw: ImageDraw.ImageDraw, box: world.Box) -> None:
         draw.polygon([tuple(p) for p in pixels], fill=tone)
 
 
-def _person(pen: _Pen, look: world.Look, pixels, scale, seen) -> list:
-    """Strokes of one person in one frame: (depth, discs, tone, outlined)."""
-    unit = look.height * look.girth
-    colors = {
-        "skin": look.skin,
-        "shirt": look.shirt,
-        "trousers": look.trousers,
-        "shoes": _SHOES,
-    }
-    strokes = []
-    for part, light, bones in _PARTS:
-        tone = pen.tone(colors[part], look.heat[part], light)
-        discs = []
-        depth = 0.0
-        for a, b, r0, r1 in bones:
-            discs.append((*pixels[a], r0 * unit * scale[a]))
-            discs.append((*pixels[b], r1 * unit * scale[b]))
-            depth += 0.5 * (seen[a][2] + seen[b][2]) / len(bones)
-        strokes.append((depth, discs, tone, True))
-    # Face and hair are two balls; which one is in front tells where she looks.
-    radius = _HEAD * look.height * scale[3]
-    left = seen[4] - seen[8]
-    facing = np.cross(left / np.linalg.norm(left), [0.0, 1.0, 0.0])
-    for part, color, ahead, size in (
-        ("skin", look.skin, 0.028, 1.0),
-        ("hair", look.hair, -0.03, 1.06),
-    ):
-        offset = ahead * look.height * facing
-        at = pixels[3] + offset[0] * scale[3] * np.array([1.0, 0])
-        at = at - [0, 0.012 * look.height * scale[3] * (part == "hair")]
-        tone = pen.tone(color, look.heat[part])
-        disc = (*at, size * radius)
-        strokes.append((seen[3][2] + offset[2], [disc, disc], tone, True))
-    return strokes
+class _Figure:
+    """One person of a clip: knows its tones, gives the strokes of any frame."""
+
+    def __init__(self, pen: _Pen, look: world.Look, joints: np.ndarray):
+        seen = pen.lens.see(joints)
+        pixels, scale = pen.pixels(joints)
+        self.extent = _extent(pen, pixels, scale, look)
+        # Plain lists: single numbers are read from them far faster than from arrays.
+        self.pixels, self.scale = pixels.tolist(), scale.tolist()
+        self.depth = seen[..., 2].tolist()
+        self.unit = look.height * look.girth
+        colors = {
+            "skin": look.skin,
+            "shirt": look.shirt,
+            "trousers": look.trousers,
+            "shoes": _SHOES,
+        }
+        self.tones = [
+            _with_outline(pen.tone(colors[part], look.heat[part], light))
+            for part, light, _ in _PARTS
+        ]
+        # Face and hair are two balls; which one is in front tells where she looks.
+        left = seen[:, 4] - seen[:, 8]
+        facing = np.cross(left, [0.0, 1.0, 0.0])
+        facing /= np.maximum(np.linalg.norm(facing, axis=-1, keepdims=True), 1e-9)
+        radius = _HEAD * look.height
+        self.head = []
+        for part, color, ahead, up, size in (
+            ("skin", look.skin, 0.3, 0.0, 0.94),
+            ("hair", look.hair, -0.3, 0.15, 1.0),
+        ):
+            offset = radius * (ahead * facing + [0.0, up, 0.0])
+            at = pixels[:, 3] + offset[:, :2] * [1, -1] * scale[:, 3, None]
+            discs = np.concatenate([at, size * radius * scale[:, 3, None]], -1)
+            depth = seen[:, 3, 2] + offset[:, 2]
+            tone = _with_outline(pen.tone(color, look.heat[part]))
+            self.head.append((depth.tolist(), discs.tolist(), tone))
+
+    def strokes(self, t: int) -> list:
+        """What to draw in frame t: (depth, [(disc, disc)], (tone, outline))."""
+        pixels, scale, depth = self.pixels[t], self.scale[t], self.depth[t]
+        strokes = []
+        for (_, _, bones), tone in zip(_PARTS, self.tones, strict=True):
+            pairs = [
+                (
+                    (*pixels[a], r0 * self.unit * scale[a]),
+                    (*pixels[b], r1 * self.unit * scale[b]),
+                )
+                for a, b, r0, r1 in bones
+            ]
+            far = sum(depth[a] + depth[b] for a, b, _, _ in bones) / (2 * len(bones))
+            strokes.append((far, pairs, tone))
+        for far, discs, tone in self.head:
+            strokes.append((far[t], [(discs[t], discs[t])], tone))
+        return strokes
 
 
-def _paint(draw: ImageDraw.ImageDraw, discs: list, tone, outlined: bool) -> None:
-    """Tapered strokes between pairs of discs (x, y, radius), with a dark outline."""
-    if outlined:
-        dark = tuple(int(0.55 * x) for x in tone) if isinstance(tone, tuple) else None
-        dark = int(0.82 * tone) if dark is None else dark
-        for first, second in zip(discs[::2], discs[1::2], strict=True):
-            _stroke(draw, first, second, dark, 1.0)
-    for first, second in zip(discs[::2], discs[1::2], strict=True):
+def _with_outline(tone) -> tuple:
+    """A tone and the darker one around it."""
+    if isinstance(tone, tuple):
+        return tone, tuple(int(0.55 * value) for value in tone)
+    return tone, int(0.82 * tone)
+
+
+def _paint(draw: ImageDraw.ImageDraw, pairs: list, tones: tuple) -> None:
+    """Tapered strokes between pairs of discs (x, y, radius), outlined together."""
+    tone, outline = tones
+    for first, second in pairs:
+        _stroke(draw, first, second, outline, 1.0)
+    for first, second in pairs:
         _stroke(draw, first, second, tone, 0.0)
 
 

@@ -137,8 +137,8 @@ def subject(config: SyntheticConfig, number: int) -> Look:
         height=float(rng.uniform(1.52, 1.9)),
         girth=float(rng.uniform(0.88, 1.2)),
         left_handed=bool(rng.random() < 0.25),
-        skin=np.array([236, 188, 150.0]) * rng.uniform(0.55, 1.0),
-        hair=np.array([70, 48, 34.0]) * rng.uniform(0.4, 2.2),
+        skin=np.array([236, 188, 150.0]) * rng.uniform(0.6, 1.0),
+        hair=np.array([58, 42, 32.0]) * rng.uniform(0.4, 1.2),
         shirt=shirt,
         trousers=trousers,
         heat={
