@@ -60,6 +60,8 @@ class SyntheticConfig:
             raise ValueError(
                 f"actions: unknown {unknown}; choose from {', '.join(ACTIONS)}."
             )
+        if self.seed < 0:
+            raise ValueError(f"seed: got {self.seed}, expected 0 or more.")
         if not 1 <= self.cameras <= 3:
             raise ValueError(f"cameras: got {self.cameras}, expected 1 to 3.")
         for name in ("subjects", "replications", "setups"):

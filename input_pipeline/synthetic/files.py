@@ -23,6 +23,7 @@ from input_pipeline.formats.ntu import (
 from input_pipeline.synthetic import world
 from input_pipeline.synthetic.config import DIFFICULTIES, SyntheticConfig, clip_names
 from input_pipeline.synthetic.render import Rendered, frame_count, render
+from input_pipeline.synthetic.room import camera
 
 WORLD = "world.json"
 # Folder and file ending of each kind of file, as NTU RGB+D is distributed.
@@ -127,7 +128,7 @@ def skeletons(config: SyntheticConfig, clip: world.Clip) -> Skeletons:
     result.body[..., -1] = TRACKED
     points = np.stack([joints for _, joints in people])
     for modality, pixels in (("ir", result.depth_xy), ("rgb", result.color_xy)):
-        lens = world.camera(config, clip.room, clip.name.camera, modality)
+        lens = camera(config, clip.room, clip.name.camera, modality)
         sensor = getattr(config, modality)
         seen = lens.see(points)
         pixels[:] = lens.project(seen) * [sensor.width, sensor.height]
