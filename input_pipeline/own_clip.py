@@ -1,0 +1,67 @@
+"""A person's own clip, from its files to what evaluation would show the model."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from input_pipeline import records
+from input_pipeline.config import DataConfig
+from input_pipeline.dataset import PreparedDataset
+from input_pipeline.encode import Clip, EncodeOptions, encode_clip
+from input_pipeline.examples import ExampleReader
+from input_pipeline.formats.video import VideoOptions
+
+
+def read_clip(
+    paths: Mapping[str, str | Path],
+    data: DataConfig,
+    inputs: Mapping[str, Any],
+    short_side: int = VideoOptions.short_side,
+) -> dict[str, np.ndarray]:
+    """Reads the streams of one clip as if it were in a prepared data set.
+
+    The clip becomes a data set of one, for the moment of reading: so it goes the very
+    way of the clips that the model was trained and evaluated on.
+
+    Args:
+      paths: the file of each stream that the model reads.
+      data: how clips are sampled; which data set it names does not matter.
+      inputs: the model's streams, see `input_pipeline.pipeline.train_batches`.
+      short_side: of the stored frames of the data set that the model was trained on.
+
+    Returns:
+      Each stream as one example of `input_pipeline.pipeline.eval_batches`, without the
+      batch axis: [t h w c], or [u t h w c] with several views.
+
+    Raises:
+      ClipError: a file cannot be used.
+      DataConfigError: a value of the config cannot be used.
+    """
+    video = VideoOptions(short_side=short_side, min_frames=1)
+    clip = Clip("clip", 0, {key: Path(path) for key, path in paths.items()}, {})
+    record = encode_clip(clip, EncodeOptions(tuple(paths), video))
+    serialized = records.encode(record)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.tfrecord"
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            writer.write(serialized)
+        columns = {"shard": 0, "offset": 0, "length": len(serialized)}
+        dataset = PreparedDataset(
+            Path(folder),
+            info={
+                "name": "own clip",
+                "streams": {stream: {} for stream in paths},
+                "has_truth": False,
+                "shards": [{"file": path.name}],
+            },
+            index={
+                "name": np.array([record.name]),
+                **{key: np.array([value]) for key, value in columns.items()},
+            },
+        )
+        example = ExampleReader(dataset, data, inputs)(tf.constant(0, tf.int64))
+    return {stream: example[stream].numpy() for stream in inputs}

@@ -1,0 +1,64 @@
+"""A person's own clip goes the very way of the clips of a data set."""
+
+from pathlib import Path
+
+import av
+import jax
+import numpy as np
+import pytest
+
+from input_pipeline import encode
+from input_pipeline.formats.video import VideoOptions
+from input_pipeline.own_clip import read_clip
+from input_pipeline.pipeline import eval_batches
+from tests.input_pipeline import tiny
+
+INPUTS = {
+    "rgb": jax.ShapeDtypeStruct((5, 17, 19, 3), np.uint8),
+    "ir": jax.ShapeDtypeStruct((5, 17, 19, 1), np.uint8),
+}
+
+
+def write_video(path: Path, frames: int, height: int, width: int) -> Path:
+    """Writes a square that moves over a slope, without loss."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = height, width, "bgr0"
+        for i in range(frames):
+            image = np.zeros((height, width, 3), np.uint8)
+            image[...] = np.linspace(0, 200, width, dtype=np.uint8)[:, None]
+            image[8:16, 2 * i : 2 * i + 8] = (250, 20 * i, 30)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return {
+        "rgb": write_video(tmp_path / "a.mkv", 12, 46, 64),
+        "ir": write_video(tmp_path / "b.mkv", 9, 34, 40),
+    }
+
+
+@pytest.mark.parametrize("views", [(1, 1), (2, 3)])
+def test_own_clip_equals_the_same_clip_in_a_data_set(tmp_path, paths, views):
+    video = VideoOptions(short_side=28, min_frames=1)
+    options = encode.EncodeOptions(("rgb", "ir"), video)
+    record = encode.encode_clip(encode.Clip("x", 0, paths, {}), options)
+    tiny.write(tmp_path, [tiny.clip(0), record], test=1)
+    data = tiny.config(tmp_path, eval_views_time=views[0], eval_views_space=views[1])
+    (batch,) = eval_batches(data, INPUTS, "test", batch_size=1)
+    own = read_clip(paths, data, INPUTS, short_side=28)
+    assert list(own) == ["rgb", "ir"]
+    for stream, spec in INPUTS.items():
+        shape = (6, *spec.shape) if views != (1, 1) else spec.shape
+        assert own[stream].shape == shape
+        np.testing.assert_array_equal(own[stream], batch[stream][0])
+        assert own[stream].std() > 10  # a picture, not a plain
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path, paths):
+    paths["ir"] = tmp_path / "gone.avi"
+    with pytest.raises(encode.ClipError, match=r"ir file .*gone\.avi: missing"):
+        read_clip(paths, tiny.config(tmp_path), INPUTS)
