@@ -54,16 +54,15 @@ def flat(params):
     return traverse_util.flatten_dict(params, sep="/")
 
 
-@pytest.mark.parametrize("suffix", ["safetensors", "pyth"])
-def test_timesformer_equals_hugging_face(suffix):
+def test_timesformer_equals_hugging_face():
     expected = golden("timesformer_tiny")
     model, params = make()
     variables, report = load_timesformer(
-        GOLDEN / f"timesformer_tiny.{suffix}", {"params": params}
+        GOLDEN / "timesformer_tiny.safetensors", {"params": params}
     )
     assert not report.fresh and not report.unused and not report.resized
     assert report.loaded.keys() == flat(params).keys()
-    out = model.apply(variables, expected["video"])
+    out = jax.jit(model.apply)(variables, expected["video"])
     for name in ("token", "patches", "logits"):
         assert np.abs(expected[name]).max() > 0.5
         np.testing.assert_allclose(out[name], expected[name], atol=1e-5, err_msg=name)
@@ -71,18 +70,25 @@ def test_timesformer_equals_hugging_face(suffix):
     np.testing.assert_allclose(attention, expected["attention"], atol=1e-5)
 
 
+def test_the_original_naming_gives_the_same_parameters():
+    _, params = make()
+    one, _, report = initialize_from(GOLDEN / "timesformer_tiny.pyth", params)
+    assert not report.fresh and not report.unused
+    two, _, _ = initialize_from(GOLDEN / "timesformer_tiny.safetensors", params)
+    jax.tree.map(np.testing.assert_array_equal, one, two)
+
+
 @pytest.mark.parametrize(
-    ("file", "name"),
+    ("file", "name", "frames"),
     [
-        ("vit_timm.pth", "timm"),
-        ("vit_hf.safetensors", "hf"),
-        ("vit_hf5.safetensors", "hf"),
+        ("vit_timm.pth", "timm", 1),
+        ("vit_hf.safetensors", "hf", 4),
     ],
 )
-def test_one_frame_without_temporal_projection_equals_vit(file, name):
+def test_a_still_clip_without_temporal_projection_equals_vit(file, name, frames):
     """With temporal_fc at zero a still clip of any length is an image to the model."""
     expected = golden("vit_tiny")
-    model, params = make((2, 4, 20, 20, 3))
+    model, params = make((2, frames, 20, 20, 3))
     params, _, report = initialize_from(GOLDEN / file, params)
     fresh = {re.sub(r"blocks_\d", "block", path) for path in report.fresh}
     assert fresh == {
@@ -99,15 +105,19 @@ def test_one_frame_without_temporal_projection_equals_vit(file, name):
         lambda path, x: x * 0 if "temporal_fc" in path or path[-1] == "time" else x,
         params,
     )
-    for frames in (1, 4):
-        video = np.repeat(expected["image"][:, None], frames, axis=1)
-        params["backbone"]["time"] = np.zeros((frames, 21), np.float32)
-        out = model.apply({"params": params}, video)
-        np.testing.assert_allclose(out["token"], expected[name][:, 0], atol=1e-5)
-        for frame in range(frames):
-            np.testing.assert_allclose(
-                out["patches"][:, frame], expected[name][:, 1:], atol=1e-5
-            )
+    video = np.repeat(expected["image"][:, None], frames, axis=1)
+    out = jax.jit(model.apply)({"params": params}, video)
+    np.testing.assert_allclose(out["token"], expected[name][:, 0], atol=1e-5)
+    patches = np.repeat(expected[name][:, None, 1:], frames, axis=1)
+    np.testing.assert_allclose(out["patches"], patches, atol=1e-5)
+
+
+def test_both_hugging_face_namings_of_vit_give_the_same_parameters():
+    _, params = make()
+    one, _, _ = initialize_from(GOLDEN / "vit_hf.safetensors", params)
+    two, _, _ = initialize_from(GOLDEN / "vit_hf5.safetensors", params)
+    jax.tree.map(np.testing.assert_array_equal, one, two)
+    assert one["backbone"]["class_token"][0, 0] != 0.5
 
 
 def test_temporal_attention_starts_as_a_copy_of_the_spatial_one():
