@@ -1,0 +1,130 @@
+"""One clip: from the names of its raw files to the record that is stored.
+
+No data set is known here; `builders` say which files make a clip.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from input_pipeline import records
+from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.skeleton import read_skeleton
+from input_pipeline.formats.video import VideoOptions, read_video
+
+# Key of the ground-truth file among a clip's paths.
+TRUTH = "truth"
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """What names and manifests tell of a clip, before any of its files is opened.
+
+    ``paths``: file of each stream that it has (and of TRUTH). ``splits``: protocol ->
+    "train", "test" or "val"; a protocol that leaves the clip out is not in it.
+    """
+
+    name: str
+    label: int
+    paths: Mapping[str, Path]
+    splits: Mapping[str, str]
+    subject: int = records.UNKNOWN
+    camera: int = records.UNKNOWN
+    setup: int = records.UNKNOWN
+    replication: int = records.UNKNOWN
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodeOptions:
+    """How clips are stored: which streams, how their videos, bit of each difficulty."""
+
+    streams: tuple[str, ...] = records.STREAMS
+    video: VideoOptions = VideoOptions()
+    difficulties: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        wrong = [s for s in self.streams if s not in records.STREAMS]
+        if wrong or not self.streams or len(set(self.streams)) < len(self.streams):
+            raise ValueError(
+                f"streams are {list(self.streams)}; expected one or more different "
+                f"ones of {', '.join(records.STREAMS)}."
+            )
+
+
+class ClipError(Exception):
+    """A clip that cannot be stored, and the file that is to blame."""
+
+    def __init__(self, name: str, path: str, stream: str, reason: str):
+        super().__init__(name, path, stream, reason)
+        self.name, self.path, self.stream, self.reason = name, path, stream, reason
+
+    def __str__(self) -> str:
+        return f"clip {self.name}, {self.stream} file {self.path}: {self.reason}"
+
+
+def encode_clip(clip: Clip, options: EncodeOptions) -> records.Record:
+    """Read every file of a clip; pure: the same files give the same record.
+
+    Raises ClipError naming the first file that cannot be used.
+    """
+    record = records.Record(
+        name=clip.name,
+        label=clip.label,
+        subject=clip.subject,
+        camera=clip.camera,
+        setup=clip.setup,
+        replication=clip.replication,
+    )
+    for stream in (*options.streams, TRUTH):
+        path = clip.paths.get(stream)
+        if path is None:
+            continue
+        try:
+            if stream in records.VIDEO_STREAMS:
+                setattr(record, stream, read_video(path, stream, options.video))
+            elif stream == TRUTH:
+                _add_truth(record, path, options.difficulties)
+            else:
+                record.skeleton = read_skeleton(path, options.video.min_frames)
+        except (UnusableFile, OSError) as error:
+            raise ClipError(clip.name, str(path), stream, str(error)) from None
+    return record
+
+
+def _add_truth(
+    record: records.Record, path: Path, difficulties: tuple[str, ...]
+) -> None:
+    """Add the difficulties' bits, and who is seen where, to the streams there are."""
+    try:
+        truth = json.loads(path.read_text())
+        record.difficulty = sum(
+            1 << difficulties.index(name) for name in truth["difficulty"]
+        )
+        for stream in records.VIDEO_STREAMS:
+            video = getattr(record, stream)
+            if video is not None:
+                _add_stream_truth(video, truth[stream])
+    except FileNotFoundError:
+        raise UnusableFile("missing", "there is no such file") from None
+    except (ValueError, KeyError, TypeError) as error:
+        name = type(error).__name__
+        raise UnusableFile(
+            "undecodable", f"not the truth of this clip ({name}: {error})"
+        ) from None
+
+
+def _add_stream_truth(video: records.Video, truth: dict[str, Any]) -> None:
+    visible = np.asarray(truth["visible"], bool)
+    box = np.asarray(truth["box"], np.float32)
+    count = len(video.frames)
+    if visible.shape != (count,) or box.shape != (count, 4):
+        raise ValueError(
+            f"visible {list(visible.shape)} and box {list(box.shape)}; expected "
+            f"[{count}] and [{count}, 4], the video's number of frames"
+        )
+    video.actor_visible = visible
+    video.actor_box = np.where(visible[:, None], box, np.float32(0))
