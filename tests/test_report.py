@@ -187,6 +187,17 @@ def test_page_without_optional_entries(tmp_path):
     assert not {"Selection against chance", "By difficulty", "Training"} & set(titles)
 
 
+def test_page_where_numbers_are_missing(tmp_path):
+    changes = {
+        "difficulty": np.zeros(4, int),
+        "difficulty_names": ["dark"],
+        "loss": float("inf"),
+        "selection": {"region_recall": float("nan"), "region_chance": float("nan")},
+    }
+    page = Page(report.write_report(tmp_path, evaluation(**changes)).read_text())
+    assert page.texts.count("–") >= 4  # the loss, dark's top-1, recall and chance
+
+
 @pytest.mark.parametrize("streams", [("rgb",), ("ir",), ("rgb", "ir", "skeleton")])
 def test_plain_examples_of_any_streams(tmp_path, streams):
     every = {

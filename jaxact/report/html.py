@@ -74,9 +74,9 @@ def render(numbers: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     )
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """Returns a share as text, 0.8917 -> "89.2 %"; "–" for none (not a number)."""
-    return f"{100 * share:.{digits}f}\u2009%" if share == share else "–"
+def percent(share: float | None, digits: int = 1) -> str:
+    """Returns a share as text, 0.8917 -> "89.2 %"; "–" for none."""
+    return "–" if share is None else f"{100 * share:.{digits}f}\u2009%"
 
 
 def bar(share: float) -> Markup:
@@ -115,14 +115,19 @@ def _selection(table: Mapping[str, float] | None) -> list[dict[str, Any]]:
     if not table:
         return []
     rows = [
-        {"what": what, "value": table[key], "chance": table.get(chance)}
+        {
+            "what": what,
+            "value": table[key],
+            "chance": table.get(chance),
+            "compared": chance in table,
+        }
         for key, chance, what in SELECTION_ROWS
         if key in table
     ]
     known = {name for row in SELECTION_ROWS for name in row[:2]}
     others = [name for name in table if name not in known]
     return rows + [
-        {"what": name.replace("_", " "), "value": table[name], "chance": None}
+        {"what": name.replace("_", " "), "value": table[name], "compared": False}
         for name in others
     ]
 

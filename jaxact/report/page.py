@@ -31,7 +31,8 @@ PAGE = """\
 {{ (100 * r.top1_interval[1]) | round(1) }}</dd></div>
 <div><dt>Top-5</dt><dd>{{ r.top5 | percent }}</dd></div>
 <div><dt>Mean class accuracy</dt><dd>{{ r.mean_class_accuracy | percent }}</dd></div>
-<div><dt>Loss</dt><dd>{{ "%.3f" | format(r.loss) }}</dd></div>
+<div><dt>Loss</dt>
+<dd>{{ "–" if r.loss is none else "%.3f" | format(r.loss) }}</dd></div>
 <div><dt>Clips</dt><dd>{{ r.clips }}</dd>
 <dd class="note">{{ r.classes | length }} classes</dd></div>
 </dl>
@@ -83,7 +84,7 @@ alt="Frames of {{ e.name }}, a row for each stream"></div>
 <tbody>
 {% for row in selection %}
 <tr><th scope="row">{{ row.what }}</th><td class="n">{{ row.value | percent }}</td>
-<td class="n quiet">{{ row.chance | percent if row.chance is not none }}</td></tr>
+<td class="n quiet">{{ row.chance | percent if row.compared }}</td></tr>
 {% endfor %}
 </tbody>
 </table>
@@ -175,7 +176,8 @@ whatever is chosen.</p>
 <figure>{{ chart }}</figure>
 {% endfor %}
 </div>
-<p class="note">Over training steps.</p>
+<p class="note">Over training steps. The training loss has all its terms; that of the
+evaluation is the cross-entropy of the scores.</p>
 </section>
 {% endif %}
 
