@@ -218,6 +218,13 @@ class _Lines:
             raise self.error(f"expected {what} (0 to {most}), got {text!r}.")
         return int(text)
 
+    def end(self, what: str) -> None:
+        """Makes sure that nothing but blank lines is left."""
+        for text in self.lines[self.number :]:
+            self.number += 1
+            if text.strip():
+                raise self.error(f"there is text after {what}.")
+
     def numbers(self, texts: list[str], what: str) -> np.ndarray:
         try:
             return np.array(texts, np.float64)
@@ -256,9 +263,7 @@ def read_skeleton(path: str | os.PathLike) -> Skeletons:
             values = np.stack([_joint(lines, name) for name in JOINTS])
             index = order.setdefault(identity, len(order))
             rows.append((index, frame, body, values))
-    lines.number = len(lines.lines)
-    if any(text.strip() for text in lines.lines[_used(lines, rows, num_frames) :]):
-        raise lines.error(f"there is text after the last of {num_frames} frames.")
+    lines.end(f"the last of {num_frames} frames")
 
     result = Skeletons.empty(len(order), num_frames)
     result.ids[:] = list(order)
@@ -271,11 +276,6 @@ def read_skeleton(path: str | os.PathLike) -> Skeletons:
         result.orientation[index, frame] = values[:, 7:11]
         result.tracked[index, frame] = values[:, 11]
     return result
-
-
-def _used(lines: _Lines, rows: list, num_frames: int) -> int:
-    """How many lines the frames read so far take up."""
-    return 1 + num_frames + len(rows) * (2 + NUM_JOINTS)
 
 
 def _joint(lines: _Lines, name: str) -> np.ndarray:

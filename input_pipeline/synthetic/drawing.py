@@ -191,5 +191,5 @@ def _extent(pen: Pen, pixels, scale, look: Look) -> tuple:
 def soft_noise(rng: np.random.Generator, shape, cells: int) -> np.ndarray:
     """Smooth random texture of about unit size, float32 [h w]."""
     coarse = rng.standard_normal((cells, cells)).astype(np.float32)
-    image = Image.fromarray(coarse, "F").resize(shape[::-1], Image.Resampling.BICUBIC)
+    image = Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC)
     return np.asarray(image, np.float32)

@@ -59,7 +59,7 @@ def generate(
     todo = [name for name in names if not _path(out, TRUTH, name).exists()]
     for folder, _ in (RGB, IR, SKELETON, TRUTH):
         (out / folder).mkdir(exist_ok=True)
-    count = workers or len(os.sched_getaffinity(0))
+    count = workers or _cores()
     with tqdm(
         total=len(names),
         initial=len(names) - len(todo),
@@ -72,10 +72,21 @@ def generate(
     _write_json(out / WORLD, {**description, "complete": True})
 
 
-def _run(out: Path, config: SyntheticConfig, todo: list, workers: int) -> Iterator:
+def _cores() -> int:
+    """The cores this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _run(
+    out: Path, config: SyntheticConfig, todo: list[NtuName], workers: int
+) -> Iterator[None]:
+    """Writes the clips; yields whenever one is done."""
     if workers == 1:
         for name in todo:
-            yield write_clip(out, config, name)
+            write_clip(out, config, name)
+            yield
         return
     # A fresh interpreter a worker: forking a process that has threads is not safe.
     context = multiprocessing.get_context("spawn")
@@ -83,7 +94,8 @@ def _run(out: Path, config: SyntheticConfig, todo: list, workers: int) -> Iterat
         jobs = [pool.submit(write_clip, out, config, name) for name in todo]
         try:
             for job in concurrent.futures.as_completed(jobs):
-                yield job.result()
+                job.result()
+                yield
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

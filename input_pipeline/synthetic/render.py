@@ -81,7 +81,7 @@ def render(config: SyntheticConfig, clip: world.Clip, modality: str) -> Rendered
         for _, pairs, tones in sorted(strokes, key=lambda stroke: -stroke[0]):
             paint(draw, pairs, tones)
         images.append(np.asarray(image.reduce(SCALE)))
-    picture = np.stack(images).astype(np.float32)
+    picture: np.ndarray = np.stack(images).astype(np.float32)
 
     covered = np.zeros(frames)
     if modality in clip.occluded:
@@ -109,7 +109,9 @@ def _cast(clip: world.Clip, u: np.ndarray) -> tuple[list, np.ndarray]:
     return cast, item
 
 
-def _item(clip: world.Clip, player: world.Player, u, thing: dict) -> np.ndarray:
+def _item(
+    clip: world.Clip, player: world.Player, u: np.ndarray, thing: dict[str, np.ndarray]
+) -> np.ndarray:
     """The object's path: in the hand, lying where it is taken, or thrown."""
     # The motion on a fine grid, so that the path does not depend on the frame rate.
     fine = np.linspace(0, 1, 201)
@@ -151,27 +153,38 @@ def _backdrop(pen: Pen, clip: world.Clip, rng: np.random.Generator) -> Image.Ima
         right = left + pen.width / room.panels
         tone = pen.tone(room.wall, room.heat[0] + 10, 0.88)
         draw.rectangle((left, 0, right, edge), fill=tone)
-    # A few pictures on the wall, and furniture, another selection in every clip.
-    for _ in range(rng.integers(1, 4)):
-        x, y = rng.uniform(0, pen.width), rng.uniform(0, 0.7 * edge)
-        w, h = rng.uniform(0.08, 0.2, 2) * pen.width
-        color = rng.uniform(40, 230, 3)
-        tone = pen.tone(color, room.heat[0] + rng.uniform(-20, 40))
+    # A few pictures on the wall, and furniture: another selection in every clip, but
+    # the same for both lenses.
+    layout = np.random.default_rng(clip.seed)
+    for _ in range(layout.integers(1, 4)):
+        x, y = layout.uniform(0, [pen.width, 0.7 * edge])
+        w, h = layout.uniform(0.08, 0.2, 2) * pen.width
+        color = layout.uniform(40, 230, 3)
+        tone = pen.tone(color, room.heat[0] + layout.uniform(-20, 40))
         draw.rectangle((x, y, x + w, min(y + h, edge)), fill=tone)
-    chosen = [box for box in room.boxes if rng.random() < 0.7]
+    chosen = [box for box in room.boxes if layout.random() < 0.7]
     for box in sorted(
         [*chosen, clip.stool], key=lambda box: -pen.lens.see(box.centre)[2]
     ):
         draw_box(pen, draw, box)
     texture = soft_noise(rng, (pen.height, pen.width), cells=9)
-    values = np.asarray(image, np.float32)
+    values: np.ndarray = np.asarray(image, np.float32)
     strength = 6.0 if pen.is_rgb else 12.0
     values = values + strength * (texture[..., None] if pen.is_rgb else texture)
-    return Image.fromarray(values.clip(0, 255).astype(np.uint8), pen.mode)
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
 
-def _occlude(picture, clip: world.Clip, u, box, rng: np.random.Generator) -> np.ndarray:
-    """Slides a panel before the lens for a while; returns the covered part [t]."""
+def _occlude(
+    picture: np.ndarray,
+    clip: world.Clip,
+    u: np.ndarray,
+    box: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Slides a panel before the lens for a while, in place.
+
+    Returns which fraction of the actors' box [t 4] is covered, [t].
+    """
     frames, height, width = picture.shape[:3]
     begin, end = clip.occlusion
     inside = (u >= begin) & (u < end)
@@ -203,7 +216,13 @@ def _occlude(picture, clip: world.Clip, u, box, rng: np.random.Generator) -> np.
     return covered
 
 
-def _expose(picture, config: SyntheticConfig, clip: world.Clip, modality: str, rng):
+def _expose(
+    picture: np.ndarray,
+    config: SyntheticConfig,
+    clip: world.Clip,
+    modality: str,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Light, darkness or heat, then the sensor's noise; float [t h w ...] -> uint8."""
     if modality == "rgb":
         dark = "dark_rgb" in clip.difficulties
