@@ -4,7 +4,7 @@ Read (the record alone, by its offset, checksum verified) -> parse (the features
 for) -> sample -> decode (the sampled frames alone, the crop alone) -> augment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,20 @@ def _check_crop(data: DataConfig, stream: str, size: tuple[int, int]) -> None:
             )
 
 
+class _Draws:
+    """The random draws of one example; streams that share one get the same tensors."""
+
+    def __init__(self, seed: tf.Tensor):
+        self._seed = seed
+        self._made: dict[tuple[str, str], Any] = {}
+
+    def __call__(self, op: str, stream: str, draw: Callable[[tf.Tensor], Any]) -> Any:
+        """Returns ``draw``'s result for an op and a stream ("": all streams)."""
+        if (op, stream) not in self._made:
+            self._made[op, stream] = draw(ops.op_seed(self._seed, op, stream))
+        return self._made[op, stream]
+
+
 class ExampleReader:
     """Row number (and epoch) -> example; to be mapped over a tf.data.Dataset.
 
@@ -101,11 +115,19 @@ class ExampleReader:
         self._slots: tf.Tensor | None = None
 
     def keep_in_memory(self, rows: np.ndarray) -> None:
-        """Reads these records now, if they are small enough, and never again."""
+        """Reads these records now, if they are small enough, and never again.
+
+        Raises:
+          DatasetError: one of them is damaged.
+        """
         if self.dataset.index["length"][rows].sum() > self.data.cache_mb * 2**20:
             return
-        read = tf.data.Dataset.from_tensor_slices(rows).map(self.read)
-        kept = list(read.as_numpy_iterator())
+        kept: list[bytes] = []
+        try:
+            read = tf.data.Dataset.from_tensor_slices(rows).map(self.read)
+            kept.extend(read.as_numpy_iterator())
+        except tf.errors.OpError as error:
+            raise self.explain(int(rows[len(kept)]), error) from None
         slots = np.full(len(self.dataset), -1, np.int64)
         slots[rows] = np.arange(len(rows))
         self._slots, self._kept = tf.constant(slots), tf.constant(kept)
@@ -138,69 +160,85 @@ class ExampleReader:
             keys += [records.POINTS, records.SHAPE]
         return tf.io.parse_single_example(serialized, records.parse_spec(tuple(keys)))
 
+    # There is no Python control flow on tensors here; converting it takes long.
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, row: tf.Tensor, epoch: tf.Tensor | int = 0) -> Example:
         """Returns the streams of one clip and, in evaluation, its ground truth."""
         record = self.parse(self.read(row))
         name = tf.gather(self._names, row)
         tf.debugging.Assert(record[records.NAME] == name, ["Another clip", name])
-        key = None if self.seed is None else ops.example_seed(self.seed, epoch, row)
+        draws = None
+        if self.seed is not None:
+            draws = _Draws(ops.example_seed(self.seed, epoch, row))
         example, boxes, visible = {}, [], []
         for stream, shape in self.shapes.items():
             if stream == "skeleton":
-                example[stream] = self._skeleton(record, shape, key)
+                example[stream] = self._skeleton(record, shape, draws)
                 continue
-            example[stream], truth = self._video(record, stream, shape, key)
-            boxes.append(truth[0])
-            visible.append(truth[1])
-        if self.truth and self.videos:
+            example[stream], truth = self._video(record, stream, shape, draws)
+            if truth is not None:
+                boxes.append(truth[0])
+                visible.append(truth[1])
+        if boxes:
             example["actor_box"] = tf.concat(boxes, 0)
             example["actor_visible"] = tf.concat(visible, 0)
         return example
 
-    def _times(self, stream: str, frames: int, key: tf.Tensor | None) -> list[Any]:
-        if key is None:
+    def _times(
+        self, stream: str, frames: int, draws: _Draws | None
+    ) -> list[np.ndarray | tf.Tensor]:
+        if draws is None:
             return list(sampling.view_ticks(frames, self.data.eval_views_time))
         owner = "" if self.data.shared_time else stream
-        return [ops.random_ticks(ops.op_seed(key, "time", owner), frames)]
+        return [
+            draws(f"time {frames}", owner, lambda seed: ops.random_ticks(seed, frames))
+        ]
 
-    def _places(self, stream: str, landscape: Any, key: tf.Tensor | None) -> list[Any]:
+    def _places(
+        self, stream: str, landscape: tf.Tensor, draws: _Draws | None
+    ) -> list[ops.Place]:
         data = self.data
-        if key is not None:
-            owner = "" if data.shared_crop else stream
-            seed = ops.op_seed(key, "crop", owner)
-            return [ops.random_place(seed, data.resize_min, data.resize_max)]
-        ys, xs = sampling.crop_places(
-            data.eval_views_space, tf.cast(landscape, tf.float32)
-        )
-        short = tf.constant(data.test_resize, tf.float32)
-        return [ops.Place(short, ys[i], xs[i]) for i in range(data.eval_views_space)]
+        if draws is None:
+            crops = data.eval_views_space
+            ys, xs = sampling.crop_places(crops, tf.cast(landscape, tf.float32))
+            short = tf.constant(data.test_resize, tf.float32)
+            return [ops.Place(short, ys[i], xs[i]) for i in range(crops)]
+        owner = "" if data.shared_crop else stream
+        shortest, longest = data.resize_min, data.resize_max
+        return [
+            draws("crop", owner, lambda seed: ops.random_place(seed, shortest, longest))
+        ]
 
-    def _flipped(self, stream: str, key: tf.Tensor | None) -> tf.Tensor | bool:
-        if key is None:
-            return False
+    def _flip(self, stream: str, draws: _Draws | None) -> tf.Tensor:
+        if draws is None:
+            return tf.constant(False)
         owner = "" if self.data.shared_flip else stream
-        return ops.random_flip(ops.op_seed(key, "flip", owner), self.data.flip)
+        return draws("flip", owner, lambda seed: ops.random_flip(seed, self.data.flip))
 
     def _views(self, views: list[tf.Tensor]) -> tf.Tensor:
         return tf.stack(views) if len(views) > 1 else views[0]
 
     def _video(
-        self, record: Example, stream: str, shape: tuple[int, ...], key: Any
-    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor] | tuple[None, None]]:
+        self,
+        record: Example,
+        stream: str,
+        shape: tuple[int, ...],
+        draws: _Draws | None,
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor] | None]:
         jpegs = record[records.frames_key(stream)]
         count = tf.size(jpegs, tf.int64)
         height = tf.cast(record[records.height_key(stream)], tf.int32)
         width = tf.cast(record[records.width_key(stream)], tf.int32)
-        t, size, channels = shape[0], shape[1:3], shape[3]
-        flipped = self._flipped(stream, key)
+        t, h, w, channels = shape
+        flipped = self._flip(stream, draws)
         views, truth = [], None
-        for ticks in self._times(stream, t, key):
+        for ticks in self._times(stream, t, draws):
             index = sampling.frame_indices(ticks, count, t)
             chosen = tf.ensure_shape(tf.gather(jpegs, index), [t])
-            for place in self._places(stream, width >= height, key):
-                part = ops.window(height, width, place, size)
-                frames = ops.decode(chosen, part, size, channels)
-                views.append(ops.flip(frames, flipped) if key is not None else frames)
+            for place in self._places(stream, width >= height, draws):
+                part = ops.window(height, width, place, (h, w))
+                frames = ops.decode(chosen, part, (h, w), channels)
+                views.append(ops.flip(frames, flipped))
                 if truth is None and self.truth:  # of the first view
                     boxes = tf.reshape(record[records.box_key(stream)], [-1, 4])
                     visible = record[records.visible_key(stream)] > 0
@@ -211,19 +249,19 @@ class ExampleReader:
                         part,
                         flipped,
                     )
-        return self._views(views), truth or (None, None)
+        return self._views(views), truth
 
     def _skeleton(
-        self, record: Example, shape: tuple[int, ...], key: tf.Tensor | None
+        self, record: Example, shape: tuple[int, ...], draws: _Draws | None
     ) -> tf.Tensor:
         stored = tf.concat([record[records.SHAPE], [3]], 0)
         points = tf.reshape(record[records.POINTS], stored)
         persons, t = shape[:2]
         views = []
-        for ticks in self._times("skeleton", t, key):
+        for ticks in self._times("skeleton", t, draws):
             index = sampling.frame_indices(ticks, stored[1], t)
             chosen = ops.skeleton_frames(points, index, persons)
-            crops = self.data.eval_views_space if key is None else 1
+            crops = self.data.eval_views_space if draws is None else 1
             views += [tf.ensure_shape(chosen, shape)] * crops
         return self._views(views)
 

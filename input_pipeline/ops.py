@@ -13,13 +13,10 @@ import tensorflow as tf
 
 from input_pipeline import sampling
 
-# Fixed, so that draws do not depend on which generator a device would prefer.
-_GENERATOR = "philox"
-
 
 def fold_in(seed: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
     """Returns a new seed [2], a function of an old one and an integer."""
-    return tf.random.experimental.stateless_fold_in(seed, data, alg=_GENERATOR)
+    return tf.random.experimental.stateless_fold_in(seed, data)
 
 
 def example_seed(seed: int, epoch: tf.Tensor, example: tf.Tensor) -> tf.Tensor:
@@ -35,9 +32,7 @@ def op_seed(seed: tf.Tensor, op: str, stream: str = "") -> tf.Tensor:
 
 def random_ticks(seed: tf.Tensor, segments: int) -> tf.Tensor:
     """Returns timestamps [t], one random point in each segment; see `sampling`."""
-    inside = tf.random.stateless_uniform(
-        [segments], seed, 0, sampling.TICKS, tf.int64, alg=_GENERATOR
-    )
+    inside = tf.random.stateless_uniform([segments], seed, 0, sampling.TICKS, tf.int64)
     return sampling.segment_ticks(inside, segments)
 
 
@@ -52,17 +47,15 @@ class Place(NamedTuple):
 def random_place(seed: tf.Tensor, shortest: int, longest: int) -> Place:
     """Returns a crop at a uniformly random scale and place."""
     short = tf.random.stateless_uniform(
-        [], fold_in(seed, 0), shortest, longest + 1, tf.int32, alg=_GENERATOR
+        [], fold_in(seed, 0), shortest, longest + 1, tf.int32
     )
-    y, x = tf.unstack(
-        tf.random.stateless_uniform([2], fold_in(seed, 1), alg=_GENERATOR)
-    )
+    y, x = tf.unstack(tf.random.stateless_uniform([2], fold_in(seed, 1)))
     return Place(tf.cast(short, tf.float32), y, x)
 
 
 def random_flip(seed: tf.Tensor, probability: float) -> tf.Tensor:
     """Returns a random bool."""
-    return tf.random.stateless_uniform([], seed, alg=_GENERATOR) < probability
+    return tf.random.stateless_uniform([], seed) < probability
 
 
 def window(
@@ -134,7 +127,7 @@ def crop_boxes(
     visible: tf.Tensor,
     frame: tuple[tf.Tensor, tf.Tensor],
     part: tf.Tensor,
-    flipped: tf.Tensor | bool,
+    flipped: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Carries boxes along with crop and flip.
 

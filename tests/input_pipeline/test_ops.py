@@ -74,7 +74,7 @@ def moved(boxes: list, visible: list, window: list[int], flipped: bool) -> tuple
         tf.constant(visible),
         (tf.constant(100), tf.constant(200)),
         tf.constant(window),
-        flipped,
+        tf.constant(flipped),
     )
     return new.numpy(), seen.numpy().tolist()
 

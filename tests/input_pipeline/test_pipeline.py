@@ -99,12 +99,13 @@ def test_permutations_never_change():
     assert permutation(7, -1, 0).tolist() != [0, 2, 1, 5, 4, 3, 6]
 
 
-@pytest.mark.parametrize("start", [1, 2, 7])
-def test_a_batch_depends_on_its_number_alone(root, start):
+def test_a_batch_depends_on_its_number_alone(root):
     config = tiny.config(root)
-    iterated = take(train_batches(config, INPUTS, 4, seed=3), start + 2)[start:]
-    resumed = take(train_batches(config, INPUTS, 4, seed=3, start_step=start), 2)
-    assert all(same(*pair) for pair in zip(iterated, resumed, strict=True))
+    iterated = take(train_batches(config, INPUTS, 4, seed=3), 8)
+    for start in (1, 2, 6):  # batch 2 holds the end of the first epoch
+        resumed = take(train_batches(config, INPUTS, 4, seed=3, start_step=start), 2)
+        for pair in zip(iterated[start : start + 2], resumed, strict=True):
+            assert same(*pair)
 
 
 def test_threads_and_memory_change_nothing(root):
@@ -136,9 +137,11 @@ def test_seeds_differ_and_zero_is_one(root):
     assert not np.array_equal(*by_id)
 
 
-@pytest.mark.parametrize("hosts", [1, 2, 3])
-@pytest.mark.parametrize("split, size", [("test", TEST), ("train", TRAIN)])
-def test_evaluation_sees_every_clip_once(root, hosts, split, size):
+@pytest.mark.parametrize(
+    "split, size, hosts",
+    [("test", TEST, 2), ("test", TEST, 3), ("train", TRAIN, 1), ("train", TRAIN, 3)],
+)
+def test_evaluation_sees_every_clip_once(root, split, size, hosts):
     config = tiny.config(root)
     parts = [
         list(eval_batches(config, INPUTS, split, 6, host=h, hosts=hosts))
@@ -346,7 +349,8 @@ def test_misspelt_keys_are_refused():
         DataConfig(flop=0.5)
 
 
-def test_a_damaged_record_is_named(tmp_path):
+@pytest.mark.parametrize("cache_mb", [0, 1])
+def test_a_damaged_record_is_named(tmp_path, cache_mb):
     folder = tiny.write(tmp_path, [tiny.clip(i) for i in range(6)], 2)
     shard = sorted(folder.glob("*.tfrecord*"))[0]
     data = bytearray(shard.read_bytes())
@@ -354,9 +358,9 @@ def test_a_damaged_record_is_named(tmp_path):
     data[at] ^= 0xFF
     shard.write_bytes(data)
     message = r"clip 'clip001' \(.*00000-of-00002, byte \d+\) is damaged: its checksum"
-    batches = train_batches(tiny.config(tmp_path), INPUTS, 4, seed=0)
+    config = tiny.config(tmp_path, cache_mb=cache_mb)
     with pytest.raises(DatasetError, match=message):
-        next(batches)
+        next(train_batches(config, INPUTS, 4, seed=0))
 
 
 def test_a_damaged_image_is_named(tmp_path):
