@@ -105,6 +105,12 @@ def any_process(flag: bool) -> bool:
     return bool(multihost_utils.process_allgather(np.array(flag)).any())
 
 
+def wait_for_all(what: str) -> None:
+    """Waits until every process has come here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(what)
+
+
 def is_main() -> bool:
     """Says whether this is the one process that writes files and prints."""
     return jax.process_index() == 0

@@ -1,6 +1,8 @@
 """A model small enough to train in a test, with everything the steps have to carry."""
 
 import dataclasses
+import itertools
+import types
 from typing import Any
 
 import flax.linen as nn
@@ -78,3 +80,71 @@ def batch(number: int, size: int, masked: int = 0) -> dict[str, np.ndarray]:
         "mask": np.arange(size) < size - masked,
         "id": np.arange(size, dtype=np.int64) + number * size,
     }
+
+
+class TinyData:
+    """Stands for `input_pipeline.pipeline`: the same functions, batches from memory.
+
+    Args:
+      train, test: numbers of clips.
+      classes: of the data set.
+      on_batch: called with the number of every training batch before it is handed out.
+    """
+
+    def __init__(self, train=20, test=10, classes=CLASSES, on_batch=None):
+        self.sizes = {"train": train, "test": test, "val": 0}
+        self.classes = tuple(f"class {index}" for index in range(classes))
+        self.on_batch = on_batch
+
+    def dataset_facts(self, data: Any) -> types.SimpleNamespace:
+        names = [f"clip {index}" for index in range(sum(self.sizes.values()))]
+        return types.SimpleNamespace(
+            name="tiny",
+            version="1.0.0",
+            protocol="xview",
+            classes=self.classes,
+            num_clips=self.sizes,
+            names=np.array(names),
+            difficulties=("dark",),
+        )
+
+    def train_batches(self, data, inputs, batch_size, seed, start_step, host, hosts):
+        for number in itertools.count(start_step):
+            if self.on_batch is not None:
+                self.on_batch(number)
+            yield batch(number, batch_size)
+
+    def eval_batches(self, data, inputs, split, batch_size, host, hosts):
+        whole = batch(1000, self.sizes[split])
+        random = np.random.default_rng(5)
+        corners = np.sort(random.random((self.sizes[split], FRAMES, 2, 2)), axis=2)
+        whole |= {
+            "id": np.arange(self.sizes[split]) + self.sizes["train"],
+            "actor_visible": random.random((self.sizes[split], FRAMES)) < 0.7,
+            "actor_box": corners.reshape(-1, FRAMES, 4).astype(np.float32),
+            "difficulty": random.integers(0, 2, self.sizes[split]).astype(np.int32),
+        }
+        for start in range(0, self.sizes[split], batch_size):
+            part = {k: v[start : start + batch_size] for k, v in whole.items()}
+            missing = batch_size - len(part["label"])
+            yield {k: np.pad(v, _behind(v, missing)) for k, v in part.items()}
+
+
+def _behind(array, count):
+    return [(0, count)] + [(0, 0)] * (array.ndim - 1)
+
+
+def experiment(**changes: Any) -> config.Experiment:
+    """Returns a tiny experiment with ``{"train.epochs": 2}``-like changes applied."""
+    result = config.Experiment(
+        name="tiny",
+        model=TinyConfig(),
+        data=config.EvalConfig(),  # any config will do: only TinyData would read it
+        optim=config.OptimConfig(lr=0.1),
+        schedule=config.ScheduleConfig(kind="constant"),
+        train=config.TrainConfig(batch_size=8, epochs=2.4, log_every=2),
+        eval=config.EvalConfig(batch_size=3),
+    )
+    for key, value in changes.items():
+        config.set_value(result, key, value)
+    return result

@@ -1,0 +1,108 @@
+"""Evaluates a checkpoint and writes a report.
+
+python evaluate.py --config configs/demo_stafusion.py --checkpoint best
+
+--checkpoint is "last" or "best" of the run in --workdir (by default runs/NAME), or the
+path of a run or of one of its checkpoints. Views and split are those of the config. The
+report (report.html, report.json, predictions.npz) goes to --out, by default
+<workdir>/report. Exit codes: see `jaxact.errors`.
+"""
+
+import pathlib
+from typing import Any
+
+import jax
+from absl import flags
+
+from input_pipeline import pipeline
+from input_pipeline.config import DataConfigError
+from input_pipeline.dataset import DatasetError
+from jaxact import commandline, distributed, evaluation, preflight, progress
+from jaxact import config as config_lib
+from jaxact.checkpoint import find
+from jaxact.preflight import say
+from jaxact.program import make_plan, make_program
+from jaxact.report import write_report
+
+CHECKPOINT = flags.DEFINE_string("checkpoint", "last", "last, best or a path.")
+SPLIT = flags.DEFINE_string("split", None, "Split to evaluate [eval.split].")
+OUT = flags.DEFINE_string("out", None, "Folder of the report [WORKDIR/report].")
+
+
+def evaluate(
+    experiment: config_lib.Experiment,
+    folder: pathlib.Path,
+    step: int,
+    data: Any = pipeline,
+) -> dict[str, Any]:
+    """Evaluates one checkpoint; returns what `write_report` reads.
+
+    Raises:
+      UserError: see its message.
+    """
+    mesh = distributed.make_mesh()
+    facts = data.dataset_facts(experiment.data)
+    preflight.check(experiment, facts)
+    split, count = experiment.eval.split, facts.num_clips[experiment.eval.split]
+    plan = make_plan(experiment.train, max(1, facts.num_clips["train"]))
+    program = make_program(experiment, mesh, plan)
+    batches = data.eval_batches(
+        experiment.data,
+        program.inputs,
+        split,
+        preflight.eval_batch_size(experiment.eval.batch_size, mesh),
+        host=jax.process_index(),
+        hosts=jax.process_count(),
+    )
+    state = preflight.restore_weights(folder, step, program, mesh)
+    say(f"Checkpoint of step {step} in {folder}; {count} clips of {split}.")
+    result = evaluation.evaluate(
+        program.eval_step,
+        state,
+        batches,
+        program.inputs,
+        mesh,
+        count,
+        pictures=experiment.eval.pictures,
+    )
+    say(progress.eval_line(result.metrics))
+    for example in result.examples:
+        example["name"] = str(facts.names[example["id"]])
+    return {
+        "experiment": experiment.name,
+        "checkpoint": f"{folder / str(step)}",
+        "dataset": f"{facts.name} {facts.version}",
+        "protocol": facts.protocol,
+        "split": split,
+        "classes": list(facts.classes),
+        "ids": result.ids,
+        "names": [str(facts.names[i]) for i in result.ids],
+        "labels": result.labels,
+        "scores": result.scores,
+        "views": result.views,
+        "difficulty": result.difficulty,
+        "difficulty_names": list(facts.difficulties),
+        "selection": result.selection,
+        "loss": result.metrics["loss"],
+        "examples": result.examples,
+        "history": progress.read_history(folder.parent),
+        "config": config_lib.config_text(experiment),
+    }
+
+
+def main() -> None:
+    """Reads the flags, evaluates and writes the report."""
+    distributed.initialize()
+    experiment, workdir = commandline.experiment(), commandline.workdir()
+    if SPLIT.value is not None:
+        experiment.eval.split = SPLIT.value
+    which = CHECKPOINT.value
+    path = workdir if which in ("last", "best") else pathlib.Path(which)
+    folder, step = find(path, which, experiment.eval.best_metric)
+    results = evaluate(experiment, folder, step)
+    if distributed.is_main():
+        say(f"Report: {write_report(OUT.value or workdir / 'report', results)}")
+
+
+if __name__ == "__main__":
+    commandline.run(main, DatasetError, DataConfigError)

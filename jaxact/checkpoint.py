@@ -1,0 +1,258 @@
+"""Checkpoints: saved in the background, restored into whatever devices there are.
+
+The only file that imports Orbax. A run's folder ``checkpoints/`` holds a folder a
+step with ``state`` (the arrays), ``meta`` (step, epoch, config text, metrics) and
+``metrics``. The latest few are kept, and the best one. A save appears under its name
+only once it is whole; what an interruption leaves is never read.
+"""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from jaxact import distributed, errors
+from jaxact.steps import State
+
+Meta = dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+      folder: where they are; created at the first save.
+      metric: name of the evaluation metric by which one is best (more is better).
+      keep: how many of the latest are kept besides the best.
+      read_only: for looking at another run; nothing is created, moved or removed.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path | str,
+        metric: str = "top1",
+        keep: int = 2,
+        read_only: bool = False,
+    ):
+        self.folder = pathlib.Path(folder).absolute()
+        self._read_only = read_only
+
+        def value(metrics: Mapping[str, float]) -> float:
+            return metrics[metric]
+
+        policies = ocp.checkpoint_managers
+        best = policies.BestN(
+            get_metric_fn=value, n=1, keep_checkpoints_without_metrics=False
+        )
+        policy = policies.AnyPreservationPolicy([policies.LatestN(max(keep, 1)), best])
+        try:
+            self._manager = ocp.CheckpointManager(
+                self.folder,
+                options=ocp.CheckpointManagerOptions(
+                    best_fn=value,
+                    best_mode="max",
+                    preservation_policy=policy,
+                    read_only=read_only,
+                ),
+                item_handlers={
+                    "state": ocp.StandardCheckpointHandler(),
+                    "meta": ocp.JsonCheckpointHandler(),
+                },
+            )
+        except OSError as error:
+            raise errors.UserError(
+                f"Checkpoints cannot be kept in {self.folder}: {error}. Choose a "
+                "folder you may write to with --workdir."
+            ) from error
+
+    def steps(self) -> list[int]:
+        """Returns the steps that are there, in order."""
+        return sorted(self._manager.all_steps())
+
+    def best_step(self) -> int | None:
+        """Returns the step with the best metric, None where no step has one."""
+        return self._manager.best_step()
+
+    def save(self, state: State, meta: Meta, metrics: Mapping[str, float]) -> None:
+        """Starts saving; the arrays may be donated as soon as this returns.
+
+        ``metrics`` may be empty; a step without metrics is never the best one.
+        """
+        items = ocp.args.Composite(
+            state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta)
+        )
+        try:
+            self._manager.save(
+                meta["step"], args=items, metrics=dict(metrics) or None, force=True
+            )
+        except (OSError, ValueError) as error:
+            raise self._write_error(error) from error
+
+    def wait(self) -> None:
+        """Waits until what is being saved is on disk; a failed save raises here."""
+        try:
+            self._manager.wait_until_finished()
+        except (OSError, ValueError) as error:
+            raise self._write_error(error) from error
+
+    def close(self) -> None:
+        """Waits and releases the folder."""
+        self.wait()
+        self._manager.close()
+
+    def meta(self, step: int) -> Meta:
+        """Reads what was stored beside the state."""
+        items = ocp.args.Composite(meta=ocp.args.JsonRestore())
+        return self._manager.restore(step, args=items)["meta"]
+
+    def restore(self, step: int, abstract: State) -> State:
+        """Restores one step onto the devices that ``abstract`` names.
+
+        Raises:
+          UserError: the checkpoint is of another model.
+        """
+        tree = self._manager.item_metadata(step)["state"].tree
+        check_same_shapes(tree, abstract, f"{self.folder / str(step)}")
+        items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
+        return self._manager.restore(step, args=items)["state"]
+
+    def restore_weights(self, step: int, abstract: State) -> tuple[Any, Any]:
+        """Restores params and batch statistics alone, whatever the optimiser was.
+
+        Raises:
+          UserError: the checkpoint is of another model, or cannot be read.
+        """
+        path = self.folder / str(step)
+        wanted = {"params": abstract.params, "batch_stats": abstract.batch_stats}
+        arguments = ocp.args.PyTreeRestore(
+            wanted,
+            restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
+            partial_restore=True,
+        )
+        try:
+            tree = self._manager.item_metadata(step)["state"].tree
+            check_same_shapes(tree, abstract, str(path))
+            with ocp.PyTreeCheckpointer() as checkpointer:
+                weights = checkpointer.restore(path / "state", args=arguments)
+        except (OSError, ValueError, KeyError) as error:
+            raise errors.UserError(
+                f"The checkpoint {path} cannot be read; it is damaged or was not "
+                f"copied whole ({_first_line(error)}). Use another one: "
+                f"{self.folder} has the steps {self.steps()}."
+            ) from error
+        return weights["params"], weights["batch_stats"]
+
+    def restore_latest(self, abstract: State) -> tuple[State, Meta] | None:
+        """Restores the newest step that can be read; None where there is no step.
+
+        Damaged steps are reported and set aside as ``STEP.unreadable``.
+
+        Raises:
+          UserError: the newest is of another model, or none can be read.
+        """
+        damaged = []
+        for step in reversed(self.steps()):
+            try:
+                restored = self.restore(step, abstract), self.meta(step)
+            except (OSError, ValueError, KeyError) as error:
+                reason = _first_line(error)
+                print(f"Checkpoint {step} is damaged and left out: {reason}")
+                damaged.append(step)
+                continue
+            self._set_aside(damaged)
+            return restored
+        if damaged:
+            raise errors.UserError(
+                f"None of the checkpoints {damaged[::-1]} in {self.folder} can be "
+                "read. Restore the folder from a copy, or remove it to start anew."
+            )
+        return None
+
+    def _set_aside(self, damaged: list[int]) -> None:
+        if self._read_only or not damaged:
+            return
+        if distributed.is_main():
+            for step in damaged:
+                path = self.folder / str(step)
+                path.rename(path.with_name(f"{step}.unreadable"))
+        distributed.wait_for_all("set damaged checkpoints aside")
+        self._manager.reload()
+
+    def _write_error(self, error: Exception) -> errors.UserError:
+        return errors.UserError(
+            f"The checkpoint could not be written to {self.folder}: "
+            f"{_first_line(error)}. Make room there, or choose another --workdir; the "
+            f"same command then continues from the last whole one, of {self.steps()}."
+        )
+
+
+def check_same_shapes(stored: Any, abstract: State, where: str) -> None:
+    """Compares parameters and batch statistics with those of the model.
+
+    Raises:
+      UserError: they differ; the message lists the first differences.
+    """
+    differences = []
+    for name in ("params", "batch_stats"):
+        have = _shapes(stored.get(name) or {})
+        want = _shapes(getattr(abstract, name))
+        for path in sorted(have.keys() | want.keys()):
+            old, new = have.get(path, "missing"), want.get(path, "missing")
+            if old != new:
+                differences.append(f"  {path}: checkpoint {old}, model {new}")
+    if differences:
+        rest = len(differences) - 5
+        listed = differences[:5] + ([f"  and {rest} more"] if rest > 0 else [])
+        raise errors.UserError(
+            f"{where} is a checkpoint of another model; these differ:\n"
+            + "\n".join(listed)
+            + "\nGive the config (and the overrides) it was trained with, or train "
+            "anew in another --workdir."
+        )
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
+        for path, leaf in flat
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"
+
+
+def find(
+    path: pathlib.Path | str, which: str = "last", metric: str = "top1"
+) -> tuple[pathlib.Path, int]:
+    """Finds a checkpoint from what a person typed.
+
+    Args:
+      path: a run's folder, its ``checkpoints`` folder, or one step's folder.
+      which: "best" or, whatever else it says, the last, where the path is no step.
+      metric: by which one is best.
+
+    Returns:
+      (folder of checkpoints, step).
+
+    Raises:
+      UserError: there is none.
+    """
+    path = pathlib.Path(path).absolute()
+    if (path / "state").is_dir() and path.name.isdigit():
+        return path.parent, int(path.name)
+    folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
+    if folder.is_dir():
+        checkpoints = Checkpoints(folder, metric, read_only=True)
+        steps, best = checkpoints.steps(), checkpoints.best_step()
+        checkpoints.close()
+        if steps:
+            return folder, best if which == "best" and best is not None else steps[-1]
+    raise errors.UserError(
+        f"There is no checkpoint in {path}. Give the folder of a run (it contains "
+        "checkpoints/), or of one step (checkpoints/STEP); `python train.py --config "
+        "FILE` makes one."
+    )

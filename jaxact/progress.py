@@ -1,0 +1,222 @@
+"""What a run says as it goes on: the progress line, metrics.jsonl and TensorBoard."""
+
+import contextlib
+import json
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import tensorboardX
+
+from jaxact import errors
+
+METRICS_FILE = "metrics.jsonl"
+
+
+class Window:
+    """Averages of the training metrics since the last progress line.
+
+    The numbers of a step are fetched when the next one has been started, so that
+    looking at them does not make the device wait.
+
+    Args:
+      sums: of a window that a checkpoint interrupted; see `sums`.
+    """
+
+    def __init__(self, sums: Mapping[str, float] | None = None):
+        self._sums = dict(sums or {})
+        self._pending: tuple[int, Mapping[str, jax.Array]] | None = None
+
+    def add(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
+        """Takes the metrics of step number ``step``, and counts those of the former.
+
+        Raises:
+          NotFiniteError: the former step's loss or gradient was not finite.
+        """
+        self.flush()
+        self._pending = (step, metrics)
+
+    def flush(self) -> None:
+        """Counts what is still on the device.
+
+        Raises:
+          NotFiniteError: its loss or gradient was not finite.
+        """
+        if self._pending is None:
+            return
+        step, on_device = self._pending
+        self._pending = None
+        metrics = {k: v.item() for k, v in jax.device_get(dict(on_device)).items()}
+        if not metrics.pop("finite"):
+            values = f"loss {metrics['loss']:g}, gradient norm {metrics['grad_norm']:g}"
+            raise errors.NotFiniteError(
+                f"The loss is not finite at step {step}: {values}."
+            )
+        lr = metrics.pop("lr")
+        for name, value in (metrics | {"steps": 1}).items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._sums["lr"] = lr
+
+    def sums(self) -> dict[str, float]:
+        """Returns the sums so far, to be stored with a checkpoint."""
+        self.flush()
+        return dict(self._sums)
+
+    def take(self) -> dict[str, float]:
+        """Returns loss, its terms, accuracy, lr and gradient norm, and starts anew."""
+        sums = self.sums()
+        self._sums = {}
+        count, steps = sums.pop("count"), sums.pop("steps")
+        lr, norm = sums.pop("lr"), sums.pop("grad_norm")
+        correct = sums.pop("correct")
+        averages = {name: value / count for name, value in sums.items()}
+        return averages | {
+            "accuracy": correct / count,
+            "lr": lr,
+            "grad_norm": norm / steps,
+        }
+
+
+class Meter:
+    """Speed, share of the time spent waiting for data, and time left."""
+
+    def __init__(self, clips_per_step: int):
+        self._clips = clips_per_step
+        self.restart()
+
+    def restart(self) -> None:
+        """Forgets the time since the last line: what went by was no training."""
+        self._start, self._steps, self._waited = time.perf_counter(), 0, 0.0
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Counts the time inside as waiting for data, and as the start of a step."""
+        start = time.perf_counter()
+        yield
+        self._waited += time.perf_counter() - start
+        self._steps += 1
+
+    def take(self, steps_left: int) -> dict[str, float]:
+        """Returns clips_per_s, data_wait and seconds_left, and starts anew."""
+        seconds = max(time.perf_counter() - self._start, 1e-9)
+        result = {
+            "clips_per_s": self._steps * self._clips / seconds,
+            "data_wait": self._waited / seconds,
+            "seconds_left": steps_left * seconds / max(self._steps, 1),
+        }
+        self.restart()
+        return result
+
+
+class MetricsLog:
+    """Writes metrics.jsonl and TensorBoard events of a run.
+
+    Lines of steps after ``start_step`` are removed: they are of a run that was
+    interrupted after its last checkpoint, and will come again.
+
+    Args:
+      folder: of the run.
+      start_step: the step that was restored, 0 at the start.
+      config_text: written to config.txt, for people.
+      enabled: False on all processes but one; nothing is written then.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        start_step: int,
+        config_text: str = "",
+        enabled: bool = True,
+    ):
+        self._file: Any = None
+        if not enabled:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.txt").write_text(config_text)
+        path = folder / METRICS_FILE
+        kept = [row for row in read_history(folder) if row["step"] <= start_step]
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        temporary.replace(path)
+        self._file = path.open("a")
+        self._board = tensorboardX.SummaryWriter(
+            str(folder / "tensorboard"), purge_step=start_step + 1
+        )
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Appends one line of numbers."""
+        if self._file is None:
+            return
+        row = {"step": step, **values}
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+
+    def sync(self) -> None:
+        """Forces what was written to disk; called before a checkpoint is saved."""
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            self._board.flush()
+
+    def close(self) -> None:
+        """Closes both."""
+        if self._file is not None:
+            self.sync()
+            self._file.close()
+            self._board.close()
+
+
+def read_history(folder: pathlib.Path) -> list[dict[str, Any]]:
+    """Reads metrics.jsonl up to the first line that an interruption cut off."""
+    path = folder / METRICS_FILE
+    rows = []
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def train_line(step: int, total: int, values: Mapping[str, float]) -> str:
+    """Returns the progress line."""
+    return (
+        f"step {step}/{total}  epoch {values['epoch']:.2f}  loss {values['loss']:.4f}  "
+        f"accuracy {values['accuracy']:.1%}  lr {values['lr']:.3g}  "
+        f"{values['clips_per_s']:.1f} clips/s  data wait {values['data_wait']:.0%}  "
+        f"left {duration(values['seconds_left'])}"
+    )
+
+
+def eval_line(values: Mapping[str, float]) -> str:
+    """Returns the evaluation's numbers in words."""
+    text = (
+        f"top-1 {values['top1']:.2%}  top-5 {values['top5']:.2%}  "
+        f"mean class {values['mean_class_accuracy']:.2%}  loss {values['loss']:.4f}"
+    )
+    for kind in ("frame", "region"):
+        if (recall := values.get(f"{kind}_recall")) is not None:
+            chance = values[f"{kind}_chance"]
+            text += f"  {kind} recall {recall:.1%} (chance {chance:.1%})"
+    return text
+
+
+def duration(seconds: float) -> str:
+    """Returns 45 -> "45 s", 150 -> "2 min", 9000 -> "2.5 h"."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def counter(what: str, done: int, total: int) -> None:
+    """Shows "what done/total" in place; on a terminal only, so that logs stay short."""
+    if sys.stdout.isatty():
+        end = "\n" if done >= total else ""
+        print(f"\r{what} {done}/{total} ", end=end, flush=True)

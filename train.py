@@ -1,0 +1,142 @@
+"""Trains one experiment, and continues it when called again.
+
+python train.py --config configs/demo_stafusion.py
+python train.py --config configs/ntu_stafusion.py:protocol=xsub --config.optim.lr=0.01
+
+The run's folder (--workdir, by default runs/NAME) holds checkpoints/, metrics.jsonl,
+tensorboard/ and config.txt. SIGTERM and SIGINT save and leave; the same command then
+continues. Exit codes: see `jaxact.errors`.
+"""
+
+import pathlib
+import sys
+from typing import Any
+
+import jax
+
+from input_pipeline import pipeline
+from input_pipeline.config import DataConfigError
+from input_pipeline.dataset import DatasetError
+from jaxact import (
+    commandline,
+    distributed,
+    errors,
+    evaluation,
+    preflight,
+    progress,
+    stopping,
+)
+from jaxact import config as config_lib
+from jaxact.checkpoint import Checkpoints
+from jaxact.preflight import say
+from jaxact.program import make_plan, make_program
+
+
+def train(
+    experiment: config_lib.Experiment, workdir: pathlib.Path, data: Any = pipeline
+) -> dict[str, float]:
+    """Trains to the end, or until a signal; returns the last evaluation's numbers.
+
+    Raises:
+      SystemExit: a signal came; the state is saved.
+      UserError: see its message.
+    """
+    config, split = experiment.train, experiment.eval.split
+    if config.compilation_cache:
+        jax.config.update("jax_compilation_cache_dir", config.compilation_cache)
+    mesh = distributed.make_mesh()
+    part = {"host": jax.process_index(), "hosts": jax.process_count()}
+
+    # Everything that can be wrong is found before anything is computed.
+    facts = data.dataset_facts(experiment.data)
+    preflight.check(experiment, facts)
+    preflight.check_batch(config, mesh)
+    plan = make_plan(config, facts.num_clips["train"])
+    program = make_program(experiment, mesh, plan)
+
+    def eval_batches() -> Any:
+        size = preflight.eval_batch_size(experiment.eval.batch_size, mesh)
+        return data.eval_batches(experiment.data, program.inputs, split, size, **part)
+
+    eval_batches()
+    say(preflight.start_table(experiment, facts, mesh, plan, program.abstract.params))
+
+    # Where to start: the run's own checkpoint, given weights, or the seed.
+    folder, metric = workdir / "checkpoints", experiment.eval.best_metric
+    checkpoints = Checkpoints(folder, metric, config.keep)
+    state, meta = preflight.start_state(experiment, checkpoints, program, mesh)
+    start = step = meta["step"]
+    batches = data.train_batches(
+        experiment.data, program.inputs, config.batch_size, config.seed, step, **part
+    )
+    text = config_lib.config_text(experiment)
+    log = progress.MetricsLog(workdir, step, text, enabled=distributed.is_main())
+    window = progress.Window(meta.get("window"))
+    meter = progress.Meter(config.batch_size)
+
+    def evaluate() -> dict[str, float]:
+        count = facts.num_clips[split]
+        result = evaluation.evaluate(
+            program.eval_step, state, eval_batches(), program.inputs, mesh, count
+        )
+        say(f"{split} after step {step}: {progress.eval_line(result.metrics)}")
+        return result.metrics
+
+    metrics: dict[str, float] = {}
+    say(f"Compiling, then {plan.total_steps - step} steps to go.")
+    try:
+        with stopping.StopSignal() as stop, jax.transfer_guard("disallow"):
+            while step < plan.total_steps:
+                with meter.waiting():
+                    batch = distributed.put_batch(next(batches), mesh)
+                state, step_metrics = program.train_step(state, batch)
+                step += 1
+                epoch = step / plan.steps_per_epoch
+                window.add(step, step_metrics)
+                if step == start + 1:
+                    meter.restart()  # that was the compiler's time
+                if step % config.log_every == 0 or step == plan.total_steps:
+                    values = {"epoch": epoch, **window.take()}
+                    values |= meter.take(plan.total_steps - step)
+                    log.write(step, values)
+                    say(progress.train_line(step, plan.total_steps, values))
+                metrics = {}
+                if plan.evaluates(step):
+                    window.flush()
+                    metrics = evaluate()
+                    log.write(step, {f"eval/{k}": v for k, v in metrics.items()})
+                    meter.restart()
+                code = stop.exit_code(step)
+                if plan.saves(step) or code is not None:
+                    meta = {"step": step, "epoch": epoch, "config": text}
+                    meta |= {"metrics": metrics, "window": window.sums()}
+                    log.sync()
+                    checkpoints.save(state, meta, metrics)
+                if code is not None:
+                    say(f"Stopped after step {step}; the same command continues.")
+                    sys.exit(code)
+    except errors.NotFiniteError as error:
+        checkpoints.wait()
+        raise errors.NotFiniteError(
+            f"{error} Training has stopped; the last good checkpoints in {folder} are "
+            f"of the steps {checkpoints.steps()}. Lower optim.lr, set optim.clip_norm, "
+            "or look at the data; then train in another --workdir, with "
+            f"--config.train.init_from={workdir} to keep these weights."
+        ) from None
+    finally:
+        checkpoints.close()
+        log.close()
+    if not metrics:  # the run was already at its end
+        metrics = evaluate()
+    say(f"Done. The best {metric} was that of step {checkpoints.best_step()}.")
+    return metrics
+
+
+def main() -> None:
+    """Reads the flags and trains."""
+    distributed.initialize()
+    train(commandline.experiment(), commandline.workdir())
+
+
+if __name__ == "__main__":
+    commandline.run(main, DatasetError, DataConfigError)
