@@ -14,7 +14,7 @@ from jax.typing import DTypeLike
 
 
 def attention_weights(query: jax.Array, key: jax.Array) -> jax.Array:
-    """Returns softmax(Q K^T / sqrt(d)) of ``[... n a d]`` as ``[... a q k]`` float32."""
+    """Returns softmax(Q K^T / sqrt(d)) of ``[... n a d]``: ``[... a q k]`` float32."""
     logits = jnp.einsum(
         "...qad,...kad->...aqk", query, key, preferred_element_type=jnp.float32
     )

@@ -2,7 +2,8 @@
 
 A config file is a Python file with ``get_config(arg: str = "") -> Experiment``. It is
 read by `load_experiment` here and by ml_collections' ``config_flags`` in the scripts;
-both change single values by attribute, so `Config` refuses attributes that are no field.
+both change single values by attribute, so `Config` refuses attributes that are not
+fields.
 """
 
 import ast
@@ -32,7 +33,7 @@ def unknown_key_message(config: Any, name: str) -> str:
 
 
 class Config:
-    """Base of all config dataclasses: setting what is no field raises AttributeError."""
+    """Base of all config dataclasses: only fields can be set, else AttributeError."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in {field.name for field in dataclasses.fields(self)}:  # type: ignore[arg-type]

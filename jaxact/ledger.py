@@ -109,8 +109,8 @@ def _part_name(
     for name in names:
         if (*path, name) in prefixes:
             path = (*path, name)
-    # Outside of all modules with parameters, the innermost named scope says what it is.
-    return "/".join(path[:depth]) or next(reversed(names), "(no scope)")
+    # Outside of all modules with parameters, the scope below the model says what it is.
+    return "/".join(path[:depth]) or (names[1:] or ("(no scope)",))[0]
 
 
 def _products(
@@ -119,7 +119,7 @@ def _products(
     """Yields (scope names, multiply-accumulates) of each product in a jaxpr."""
     for equation in jaxpr.eqns:
         stack = str(equation.source_info.name_stack)
-        here = (*scope, *re.findall(r"[\w\-]+", stack))
+        here = (*scope, *(name for name in stack.split("/") if name.isidentifier()))
         name = equation.primitive.name
         if name == "dot_general":
             (contract, _), _ = equation.params["dimension_numbers"]

@@ -171,7 +171,7 @@ def _with_class_token(keep: jax.Array | None) -> jax.Array | None:
 def _mean_of_used(
     tokens: jax.Array, used: jax.Array | None, otherwise: jax.Array
 ) -> jax.Array:
-    """Averages ``[b t d]`` over the frames in use; ``otherwise`` where there are none."""
+    """Averages ``[b t d]`` over the frames in use; ``otherwise`` if there are none."""
     if used is None:
         return tokens.mean(axis=1, dtype=jnp.float32).astype(tokens.dtype)
     total = jnp.where(used[..., None], tokens, 0).sum(axis=1, dtype=jnp.float32)

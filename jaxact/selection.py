@@ -54,8 +54,9 @@ def frame_counts(frames: int, k1: float, k2: float) -> tuple[int, int]:
     key, secondary = count(k1, frames), count(k2, frames)
     if k1 < 0 or k2 < 0 or key + secondary > frames:
         raise ValueError(
-            f"Got k1={k1} and k2={k2}: {key} + {secondary} of {frames} frames. Both are "
-            "fractions of the frames of all streams together; k1 + k2 must be <= 1."
+            f"Got k1={k1} and k2={k2}: {key} + {secondary} of {frames} frames. Both "
+            "are fractions of the frames of all streams together; k1 + k2 must be "
+            "<= 1."
         )
     return key, secondary
 

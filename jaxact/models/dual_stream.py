@@ -54,7 +54,7 @@ class DualStream(nn.Module):
         train: bool = False,
         progress: float | jax.Array = 1.0,
     ) -> dict[str, jax.Array]:
-        """Returns ``logits [b y]``, and with "average" also ``stream_logits [b s y]``."""
+        """Returns ``logits [b y]``; with "average" also ``stream_logits [b s y]``."""
         del progress  # nothing here changes over the training
         features = Branches(**self.branches, name="branches")(batch, train=train)
         tokens = features["tokens"]

@@ -1,4 +1,4 @@
-"""What all TimeSformer models of image streams share: config fields and the branches."""
+"""What all TimeSformer models of image streams share: config fields and branches."""
 
 import dataclasses
 from typing import Any
@@ -53,7 +53,8 @@ class TimeSformerStreamsConfig(ModelConfig):
         """Returns the fields of `Branches` this config sets."""
         if self.ir_embedding not in ("repeat", "single"):
             raise ValueError(
-                f"Got ir_embedding={self.ir_embedding!r}; expected 'repeat' or 'single'."
+                f"Got ir_embedding={self.ir_embedding!r}; expected 'repeat' or "
+                "'single'."
             )
         backbone = dict(
             patch=self.patch,

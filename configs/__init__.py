@@ -1,0 +1,1 @@
+"""Experiments, a file each: `get_config(arg)` returns a `jaxact.Experiment`."""
