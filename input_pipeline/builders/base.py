@@ -1,0 +1,124 @@
+"""What every data set's builder has in common, and its form as a TFDS builder."""
+
+import abc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from input_pipeline import encode, records
+from input_pipeline.dataset import TFDS_SPLIT
+
+
+class RawDataError(RuntimeError):
+    """Raw files that are not there or not laid out as the builder expects."""
+
+
+class _Info(tfds.core.DatasetInfo):
+    def initialize_from_bucket(self) -> None:
+        """Ask no server: these data sets are not published ready-made."""
+
+
+class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """A data set of clips: says which there are; how one is read is the same for all.
+
+    ``clips()`` is cheap, from names or a manifest; ``encode(clip)`` opens the files.
+    ``prepare`` uses both on all cores; TFDS's own ``download_and_prepare`` works too.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    # What the raw files are and how many are left out for which reason, for the reader.
+    notes: tuple[str, ...] = ()
+
+    def __init__(
+        self, *, raw: Path | str, options: encode.EncodeOptions, **kwargs: Any
+    ):
+        self.raw = Path(raw)
+        self.options = options
+        super().__init__(**kwargs)
+        # TFDS rebuilds a builder in another process from these arguments.
+        self._original_state |= {"raw": raw, "options": options}
+
+    @property
+    @abc.abstractmethod
+    def classes(self) -> list[str]:
+        """Class names; a label is a position in this list."""
+
+    @property
+    @abc.abstractmethod
+    def protocols(self) -> tuple[str, ...]:
+        """Protocols whose splits the clips name; the first one is the default."""
+
+    @abc.abstractmethod
+    def clips(self) -> list[encode.Clip]:
+        """Every clip that the raw files hold, sorted by name.
+
+        Raises RawDataError if there is none or the layout is not as expected.
+        """
+
+    def excluded(self) -> dict[str, int]:
+        """Number of clips that ``clips`` leaves out on purpose, by reason."""
+        return {}
+
+    def encode(self, clip: encode.Clip) -> records.Record:
+        """Read a clip's files; raises ``encode.ClipError`` naming an unusable one."""
+        return encode.encode_clip(clip, self.options)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return _Info(
+            builder=self, features=features(), description=(type(self).__doc__ or "")
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+        return {TFDS_SPLIT: self._generate_examples()}
+
+    def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for clip in self.clips():
+            yield clip.name, to_tfds(self.encode(clip))
+
+
+def features() -> tfds.features.FeaturesDict:
+    """Describe the records to TFDS, which then decodes images and reshapes boxes."""
+    integer = tfds.features.Scalar(np.int64)
+
+    def images(stream: str) -> tfds.features.FeatureConnector:
+        shape = (None, None, records.CHANNELS[stream])
+        image = tfds.features.Image(shape=shape, encoding_format="jpeg")
+        return tfds.features.Sequence(image)
+
+    flat: dict[str, Any] = {}
+    for key, feature in records.SCHEMA.items():
+        if feature.size == 1:
+            flat[key] = tfds.features.Text() if feature.kind == "bytes" else integer
+        elif feature.size is not None:
+            flat[key] = tfds.features.Tensor(shape=(feature.size,), dtype=np.int64)
+        else:
+            kind = np.float32 if feature.kind == "float" else np.int64
+            flat[key] = tfds.features.Sequence(tfds.features.Scalar(kind))
+    for stream in records.VIDEO_STREAMS:
+        flat[records.frames_key(stream)] = images(stream)
+    return tfds.features.FeaturesDict(_nested(flat))
+
+
+def to_tfds(record: records.Record) -> dict[str, Any]:
+    """Nest a record's features as TFDS wants them from ``_generate_examples``."""
+    flat = records.to_features(record)
+    values = {
+        key: flat[key][0] if feature.size == 1 else flat[key]
+        for key, feature in records.SCHEMA.items()
+    }
+    return _nested(values)
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """{"rgb/height": x} to {"rgb": {"height": x}}: TFDS joins the names by a slash."""
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *outer, last = key.split("/")
+        inner = nested
+        for part in outer:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return nested

@@ -1,0 +1,202 @@
+"""Any folder of paired clips, listed in a CSV manifest.
+
+Columns: ``label`` (class names, or integers from 0), ``split`` (train, test or val) and
+one or more of ``rgb``, ``ir``, ``skeleton`` (paths relative to the manifest; an empty
+cell is a clip without that stream); optional ``name``, ``subject``, ``camera``.
+"""
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+from input_pipeline import encode, records
+from input_pipeline.builders.base import ClipBuilder, RawDataError
+from input_pipeline.dataset import SPLITS
+
+PROTOCOL = "manifest"
+NEEDED = ("label", "split")
+OPTIONAL = ("name", "subject", "camera")
+COLUMNS = (*records.STREAMS, *NEEDED, *OPTIONAL)
+# What TFDS can tell apart from the rest of a file's name.
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Clips(ClipBuilder, skip_registration=True):
+    """Paired clips of a CSV manifest: one's own cameras, or a set of this form."""
+
+    protocols = (PROTOCOL,)
+
+    def __init__(
+        self,
+        *,
+        raw: Path | str,
+        options: encode.EncodeOptions,
+        name: str = "clips",
+        allow_outside: bool = False,
+        **kwargs: Any,
+    ):
+        """Read the manifest ``raw``; its clips become the data set ``name``.
+
+        Paths may leave the manifest's folder only if ``allow_outside``. Raises
+        RawDataError naming the manifest's line.
+        """
+        if not _NAME.fullmatch(name):
+            raise RawDataError(
+                f"A data set cannot be called {name!r}: use lower-case letters, digits "
+                "and underscores, and a letter first."
+            )
+        self.name = name  # type: ignore[misc]
+        self.allow_outside = allow_outside
+        self._classes, self._clips = _read(Path(raw), options.streams, allow_outside)
+        super().__init__(raw=raw, options=options, **kwargs)
+        self._original_state |= {"name": name, "allow_outside": allow_outside}
+
+    @property
+    def classes(self) -> list[str]:
+        return self._classes
+
+    def clips(self) -> list[encode.Clip]:
+        return self._clips
+
+
+def manifest_streams(manifest: Path) -> tuple[str, ...]:
+    """Streams that a manifest has a column for, in the order of records."""
+    header, _ = _rows(manifest)
+    return tuple(stream for stream in records.STREAMS if stream in header)
+
+
+def _rows(manifest: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Read header and rows, each with its line number; cells are stripped."""
+    if not manifest.is_file():
+        raise RawDataError(
+            f"The manifest {manifest} does not exist. Write a CSV file with the "
+            f"columns {', '.join(COLUMNS)} ({', '.join(OPTIONAL)} may be left out, and "
+            "streams that you do not have)."
+        )
+    try:
+        # utf-8-sig: spreadsheet programs put a mark before the first column's name.
+        with manifest.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            header = [cell.strip().lower() for cell in next(reader, [])]
+            rows = []
+            for cells in reader:
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) != len(header):
+                    raise RawDataError(
+                        f"{manifest}, line {reader.line_num}: {len(cells)} cells, but "
+                        f"the header has {len(header)} columns."
+                    )
+                values = (cell.strip() for cell in cells)
+                row = dict(zip(header, values, strict=True))
+                rows.append((reader.line_num, row))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RawDataError(
+            f"{manifest} is not a CSV file in UTF-8 ({error}). Export it again."
+        ) from None
+    unknown = [column for column in header if column not in COLUMNS]
+    missing = [column for column in NEEDED if column not in header]
+    if not any(stream in header for stream in records.STREAMS):
+        missing.append(f"one of {', '.join(records.STREAMS)}")
+    if unknown or missing or len(set(header)) < len(header):
+        raise RawDataError(
+            f"{manifest}, line 1: the columns are {', '.join(header) or 'none'}; "
+            f"expected are {', '.join(COLUMNS)}, each at most once. Missing: "
+            f"{', '.join(missing) or 'nothing'}. Unknown: "
+            f"{', '.join(unknown) or 'nothing'}."
+        )
+    if not rows:
+        raise RawDataError(f"{manifest} has a header but no line for a clip.")
+    return header, rows
+
+
+def _read(
+    manifest: Path, streams: tuple[str, ...], allow_outside: bool
+) -> tuple[list[str], list[encode.Clip]]:
+    header, rows = _rows(manifest)
+    for stream in streams:
+        if stream not in header:
+            raise RawDataError(
+                f"{manifest} has no column {stream}, but --streams asks for it."
+            )
+    classes, labels = _labels(manifest, rows)
+    clips: dict[str, encode.Clip] = {}
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        where = f"{manifest}, line {line}"
+        paths = {
+            stream: _path(where, manifest.parent, row[stream], allow_outside)
+            for stream in streams
+            if row[stream]
+        }
+        if not paths:
+            raise RawDataError(
+                f"{where}: all of {', '.join(streams)} are empty, so there is no clip."
+            )
+        first = next(row[stream] for stream in streams if row[stream])
+        name = row.get("name") or Path(first).with_suffix("").as_posix()
+        if name in lines:
+            raise RawDataError(
+                f"{where}: the clip {name!r} stands in line {lines[name]} already. "
+                "Give each its own name in the column name."
+            )
+        split = row["split"].lower()
+        if split not in SPLITS:
+            raise RawDataError(
+                f"{where}: the split is {row['split']!r}; expected {', '.join(SPLITS)}."
+            )
+        lines[name] = line
+        clips[name] = encode.Clip(
+            name=name,
+            label=labels[line],
+            paths=paths,
+            splits={PROTOCOL: split},
+            subject=_number(where, row, "subject"),
+            camera=_number(where, row, "camera"),
+        )
+    return classes, [clips[name] for name in sorted(clips)]
+
+
+def _labels(
+    manifest: Path, rows: list[tuple[int, dict[str, str]]]
+) -> tuple[list[str], dict[int, int]]:
+    """Class names, and the label by line: all labels are names, or all are integers."""
+    written = {line: row["label"] for line, row in rows}
+    numbers = {line: int(text) for line, text in written.items() if text.isdecimal()}
+    for line, text in written.items():
+        where = f"{manifest}, line {line}"
+        if not text:
+            raise RawDataError(f"{where}: the label is empty.")
+        if numbers and line not in numbers:
+            other = min(numbers)
+            raise RawDataError(
+                f"{where}: the label {text!r} is no integer from 0, but line {other} "
+                f"has {written[other]!r}. Use class names everywhere, or integers."
+            )
+    if numbers:
+        return [str(i) for i in range(max(numbers.values()) + 1)], numbers
+    classes = sorted(set(written.values()))
+    return classes, {line: classes.index(text) for line, text in written.items()}
+
+
+def _path(where: str, folder: Path, cell: str, allow_outside: bool) -> Path:
+    path = folder / cell
+    # Resolved, so that neither ".." nor a link leads out unnoticed.
+    if not allow_outside and not path.resolve().is_relative_to(folder.resolve()):
+        raise RawDataError(
+            f"{where}: {cell!r} leads out of the manifest's folder {folder}. Put the "
+            "files below it, or give --allow_outside if you trust the manifest."
+        )
+    return path
+
+
+def _number(where: str, row: dict[str, str], column: str) -> int:
+    text = row.get(column, "")
+    if not text:
+        return records.UNKNOWN
+    if not text.isdecimal():
+        raise RawDataError(
+            f"{where}: the {column} is {text!r}; expected an integer from 0 or nothing."
+        )
+    return int(text)

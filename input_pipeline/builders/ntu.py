@@ -1,0 +1,169 @@
+"""NTU RGB+D 60 and 120, read from the unzipped files as they are distributed."""
+
+import functools
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from input_pipeline import encode
+from input_pipeline.builders import howto
+from input_pipeline.builders.base import ClipBuilder, RawDataError
+from input_pipeline.formats import ntu
+
+DATA = Path(__file__).parent / "data"
+# Folder and end of a file's name, by stream.
+FILES = {
+    "rgb": ("nturgb+d_rgb", "_rgb.avi"),
+    "ir": ("nturgb+d_ir", "_ir.avi"),
+    "skeleton": ("nturgb+d_skeletons", ".skeleton"),
+}
+# Subjects that MFAS, MMTM and MSAF take out of cross-subject's training half to choose
+# between models.
+DEV_SUBJECTS = frozenset((2, 5, 9, 14))
+
+
+class NtuLayout(ClipBuilder, skip_registration=True):
+    """Data in NTU's file names and folders. Subclasses say which classes and splits."""
+
+    # 60 or 120: which of the two cross-subject lists holds.
+    ntu_classes = 60
+
+    def find_files(self) -> dict[str, dict[str, Path]]:
+        """Find the files of each wanted stream by clip name, anywhere below ``raw``.
+
+        Raises RawDataError if ``raw`` or a stream is missing, or a clip is there twice.
+        """
+        if not self.raw.is_dir():
+            raise RawDataError(f"The folder {self.raw} does not exist. {self._howto()}")
+        files: dict[str, dict[str, Path]] = {s: {} for s in self.options.streams}
+        for folder, folders, names in os.walk(self.raw, followlinks=True):
+            folders.sort()
+            for name in sorted(names):
+                for stream, found in files.items():
+                    if name.endswith(FILES[stream][1]):
+                        self._add(found, Path(folder, name))
+        for stream, found in files.items():
+            if not found:
+                raise RawDataError(
+                    f"There is no *{FILES[stream][1]} in {self.raw} or below. Leave "
+                    f"{stream} out of --streams, or get it. {self._howto()}"
+                )
+        return files
+
+    def wanted(self, name: ntu.NtuName) -> bool:
+        """Whether a clip whose files are there belongs to this data set."""
+        return (
+            name.action <= len(self.classes)
+            and name.setup <= ntu.NUM_SETUPS[self.ntu_classes]
+        )
+
+    def splits(self, name: ntu.NtuName) -> Mapping[str, str]:
+        """Split of a clip in each protocol."""
+        splits = {}
+        for protocol in self.protocols:
+            official = protocol.removesuffix("_dev")
+            train = ntu.is_training(name, official, self.ntu_classes)
+            splits[protocol] = "train" if train else "test"
+            if train and official != protocol and name.subject in DEV_SUBJECTS:
+                splits[protocol] = "val"
+        return splits
+
+    def missing_skeletons(self) -> frozenset[str]:
+        """Names of clips that are left out because their skeletons are unusable."""
+        return frozenset()
+
+    def excluded(self) -> dict[str, int]:
+        left_out = len(self._listed[1])
+        return {"listed as without skeleton": left_out} if left_out else {}
+
+    def clips(self) -> list[encode.Clip]:
+        files, left_out = self._listed
+        names = {name for found in files.values() for name in found} - left_out
+        if not names:
+            raise RawDataError(
+                f"None of the files in {self.raw} belongs to {self.name}. "
+                f"{self._howto()}"
+            )
+        return [self._clip(name, files) for name in sorted(names)]
+
+    def _clip(self, name: str, files: dict[str, dict[str, Path]]) -> encode.Clip:
+        parsed = ntu.parse_name(name)
+        # A file that is not there is looked for where it should be, and reported.
+        paths = {
+            stream: found.get(name) or self.raw / FILES[stream][0] / f"{name}{end}"
+            for stream, found in files.items()
+            for end in (FILES[stream][1],)
+        }
+        return encode.Clip(
+            name=name,
+            label=parsed.action - 1,
+            paths=paths | self.extra_paths(name),
+            splits=self.splits(parsed),
+            subject=parsed.subject,
+            camera=parsed.camera,
+            setup=parsed.setup,
+            replication=parsed.replication,
+        )
+
+    def extra_paths(self, name: str) -> dict[str, Path]:
+        """Files of a clip that are no stream."""
+        return {}
+
+    @functools.cached_property
+    def _listed(self) -> tuple[dict[str, dict[str, Path]], set[str]]:
+        files = {
+            stream: {n: p for n, p in found.items() if self.wanted(ntu.parse_name(n))}
+            for stream, found in self.find_files().items()
+        }
+        left_out: set[str] = set()
+        if "skeleton" in self.options.streams:
+            names = {name for found in files.values() for name in found}
+            left_out = names & self.missing_skeletons()
+        return files, left_out
+
+    def _add(self, found: dict[str, Path], path: Path) -> None:
+        try:
+            name = str(ntu.parse_name(path.name))
+        except ValueError as error:
+            raise RawDataError(
+                f"{path}: {error} Move files that are not NTU RGB+D's elsewhere."
+            ) from None
+        if name in found:
+            raise RawDataError(
+                f"The clip {name} is there twice: {found[name]} and {path}. Delete or "
+                "move one of them."
+            )
+        found[name] = path
+
+    def _howto(self) -> str:
+        return howto.text(self.name, "DATA")
+
+
+class Ntu60(NtuLayout, skip_registration=True):
+    """NTU RGB+D: 60 actions, 40 subjects, 56,880 clips of three Kinect v2 sensors.
+
+    Shahroudy et al., CVPR 2016. The videos, infrared videos and skeletons of a clip
+    were recorded together but the sensors are not registered.
+    """
+
+    name = "ntu60"
+    protocols = ("xview", "xsub", "xsub_dev")
+
+    @property
+    def classes(self) -> list[str]:
+        return (DATA / "ntu_classes.txt").read_text().splitlines()[: self.ntu_classes]
+
+    def missing_skeletons(self) -> frozenset[str]:
+        file = f"ntu{self.ntu_classes}_missing_skeletons.txt"
+        return frozenset((DATA / file).read_text().split())
+
+
+class Ntu120(Ntu60, skip_registration=True):
+    """NTU RGB+D 120: 120 actions, 106 subjects, 114,480 clips; it includes the 60.
+
+    Liu et al., TPAMI 2019.
+    """
+
+    name = "ntu120"
+    protocols = ("xsub", "xset")
+    ntu_classes = 120

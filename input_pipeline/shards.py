@@ -1,0 +1,160 @@
+"""One shard of a data set: written whole or not at all, by whichever process.
+
+The record file is written under another name and renamed; then its table of rows is
+written, likewise. A shard is finished if the table is there and fits the file. The
+table also lists the clips that failed.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from input_pipeline import records
+from input_pipeline.dataset import shard_name
+from input_pipeline.encode import Clip, ClipError, EncodeOptions, encode_clip
+
+# Folder of everything that only an unfinished data set needs.
+WORK = ".work"
+# Bytes of a TFRecord before its data (length, checksum) and after it (checksum).
+_BEFORE, _AFTER = 12, 4
+
+
+class Stopped(Exception):
+    """Writing was stopped from outside; nothing is left behind."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardJob:
+    """All that a process needs to know to write one shard."""
+
+    folder: Path
+    dataset: str
+    number: int
+    shards: int
+    clips: tuple[Clip, ...]
+    options: EncodeOptions
+
+    @property
+    def path(self) -> Path:
+        """Where the records will lie."""
+        return self.folder / shard_name(self.dataset, self.number, self.shards)
+
+    @property
+    def table_path(self) -> Path:
+        """Where the table of rows will lie."""
+        return self.folder / WORK / f"rows-{self.number:05d}.json"
+
+
+def write_shard(
+    job: ShardJob, progress: Callable[[dict[str, Any] | None], None] | None = None
+) -> None:
+    """Encode a job's clips in order into its shard, then write its table.
+
+    ``progress`` is called after each clip, with the failure or None; what it raises
+    ends the writing. The same job always writes the same bytes.
+    """
+    import tensorflow as tf
+
+    rows: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    # With the process id: a process of an interrupted run may still be at work.
+    part = job.folder / WORK / f"{job.path.name}.{os.getpid()}"
+    offset = 0
+    try:
+        with tf.io.TFRecordWriter(str(part)) as writer:
+            for clip in job.clips:
+                failure = None
+                try:
+                    record = encode_clip(clip, job.options)
+                except ClipError as error:
+                    failure = _failure(error)
+                    failed.append(failure)
+                else:
+                    data = records.encode(record)
+                    writer.write(data)
+                    rows.append(_row(record, offset, len(data)))
+                    offset += _BEFORE + len(data) + _AFTER
+                if progress is not None:
+                    progress(failure)
+        sync(part)
+        os.replace(part, job.path)
+    finally:
+        part.unlink(missing_ok=True)
+    table = {"bytes": offset, "rows": rows, "failed": failed}
+    write_text(job.table_path, json.dumps(table))
+
+
+def finished_table(job: ShardJob) -> dict[str, Any] | None:
+    """Read the table of a finished shard; None if it is to be written (again).
+
+    A shard is written again if a file that failed in it is no longer as it was then.
+    """
+    try:
+        table = json.loads(job.table_path.read_text())
+        whole = job.path.stat().st_size == table["bytes"]
+    except (OSError, ValueError, KeyError):
+        return None
+    changed = any(_state(f["path"]) != f["state"] for f in table["failed"])
+    return table if whole and not changed else None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that it is never seen half written, even after a power cut."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    sync(part)
+    os.replace(part, path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have the system write a file's bytes, or a folder's names, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _row(record: records.Record, offset: int, length: int) -> dict[str, Any]:
+    """What the index and the summary need to know of a record."""
+    row: dict[str, Any] = {
+        "name": record.name,
+        "offset": offset,
+        "length": length,
+        "difficulty": record.difficulty,
+        "truth": False,
+        "frames": {},
+    }
+    for stream in records.VIDEO_STREAMS:
+        video = getattr(record, stream)
+        if video is not None:
+            row["frames"][stream] = len(video.frames)
+            row["truth"] |= video.actor_visible is not None
+    if record.skeleton is not None:
+        persons, frames, joints = record.skeleton.tracked.shape
+        row["frames"]["skeleton"] = frames
+        row["persons"], row["joints"] = persons, joints
+    return row
+
+
+def _failure(error: ClipError) -> dict[str, Any]:
+    return {
+        "name": error.name,
+        "path": error.path,
+        "stream": error.stream,
+        "reason": error.reason,
+        "state": _state(error.path),
+    }
+
+
+def _state(path: str) -> list[int] | None:
+    """Size and time of change of a file; None if it is not there."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return [stat.st_size, stat.st_mtime_ns]
