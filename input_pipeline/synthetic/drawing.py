@@ -82,7 +82,6 @@ class Figure:
     def __init__(self, pen: Pen, look: Look, joints: np.ndarray):
         seen = pen.lens.see(joints)
         pixels, scale = pen.pixels(joints)
-        self.extent = _extent(pen, pixels, scale, look)
         # Plain lists: single numbers are read from them far faster than from arrays.
         self.pixels, self.scale = pixels.tolist(), scale.tolist()
         self.depth = seen[..., 2].tolist()
@@ -103,6 +102,12 @@ class Figure:
         facing /= np.maximum(np.linalg.norm(facing, axis=-1, keepdims=True), 1e-9)
         radius = _HEAD * look.height
         self.head = []
+        drawn = [
+            (pixels[:, joint], radius * self.unit * scale[:, joint])
+            for _, _, bones in _PARTS
+            for a, b, r0, r1 in bones
+            for joint, radius in ((a, r0), (b, r1))
+        ]
         for part, color, ahead, up, size in (
             ("skin", look.skin, 0.3, 0.0, 0.94),
             ("hair", look.hair, -0.3, 0.15, 1.0),
@@ -113,6 +118,9 @@ class Figure:
             depth = seen[:, 3, 2] + offset[:, 2]
             tone = with_outline(pen.tone(color, look.heat[part]))
             self.head.append((depth.tolist(), discs.tolist(), tone))
+            drawn.append((at, discs[:, 2]))
+        # Where all that is drawn of her begins and ends in the picture.
+        self.extent = _extent(pen, drawn)
 
     def strokes(self, t: int) -> list:
         """What to draw in frame t: (depth, [(disc, disc)], (tone, outline))."""
@@ -170,26 +178,22 @@ def _stroke(draw: ImageDraw.ImageDraw, first, second, tone, more: float) -> None
     )
 
 
-def _extent(pen: Pen, pixels, scale, look: Look) -> tuple:
-    """Least and greatest (row, column) of a drawn person, [t 2] each, as fractions."""
-    unit = look.height * look.girth
-    lows, highs = [], []
-    for _, _, bones in _PARTS:
-        for a, b, r0, r1 in bones:
-            for joint, radius in ((a, r0), (b, r1)):
-                reach = (radius * unit * scale[:, joint] + 1.0)[:, None]
-                lows.append(pixels[:, joint] - reach)
-                highs.append(pixels[:, joint] + reach)
-    reach = (1.1 * _HEAD * look.height * scale[:, 3] + 1.0)[:, None]
-    lows.append(pixels[:, 3] - reach)
-    highs.append(pixels[:, 3] + reach)
+def _extent(
+    pen: Pen, discs: list[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest (row, column) of discs with their outlines, [t 2] each.
+
+    Discs are given as centres [t 2] and radii [t]; the result is in fractions.
+    """
     size = [pen.width, pen.height]
+    lows = [centre - radius[:, None] - 1 for centre, radius in discs]
+    highs = [centre + radius[:, None] + 1 for centre, radius in discs]
     low, high = np.min(lows, 0) / size, np.max(highs, 0) / size
     return low[:, ::-1], high[:, ::-1]
 
 
 def soft_noise(rng: np.random.Generator, shape, cells: int) -> np.ndarray:
-    """Smooth random texture of about unit size, float32 [h w]."""
+    """Smooth random texture of about unit size, at most 2, float32 [h w]."""
     coarse = rng.standard_normal((cells, cells)).astype(np.float32)
     image = Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC)
-    return np.asarray(image, np.float32)
+    return np.asarray(image, np.float32).clip(-2, 2)

@@ -84,7 +84,7 @@ def room(config: SyntheticConfig, number: int) -> Room:
                 size=rng.uniform([0.25, 0.3, 0.25], [0.9, 1.7, 0.6]),
                 yaw=float(rng.uniform(-1, 1)),
                 color=hue(rng.uniform(0, 1), rng.uniform(0.1, 0.6), 0.75),
-                heat=float(rng.choice([rng.uniform(30, 90), rng.uniform(100, 150)])),
+                heat=float(rng.choice([rng.uniform(30, 80), rng.uniform(90, 125)])),
             )
         )
     return Room(

@@ -144,7 +144,7 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
     bystander = chance["bystander"] < config.bystander
     kinds = (("rgb",), ("ir",), ("rgb", "ir"))
     hidden = kinds[clip.integers(len(kinds))] if occluded else ()
-    length = clip.uniform(0.3, 0.5)
+    length = clip.uniform(0.32, 0.5)
     begin = clip.uniform(0.1, 0.95 - length)
     players = [player]
     extra = _bystander(config, name, space, clip)
