@@ -162,7 +162,7 @@ def _builder(given: argparse.Namespace) -> "ClipBuilder":
     from input_pipeline.builders import clips, ntu, synthetic
 
     out = Path(given.out)
-    streams = records.STREAMS
+    streams: tuple[str, ...] = records.STREAMS
     if given.streams is not None:
         streams = tuple(s.strip() for s in given.streams.split(","))
     elif given.data == "clips":

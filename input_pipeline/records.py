@@ -151,7 +151,8 @@ def to_features(record: Record) -> dict[str, Any]:
                     f"{count} frames; expected {count * width}."
                 )
             features[key] = values
-    points, tracked, shape = [], [], [0, 0, 0]
+    points, tracked = np.zeros(0, np.float32), np.zeros(0, np.int64)
+    shape = [0, 0, 0]
     if record.skeleton is not None:
         shape = list(record.skeleton.points.shape[:3])
         points = record.skeleton.points.astype(np.float32).reshape(-1)
@@ -162,17 +163,15 @@ def to_features(record: Record) -> dict[str, Any]:
                 f"{record.skeleton.points.shape} and tracked flags of shape "
                 f"{record.skeleton.tracked.shape}; expected [m t v 3] and [m t v]."
             )
-    features[POINTS], features[SHAPE], features[TRACKED] = points, shape, tracked
+    features |= {POINTS: points, SHAPE: shape, TRACKED: tracked}
     return features
 
 
 def from_features(features: dict[str, Any]) -> Record:
     """Rebuild the record of which ``to_features`` made these values."""
-    scalars = {
-        key: int(features[key][0])
-        for key in (LABEL, SUBJECT, CAMERA, SETUP, REPLICATION, DIFFICULTY)
-    }
-    record = Record(name=bytes(features[NAME][0]).decode(), **scalars)
+    record = Record(name=bytes(features[NAME][0]).decode(), label=0)
+    for key in (LABEL, SUBJECT, CAMERA, SETUP, REPLICATION, DIFFICULTY):
+        setattr(record, key, int(features[key][0]))
     for stream in VIDEO_STREAMS:
         frames = [bytes(frame) for frame in features[frames_key(stream)]]
         if not frames:

@@ -21,7 +21,7 @@ class _Info(tfds.core.DatasetInfo):
         """Ask no server: these data sets are not published ready-made."""
 
 
-class ClipBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class ClipBuilder(tfds.core.GeneratorBasedBuilder):
     """A data set of clips: says which there are; how one is read is the same for all.
 
     ``clips()`` is cheap, from names or a manifest; ``encode(clip)`` opens the files.

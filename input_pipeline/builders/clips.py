@@ -22,7 +22,7 @@ COLUMNS = (*records.STREAMS, *NEEDED, *OPTIONAL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-class Clips(ClipBuilder, skip_registration=True):
+class Clips(ClipBuilder):
     """Paired clips of a CSV manifest: one's own cameras, or a set of this form."""
 
     protocols = (PROTOCOL,)
@@ -46,7 +46,7 @@ class Clips(ClipBuilder, skip_registration=True):
                 f"A data set cannot be called {name!r}: use lower-case letters, digits "
                 "and underscores, and a letter first."
             )
-        self.name = name  # type: ignore[misc]
+        self.name = name
         self.allow_outside = allow_outside
         self._classes, self._clips = _read(Path(raw), options.streams, allow_outside)
         super().__init__(raw=raw, options=options, **kwargs)

@@ -22,7 +22,7 @@ FILES = {
 DEV_SUBJECTS = frozenset((2, 5, 9, 14))
 
 
-class NtuLayout(ClipBuilder, skip_registration=True):
+class NtuLayout(ClipBuilder):
     """Data in NTU's file names and folders. Subclasses say which classes and splits."""
 
     # 60 or 120: which of the two cross-subject lists holds.
@@ -139,7 +139,7 @@ class NtuLayout(ClipBuilder, skip_registration=True):
         return howto.text(self.name, "DATA")
 
 
-class Ntu60(NtuLayout, skip_registration=True):
+class Ntu60(NtuLayout):
     """NTU RGB+D: 60 actions, 40 subjects, 56,880 clips of three Kinect v2 sensors.
 
     Shahroudy et al., CVPR 2016. The videos, infrared videos and skeletons of a clip
@@ -147,7 +147,7 @@ class Ntu60(NtuLayout, skip_registration=True):
     """
 
     name = "ntu60"
-    protocols = ("xview", "xsub", "xsub_dev")
+    protocols: tuple[str, ...] = ("xview", "xsub", "xsub_dev")
 
     @property
     def classes(self) -> list[str]:
@@ -158,7 +158,7 @@ class Ntu60(NtuLayout, skip_registration=True):
         return frozenset((DATA / file).read_text().split())
 
 
-class Ntu120(Ntu60, skip_registration=True):
+class Ntu120(Ntu60):
     """NTU RGB+D 120: 120 actions, 106 subjects, 114,480 clips; it includes the 60.
 
     Liu et al., TPAMI 2019.

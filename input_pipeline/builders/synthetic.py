@@ -14,7 +14,7 @@ WORLD_FILE = "world.json"
 TRUTH_FOLDER = "truth"
 
 
-class Synthetic(NtuLayout, skip_registration=True):
+class Synthetic(NtuLayout):
     """A small staged world in NTU's file format, every clip with ground truth."""
 
     name = "synthetic"
