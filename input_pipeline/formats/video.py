@@ -92,7 +92,7 @@ def decode(path: str | Path, stream: str, short_side: int) -> Iterator[np.ndarra
         raise UnusableFile("missing", "there is no such file")
     if not path.stat().st_size:
         raise UnusableFile("empty", "the file has no bytes")
-    count, promised = 0, 0
+    count, promised, damage = 0, 0, ""
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -104,20 +104,30 @@ def decode(path: str | Path, stream: str, short_side: int) -> Iterator[np.ndarra
             aspect = float(video.sample_aspect_ratio or 1)
             # One for the whole clip: setting up the filter costs as much as its use.
             scaler = VideoReformatter()
-            for frame in container.decode(video):
-                yield _to_array(frame, scaler, stream, short_side, aspect)
-                count += 1
+            for packet in container.demux(video):
+                try:
+                    frames = packet.decode()
+                except av.error.InvalidDataError as error:
+                    # Go on, to tell a file that was cut off from one with a bad spot.
+                    damage = damage or f"damaged after {count} frames ({error})"
+                    continue
+                for frame in frames:
+                    yield _to_array(frame, scaler, stream, short_side, aspect)
+                    count += 1
     except (av.error.FFmpegError, MemoryError) as error:
         name = type(error).__name__
         raise UnusableFile(
             "undecodable", f"{name} after {count} frames: {error}"
         ) from None
     if not count:
-        raise UnusableFile("undecodable", "not one frame could be decoded")
+        detail = damage or "not one frame could be decoded"
+        raise UnusableFile("undecodable", detail)
     if promised - count > max(MISSING_FRAMES, MISSING_FRACTION * promised):
         raise UnusableFile(
             "truncated", f"{count} frames decoded; the file promises {promised}"
         )
+    if damage:
+        raise UnusableFile("undecodable", damage)
 
 
 def encode_jpeg(image: np.ndarray, quality: int) -> bytes:

@@ -1,0 +1,71 @@
+"""Tiny raw files: videos of a few frames, skeletons, folders in NTU's layout."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+
+from input_pipeline.formats import ntu
+
+HEIGHT, WIDTH = 24, 32
+
+
+def halves(frames: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """Frames whose left half is red and right half blue, uint8 [t h w 3]."""
+    images = np.zeros((frames, height, width, 3), np.uint8)
+    images[:, :, : width // 2, 0] = 255
+    images[:, :, width // 2 :, 2] = 255
+    return images
+
+
+def write_video(
+    path: Path, frames: np.ndarray | int = 12, aspect: int = 1, codec: str = "mjpeg"
+) -> Path:
+    """Write uint8 [t h w 3] or [t h w] (or so many ``halves``) as a video file."""
+    images = halves(frames) if isinstance(frames, int) else frames
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.height, stream.width = images.shape[1:3]
+        stream.pix_fmt = "yuvj444p" if codec == "mjpeg" else "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
+        stream.codec_context.qmin = stream.codec_context.qmax = 2
+        layout = "rgb24" if images.ndim == 4 else "gray"
+        for image in images:
+            frame = av.VideoFrame.from_ndarray(image, format=layout)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_skeleton(path: Path, frames: int = 12, bodies: int = 1) -> Path:
+    """Write a skeleton file in which every joint of every body moves."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    skeletons = ntu.Skeletons.empty(bodies, frames)
+    skeletons.ids[:] = 100 + np.arange(bodies)
+    skeletons.present[:] = True
+    skeletons.tracked[:] = ntu.TRACKED
+    random = np.random.default_rng(0)
+    skeletons.points[:] = random.standard_normal(skeletons.points.shape)
+    ntu.write_skeleton(path, skeletons)
+    return path
+
+
+def names(count: int, setup: int = 1) -> list[str]:
+    """So many NTU names, over cameras, subjects and two actions."""
+    return [
+        f"S{setup:03d}C{1 + i % 3:03d}P{1 + i // 3 % 5:03d}R{1 + i // 15:03d}"
+        f"A{1 + i % 2:03d}"
+        for i in range(count)
+    ]
+
+
+def ntu_tree(folder: Path, count: int = 10) -> list[str]:
+    """Write colour and infrared videos and skeletons of so many clips; their names."""
+    made = names(count)
+    for i, name in enumerate(made):
+        write_video(folder / "nturgb+d_rgb" / f"{name}_rgb.avi", halves(8 + i % 3))
+        gray = np.full((8, 20, 30), 20 * i, np.uint8)
+        write_video(folder / "nturgb+d_ir" / f"{name}_ir.avi", gray)
+        write_skeleton(folder / "nturgb+d_skeletons" / f"{name}.skeleton")
+    return made
