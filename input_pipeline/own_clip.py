@@ -15,12 +15,15 @@ from input_pipeline.encode import Clip, EncodeOptions, encode_clip
 from input_pipeline.examples import ExampleReader
 from input_pipeline.formats.video import VideoOptions
 
+# Of stored frames, where nobody says otherwise.
+SHORT_SIDE = VideoOptions.short_side
+
 
 def read_clip(
     paths: Mapping[str, str | Path],
     data: DataConfig,
     inputs: Mapping[str, Any],
-    short_side: int = VideoOptions.short_side,
+    short_side: int = SHORT_SIDE,
 ) -> dict[str, np.ndarray]:
     """Reads the streams of one clip as if it were in a prepared data set.
 

@@ -1,0 +1,140 @@
+"""Names the action in a person's own clip, and shows what the model looked at.
+
+python predict.py --config configs/demo_stafusion.py --rgb visible.avi --ir infrared.avi
+
+Give a file for each stream that the model reads; the streams show the same moment.
+--checkpoint is "last" or "best" of the run in --workdir (by default runs/NAME), or the
+path of a run or of one of its checkpoints. Prints the likeliest classes and writes
+prediction.png (the frames, what was kept of them bright) and prediction.json to --out.
+Exit codes: see `jaxact.errors`.
+"""
+
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from input_pipeline.config import DataConfig, DataConfigError
+from input_pipeline.dataset import DatasetError, PreparedDataset
+from input_pipeline.encode import ClipError
+from input_pipeline.own_clip import SHORT_SIDE, read_clip
+from jaxact import commandline, distributed, errors, preflight
+from jaxact import config as config_lib
+from jaxact.checkpoint import find
+from jaxact.program import make_plan, make_program
+from jaxact.report import overlays
+
+CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "last, best or a path.")
+OUT = flags.DEFINE_string("out", "prediction", "Folder of the picture.")
+TOP = flags.DEFINE_integer("top", 5, "How many classes are named.", lower_bound=1)
+FILES = {
+    stream: flags.DEFINE_string(stream, None, f"File of the {stream} stream.")
+    for stream in ("rgb", "ir", "skeleton")
+}
+
+
+def read_facts(data: DataConfig, num_classes: int) -> tuple[Sequence[str], int]:
+    """Returns the class names and the short side of stored frames.
+
+    Where the data set is not prepared on this machine, classes go by their numbers.
+
+    Raises:
+      UserError: the data set has another number of classes than the model.
+    """
+    try:
+        dataset = PreparedDataset.open(data.dir, data.name, data.version)
+    except DatasetError:
+        print(f"Class names unknown: no data set {data.name!r} in {data.dir!r}.")
+        return [f"class {i}" for i in range(num_classes)], SHORT_SIDE
+    if len(dataset.classes) != num_classes:
+        raise errors.UserError(
+            f"The model has {num_classes} classes (model.num_classes), but the data "
+            f"set {data.name!r} has {len(dataset.classes)}. Give the config (and the "
+            "overrides) that the checkpoint was trained with."
+        )
+    sides = [facts.get("short_side") for facts in dataset.streams.values()]
+    return dataset.classes, next(filter(None, sides), SHORT_SIDE)
+
+
+def choose_files(
+    given: Mapping[str, str | None], inputs: Mapping[str, Any]
+) -> dict[str, str]:
+    """Returns the file of each stream that the model reads.
+
+    Raises:
+      UserError: one is missing, or one is given that the model does not read.
+    """
+    missing = [stream for stream in inputs if not given.get(stream)]
+    surplus = [name for name, path in given.items() if path and name not in inputs]
+    if missing or surplus:
+        add = "".join(f" Add --{stream} FILE." for stream in missing)
+        drop = "".join(f" Leave out --{stream}." for stream in surplus)
+        raise errors.UserError(f"The model reads {' and '.join(inputs)}.{add}{drop}")
+    return {stream: str(given[stream]) for stream in inputs}
+
+
+def predict(
+    experiment: config_lib.Experiment,
+    folder: pathlib.Path,
+    step: int,
+    clip: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Returns ``scores`` [y] of one clip, and what the model selected, if it does."""
+    mesh = distributed.make_mesh()
+    program = make_program(experiment, mesh, make_plan(experiment.train, 1))
+    state = preflight.restore_weights(folder, step, program, mesh)
+    rows = mesh.devices.size  # every device gets the clip; the first row is read
+    batch = {name: np.stack([stream] * rows) for name, stream in clip.items()}
+    batch |= {"label": np.zeros(rows, np.int32), "id": np.zeros(rows, np.int64)}
+    batch |= {"mask": np.ones(rows, bool)}
+    result = program.eval_step(state, distributed.put_batch(batch, mesh))
+    return {name: value[0] for name, value in distributed.to_host(result).items()}
+
+
+def draw(
+    clip: Mapping[str, np.ndarray],
+    inputs: Mapping[str, Any],
+    result: Mapping[str, np.ndarray],
+    title: str,
+) -> Any:
+    """Returns the sheet of the clip's first view, None for a model without videos."""
+    first = {
+        name: stream if stream.ndim == len(inputs[name].shape) else stream[0]
+        for name, stream in clip.items()
+    }
+    videos = {name: s for name, s in first.items() if overlays.is_video(s)}
+    keys = ("frame_marks", "frame_scores", "keep")
+    selection = overlays.Selection(*(result.get(key) for key in keys))
+    return overlays.selection_sheet(videos, selection, title=title) if videos else None
+
+
+def main() -> None:
+    """Reads the flags, predicts, prints and writes."""
+    experiment, out = commandline.experiment(), pathlib.Path(OUT.value)
+    inputs = experiment.model.inputs()
+    paths = choose_files({name: flag.value for name, flag in FILES.items()}, inputs)
+    which = CHECKPOINT.value
+    run = commandline.workdir()
+    path = run if which in ("last", "best") else pathlib.Path(which)
+    folder, step = find(path, which, experiment.eval.best_metric)
+    classes, short_side = read_facts(experiment.data, experiment.model.num_classes)
+    clip = read_clip(paths, experiment.data, inputs, short_side)
+    result = predict(experiment, folder, step, clip)
+
+    order = np.argsort(-result["scores"], kind="stable")[: TOP.value]
+    best = [(str(classes[i]), float(result["scores"][i])) for i in order]
+    print("\n".join(f"{probability:7.1%}  {name}" for name, probability in best))
+    out.mkdir(parents=True, exist_ok=True)
+    facts = {"files": paths, "checkpoint": str(folder / str(step)), "best": best}
+    (out / "prediction.json").write_text(json.dumps(facts, indent=1))
+    sheet = draw(clip, inputs, result, f"{best[0][0]}  {best[0][1]:.0%}")
+    if sheet is not None:
+        sheet.save(out / "prediction.png")
+        print(f"What the model looked at: {out / 'prediction.png'}")
+
+
+if __name__ == "__main__":
+    commandline.run(main, DatasetError, DataConfigError, ClipError)
