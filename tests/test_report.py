@@ -51,6 +51,7 @@ def whole_evaluation():
         "region_scores": keep.astype(np.float32),
         "actor_visible": np.array([True, True, False, True]),
         "actor_box": np.full((4, 4), [0.2, 0.2, 0.8, 0.6]),
+        "difficulty": np.int32(3),
     }
     return evaluation(
         checkpoint="runs/tiny/3",
@@ -176,6 +177,7 @@ def test_page_is_one_file_and_shows_any_name_as_text(tmp_path):
     assert not {"script", "link", "iframe", "b&"} & set(page.tags)
     assert "<b>&" not in text
     assert sum(NASTY in part for part in page.texts) >= 6
+    assert page.texts.count(f"dark, {NASTY}") == 2  # of the picture, of the mistake
     assert page.tags.count("svg") == 4  # confusion, loss, accuracy, learning rate
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from jaxact.report import figures, overlays, page, style
+from jaxact.report import figures, numbers, overlays, page, style
 
 SELECTION_ROWS = (
     ("frame_precision", "frame_precision_chance", "kept frames that show the actor"),
@@ -30,11 +30,11 @@ CURVES: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
 )
 
 
-def render(numbers: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+def render(summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     """Returns the page.
 
     Args:
-      numbers: what `jaxact.report.numbers.summarise` made of the evaluation.
+      summary: what `jaxact.report.numbers.summarise` made of the evaluation.
       evaluation: the evaluation itself, of which the page takes the examples.
     """
     environment = jinja2.Environment(
@@ -45,30 +45,31 @@ def render(numbers: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     )
     environment.filters["percent"] = percent
     facts = {
-        key: numbers[key]
+        key: summary[key]
         for key in ("dataset", "protocol", "split", "checkpoint")
-        if numbers[key]
+        if summary[key]
     }
-    if numbers["views"] > 1:
-        facts["views a clip"] = numbers["views"]
+    if summary["views"] > 1:
+        facts["views a clip"] = summary["views"]
     return environment.from_string(page.PAGE).render(
         css=Markup(style.CSS),
-        r=numbers,
+        r=summary,
         facts=facts,
         hardest=sorted(
-            (row for row in numbers["classes"] if row["clips"]),
+            (row for row in summary["classes"] if row["clips"]),
             key=lambda row: (row["accuracy"], row["index"]),
         ),
-        unseen=[row["name"] for row in numbers["classes"] if not row["clips"]],
+        unseen=[row["name"] for row in summary["classes"] if not row["clips"]],
         bar=bar,
+        numbered=len(summary["classes"]) > figures.NAMED_CELLS,
         confusion=figures.confusion_chart(
-            np.asarray(numbers["confusion"]),
-            [row["name"] for row in numbers["classes"]],
+            np.asarray(summary["confusion"]),
+            [row["name"] for row in summary["classes"]],
         ),
-        curves=_curves(numbers["history"]),
-        selection=_selection(numbers["selection"]),
+        curves=_curves(summary["history"]),
+        selection=_selection(summary["selection"]),
         examples=[
-            _example(example, evaluation["classes"])
+            _example(example, evaluation)
             for example in evaluation.get("examples") or ()
         ],
     )
@@ -132,7 +133,10 @@ def _selection(table: Mapping[str, float] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _example(example: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+def _example(
+    example: Mapping[str, Any], evaluation: Mapping[str, Any]
+) -> dict[str, Any]:
+    classes = evaluation["classes"]
     streams = {
         name: np.asarray(frames)
         for name, frames in example["streams"].items()
@@ -159,5 +163,8 @@ def _example(example: Mapping[str, Any], classes: Sequence[str]) -> dict[str, An
         "size": sheet.size if sheet else None,
         "selected": marks is not None or keep is not None,
         "boxed": boxes is not None,
+        "difficulties": numbers.difficulties_in(
+            example.get("difficulty"), evaluation.get("difficulty_names")
+        ),
         "not_shown": [name for name in example["streams"] if name not in streams],
     }

@@ -96,13 +96,11 @@ def has_difficulty(difficulty: Any, index: int) -> np.ndarray:
     return (np.asarray(difficulty, np.int64) >> index) & 1 == 1
 
 
-def difficulties_of(evaluation: Mapping[str, Any], row: int) -> list[str]:
-    """Returns the names of the difficulties of clip ``row``."""
-    difficulty = evaluation.get("difficulty")
-    if difficulty is None:
+def difficulties_in(mask: Any, names: Sequence[str] | None) -> list[str]:
+    """Returns the names of a clip's difficulties, none where they are not known."""
+    if mask is None:
         return []
-    names = evaluation.get("difficulty_names") or ()
-    return [n for i, n in enumerate(names) if has_difficulty(difficulty[row], i)]
+    return [str(n) for i, n in enumerate(names or ()) if has_difficulty(mask, i)]
 
 
 def _classes(confusion: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -163,6 +161,7 @@ def _mistakes(
     order = np.argsort(-confidence, kind="stable")
     wrong = [int(i) for i in order if predicted[i] != labels[i]][:MISTAKES]
     classes = evaluation["classes"]
+    masks = evaluation.get("difficulty")
     return [
         {
             "id": int(evaluation["ids"][i]),
@@ -171,7 +170,9 @@ def _mistakes(
             "predicted": str(classes[predicted[i]]),
             "probability": float(confidence[i]),
             "probability_of_true": float(scores[i, labels[i]]),
-            "difficulties": difficulties_of(evaluation, i),
+            "difficulties": difficulties_in(
+                None if masks is None else masks[i], evaluation.get("difficulty_names")
+            ),
         }
         for i in wrong
     ]

@@ -65,7 +65,8 @@ alt="Frames of {{ e.name }}, a row for each stream"></div>
 <span class="{{ "good" if g.true else "quiet" if not loop.first }}">
 {{- g.name }} {{ g.p | percent(0) }}</span>
 {%- if not loop.last %}, {% endif %}{% endfor %}</span>
-<code>{{ e.name }}</code>
+{% if e.difficulties %}<span class="quiet">{{ e.difficulties | join(", ") }}</span>
+{% endif %}<code>{{ e.name }}</code>
 {% if e.not_shown %}<span class="quiet">not shown: {{ e.not_shown | join(", ") }}</span>
 {% endif %}</figcaption>
 </figure>
@@ -118,7 +119,7 @@ whatever is chosen.</p>
 <h2>Confusion matrix</h2>
 <p>A row is a true class, its cells the share of its clips given to each class:
 <b class="right">right</b> on the diagonal, <b class="wrong">wrong</b> beside it.
-{% if r.classes | length > 24 %}Columns carry the class numbers written at the rows.
+{% if numbered %}Columns carry the class numbers written at the rows.
 {% endif %}</p>
 <div class="scroll broad" tabindex="0">{{ confusion }}</div>
 </section>
