@@ -107,7 +107,8 @@ def resize(frames: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
 
     def change() -> tf.Tensor:
         resized = tf.cond(tf.reduce_any(given > size), shrink, enlarge)
-        return tf.saturate_cast(tf.round(resized), tf.uint8)
+        # Both kernels only average: nothing leaves 0..255, nothing needs clipping.
+        return tf.cast(tf.round(resized), tf.uint8)
 
     resized = tf.cond(tf.reduce_all(given == size), lambda: frames, change)
     return tf.ensure_shape(resized, [frames.shape[0], *size, frames.shape[-1]])
