@@ -6,8 +6,12 @@ step with ``state`` (the arrays), ``meta`` (step, epoch, config text, metrics) a
 only once it is whole; what an interruption leaves is never read.
 """
 
+import contextlib
+import gc
+import logging
 import pathlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -134,7 +138,7 @@ class Checkpoints:
         try:
             tree = self._manager.item_metadata(step)["state"].tree
             check_same_shapes(tree, abstract, str(path))
-            with ocp.PyTreeCheckpointer() as checkpointer:
+            with _quietly(), ocp.PyTreeCheckpointer() as checkpointer:
                 weights = checkpointer.restore(path / "state", args=arguments)
         except (OSError, ValueError, KeyError) as error:
             raise errors.UserError(
@@ -155,7 +159,8 @@ class Checkpoints:
         damaged = []
         for step in reversed(self.steps()):
             try:
-                restored = self.restore(step, abstract), self.meta(step)
+                with _quietly():
+                    restored = self.restore(step, abstract), self.meta(step)
             except (OSError, ValueError, KeyError) as error:
                 reason = _first_line(error)
                 print(f"Checkpoint {step} is damaged and left out: {reason}")
@@ -201,7 +206,7 @@ def check_same_shapes(stored: Any, abstract: State, where: str) -> None:
         for path in sorted(have.keys() | want.keys()):
             old, new = have.get(path, "missing"), want.get(path, "missing")
             if old != new:
-                differences.append(f"  {path}: checkpoint {old}, model {new}")
+                differences.append(f"  {name}/{path}: checkpoint {old}, model {new}")
     if differences:
         rest = len(differences) - 5
         listed = differences[:5] + ([f"  and {rest} more"] if rest > 0 else [])
@@ -219,6 +224,24 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
         jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
         for path, leaf in flat
     }
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keeps reads that Orbax leaves behind when one fails from printing tracebacks.
+
+    The failure itself is raised and reported; only its echoes are not.
+    """
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        yield
+    except (OSError, ValueError, KeyError):
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        gc.collect()  # the abandoned reads end here, not later
+        raise
+    finally:
+        sys.unraisablehook = hook
 
 
 def _first_line(error: Exception) -> str:

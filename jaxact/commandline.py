@@ -33,7 +33,6 @@ def run(main: Callable[[], Any], *known: type[Exception]) -> None:
     """
     # Libraries tell what they do at "info" and "warning"; the script does it itself.
     logging.set_verbosity(logging.ERROR)
-    flags.mark_flag_as_required("config")
     friendly = errors.friendly(main, *known)
     app.run(lambda _: friendly(), flags_parser=parse_flags)
 
@@ -45,7 +44,8 @@ def parse_flags(argv: Sequence[str]) -> list[str]:
     unknown key with a traceback.
     """
     try:
-        check_overrides(argv)
+        if not any(word.startswith(("-h", "--help")) for word in argv[1:]):
+            check_overrides(argv)
         return flags.FLAGS(list(argv))
     except (flags.Error, config_lib.ConfigError) as error:
         errors.die(error, errors.EXIT_USER_ERROR)
@@ -55,25 +55,22 @@ def check_overrides(argv: Sequence[str]) -> None:
     """Applies the ``--config...`` arguments to a throw-away copy of the experiment.
 
     Raises:
-      ConfigError: no such file or key, or a value of another type.
+      ConfigError: no config, no such file or key, or a value of another type.
     """
     path, overrides = "", {}
-    words = iter(argv[1:])
-    for word in words:
+    for word, following in zip(argv[1:], [*argv[2:], "-"], strict=True):
         name, has_value, value = word.lstrip("-").partition("=")
         if not word.startswith("-") or name.partition(".")[0] != "config":
             continue
-        if not has_value:  # "--config FILE": the value is the next word
-            value = next(words, "")
+        if not has_value:  # "--config FILE", or "--config.x.flag" alone: true
+            value = "True" if following.startswith("-") else following
         if name == "config":
             path = value
         else:
             overrides[name.removeprefix("config.")] = value
     if not path:
-        if overrides:
-            raise config_lib.ConfigError(
-                "--config.KEY=VALUE needs a config to change. Add "
-                "--config FILE, for example --config configs/demo_stafusion.py."
-            )
-        return
+        raise config_lib.ConfigError(
+            "No experiment is given. Add --config FILE, for example --config "
+            "configs/demo_stafusion.py."
+        )
     config_lib.load_experiment(path, overrides)

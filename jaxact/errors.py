@@ -7,7 +7,6 @@ finite; 128 + n stopped by signal n (143 SIGTERM, 130 SIGINT) after saving.
 
 import functools
 import sys
-import textwrap
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -47,10 +46,9 @@ def friendly(main: Callable[..., Any], *also: type[Exception]) -> Callable[..., 
 
 
 def die(error: Exception, code: int) -> NoReturn:
-    """Prints the message on stderr, wrapped, and ends the program."""
-    paragraphs = str(error).strip("'\"").split("\n")
-    text = "\n".join(
-        line if line.startswith(" ") else textwrap.fill(line, 88) for line in paragraphs
-    )
-    print(f"\nError: {text}", file=sys.stderr, flush=True)
+    """Prints the message on stderr and ends the program.
+
+    Lines are left as they are: a command in the message can be copied whole.
+    """
+    print(f"\nError: {error}", file=sys.stderr, flush=True)
     sys.exit(code)

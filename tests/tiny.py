@@ -9,8 +9,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType, Mesh
 
-from jaxact import config, losses
+from jaxact import config, distributed, losses
 
 FRAMES, SIZE, CLASSES = 2, 4, 3
 
@@ -80,6 +81,16 @@ def batch(number: int, size: int, masked: int = 0) -> dict[str, np.ndarray]:
         "mask": np.arange(size) < size - masked,
         "id": np.arange(size, dtype=np.int64) + number * size,
     }
+
+
+def mesh_of(devices: int) -> Mesh:
+    """Returns a mesh of the first so many devices."""
+    return Mesh(np.array(jax.devices()[:devices]), ("data",), (AxisType.Auto,))
+
+
+def put(arrays: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+    """Puts a batch onto a mesh."""
+    return distributed.put_batch(arrays, mesh)
 
 
 class TinyData:
