@@ -31,7 +31,7 @@ def friendly(main: Callable[..., Any], *also: type[Exception]) -> Callable[..., 
       main: the function to wrap.
       *also: further exception types whose message is meant for the person.
     """
-    known = (UserError, config_lib.ConfigError, *also)
+    known: tuple[type[Exception], ...] = (UserError, config_lib.ConfigError, *also)
 
     @functools.wraps(main)
     def wrapped(*args: Any, **kwargs: Any) -> Any:

@@ -83,8 +83,8 @@ def _grouped(names: Iterable[str]) -> list[str]:
         pattern = re.sub(r"\d+", "{}", name, count=1)
         numbers.setdefault(pattern, []).extend([int(found[0])] if found else [])
     leaves: dict[tuple[str, str], list[str]] = {}
-    for pattern, found in numbers.items():
-        low, high = (min(found), max(found)) if found else (0, 0)
+    for pattern, values in numbers.items():
+        low, high = (min(values), max(values)) if values else (0, 0)
         span = str(low) if low == high else f"{low}..{high}"
         parent, slash, leaf = pattern.replace("{}", f"{{{span}}}").rpartition("/")
         leaves.setdefault((parent, slash), []).append(leaf)
@@ -124,13 +124,13 @@ def convert(
         shape = tuple(target[path].shape)
         kept = report.loaded
         if array.shape != shape:
-            old, array = array, keymap.resize(path, array, shape)
-            kept = report.resized
-            if array is None:
+            resized = keymap.resize(path, array, shape)
+            if resized is None:
                 problems.append(
-                    f"{path}: the file has {list(old.shape)}, the model {list(shape)}"
+                    f"{path}: the file has {list(array.shape)}, the model {list(shape)}"
                 )
                 continue
+            array, kept = resized, report.resized
         kept[path] = shape
         result[path] = np.ascontiguousarray(array, dtype=target[path].dtype)
     for name, array in left.items():

@@ -243,7 +243,8 @@ class AdaptiveMaskedFusion(nn.Module):
         token, patches = token.astype(self.dtype), patches.astype(self.dtype)
         pack = self.packed and self.masked_attention and self.masked_mlp
         places: tuple[jax.Array, ...] = ()
-        parts, mask = (patches,), keep
+        parts: tuple[jax.Array, ...] = (patches,)
+        mask: jax.Array | None = keep
         if pack:
             places = packed_places(marks, keep, self.frames, self.regions)
             parts, mask = tuple(take_packed(patches, place) for place in places), None

@@ -1,5 +1,6 @@
 """What is settled before the first training step: checks, the plan, the start."""
 
+import dataclasses
 import math
 import pathlib
 from typing import Any
@@ -185,7 +186,7 @@ def initialize_from(path: str, state: State, abstract: State, mesh: Mesh) -> Sta
         )
         params, batch_stats = distributed.put_replicated((params, batch_stats), mesh)
         say(str(report))
-    return state.replace(params=params, batch_stats=batch_stats)
+    return dataclasses.replace(state, params=params, batch_stats=batch_stats)
 
 
 def restore_weights(

@@ -242,7 +242,7 @@ def make_eval_step(
                 views = batch[name].shape[1]
                 flat[name] = einops.rearrange(batch[name], "b u ... -> (b u) ...")
         variables = {"params": params, "batch_stats": batch_stats}
-        out = module.apply(variables, flat, train=False)
+        out: Any = module.apply(variables, flat, train=False)
         scores = jax.nn.softmax(out["logits"].astype(jnp.float32))
         scores = einops.reduce(scores, "(b u) y -> b y", "mean", b=rows)
         result = {name: batch[name] for name in ("id", "label", "mask")}

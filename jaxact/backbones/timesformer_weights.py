@@ -73,14 +73,14 @@ def _layers(
     }
 
 
-_EMBEDDINGS = dict(
+_EMBEDDINGS: dict[str, Any] = dict(
     token="embeddings.cls_token",
     position="embeddings.position_embeddings",
     patch="embeddings.patch_embeddings.projection",
     final_norm="layernorm",
     head="classifier",
 )
-_TIMM = dict(
+_TIMM: dict[str, Any] = dict(
     token="cls_token",
     position="pos_embed",
     patch="patch_embed.proj",
@@ -293,7 +293,8 @@ def _layer_rules(path: str, names: tuple[str, ...]) -> list[Rule]:
     """Rules of a norm or of a linear layer, given in one part or in three."""
     weights = tuple(f"{name}.weight" for name in names)
     biases = tuple(f"{name}.bias" for name in names)
-    leaf, transform = ("kernel", _linear)
+    leaf = "kernel"
+    transform: Callable[..., np.ndarray] = _linear
     if path.endswith("norm"):
         leaf, transform = ("scale", _same)
     return [

@@ -7,11 +7,10 @@ that the worst a hostile file can do is to be refused.
 
 import collections
 import io
-import math
 import pickle
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -64,7 +63,7 @@ class _Array:
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, fortran, raw = state
-        order = "F" if fortran else "C"
+        order: Literal["F", "C"] = "F" if fortran else "C"
         self.value = np.frombuffer(raw, dtype.value).reshape(shape, order=order)
 
 
@@ -83,7 +82,7 @@ class ArrayUnpickler(pickle.Unpickler):
     def __init__(
         self, file: io.IOBase, storage: Callable[[Any], np.ndarray] | None = None
     ) -> None:
-        super().__init__(file)  # type: ignore[arg-type]
+        super().__init__(file)
         self._storage = storage
         # Bound methods, as a pickle can set attributes of plain functions.
         self._admitted: dict[tuple[str, str], Any] = {
@@ -187,7 +186,7 @@ def strided(
         raise WeightsError("it holds a tensor without a storage.")
     span = sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     lowest = min((offset, *size, *stride))
-    if lowest < 0 or (math.prod(size) and offset + span >= storage.size):
+    if lowest < 0 or (0 not in size and offset + span >= storage.size):
         raise WeightsError(
             f"it holds a tensor of size {size}, stride {stride} and offset {offset} "
             f"that reaches outside its storage of {storage.size} elements."
