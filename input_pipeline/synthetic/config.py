@@ -48,11 +48,11 @@ class SyntheticConfig:
     # or warm but never both, for then nothing at all would show the action.
     occluded: float = 0.25
     dark_rgb: float = 0.15
-    warm_background: float = 0.15
+    warm_background: float = 0.2
     bystander: float = 0.25
     # Standard deviations of the sensors' noise, in grey levels of 255.
     rgb_noise: float = 5.0
-    ir_noise: float = 6.0
+    ir_noise: float = 8.0
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.actions if name not in ACTIONS]

@@ -209,9 +209,14 @@ def test_impossible_config_is_refused(changes, message):
 
 def test_command_line(tmp_path, capsys):
     flags = ["--out", str(tmp_path), "--workers", "1", "--subjects", "1"]
+    flags += ["--rgb", "64x36", "--ir", "48x40", "--actions", "wave, hug"]
     main([*flags, "--clips", "2", "--seed", "7"])
     assert len(list((tmp_path / "truth").glob("S*.json"))) == 2
     assert str(tmp_path) in capsys.readouterr().out
+    about = json.loads((tmp_path / "world.json").read_text())
+    assert about["classes"] == ["wave", "hug"] and about["seed"] == 7
+    (video,) = (tmp_path / "nturgb+d_rgb").glob("*A002_rgb.avi")
+    assert decode(video).shape[1:] == (36, 64, 3)
     with pytest.raises(SystemExit, match="error: .* another config"):
         main([*flags, "--clips", "3", "--seed", "7"])
 
