@@ -39,6 +39,11 @@ def split_column(protocol: str) -> str:
     return f"split_{protocol}"
 
 
+def frames_column(stream: str) -> str:
+    """Name of the index column that says how many frames a clip has (0: no stream)."""
+    return f"frames_{stream}"
+
+
 @dataclasses.dataclass(frozen=True)
 class PreparedDataset:
     """Index and facts of one prepared data set. Open it with ``PreparedDataset.open``.
@@ -208,8 +213,8 @@ def _read_info(folder: Path, name: str) -> dict[str, Any]:
 def _read_index(folder: Path, info: dict[str, Any]) -> dict[str, np.ndarray]:
     path = folder / INDEX_FILE
     try:
-        with np.load(path, allow_pickle=False) as file:
-            index = {key: file[key] for key in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
+            index = dict(columns)
         counts = {len(column) for column in index.values()}
         if counts != {info["num_clips"]}:
             raise ValueError(f"columns of {counts} rows, not {info['num_clips']}")

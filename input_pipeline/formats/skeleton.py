@@ -126,7 +126,8 @@ def _read_ntu(path: Path) -> _Tracks:
 
 
 def _read_npy(path: Path) -> _Tracks:
-    points = np.load(path, allow_pickle=False)
+    with path.open("rb") as file:
+        points = np.lib.format.read_array(file, allow_pickle=False)
     if points.ndim == 3:
         points = points[:, None]
     if points.ndim != 4 or points.shape[-1] != 3 or points.dtype.kind not in "fiu":
