@@ -122,7 +122,7 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
         # other.
         yaw=float(0.2 * (-1) ** name.replication + take.uniform(-0.2, 0.2)),
         is_actor=True,
-        partner=_partner(config, name, take) if action in TWO_PERSONS else None,
+        partner=_extra(config, take, 0) if action in TWO_PERSONS else None,
     )
     if player.partner is not None:
         # Side by side for the middle camera, either of them on either side.
@@ -134,8 +134,8 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
     spot = take.uniform([0.45, 0.05, -0.1], [0.75, 0.05, 0.3])
     spot[0] *= take.choice([-1, 1])
 
-    # One number a difficulty is drawn whether it is used or not, so that changing one
-    # fraction changes no other clip.
+    # Everything is drawn whether it is used or not, so that changing one fraction
+    # changes nothing else.
     chance = dict(zip(DIFFICULTIES, clip.random(len(DIFFICULTIES)), strict=True))
     dark = chance["dark_rgb"] < config.dark_rgb
     # The same draw, from its other end: never dark and warm at once.
@@ -143,13 +143,13 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
     occluded = chance["occluded"] < config.occluded
     bystander = chance["bystander"] < config.bystander
     kinds = (("rgb",), ("ir",), ("rgb", "ir"))
-    hidden = kinds[clip.integers(len(kinds))] if occluded else ()
+    hidden = kinds[clip.integers(len(kinds))]
     length = clip.uniform(0.32, 0.5)
     begin = clip.uniform(0.1, 0.95 - length)
     players = [player]
-    extra = _bystander(config, name, space, clip)
+    other = _bystander(config, name, space, clip)
     if bystander:
-        players.append(extra)
+        players.append(other)
     flags = (occluded, dark, warm, bystander)
     return Clip(
         name=name,
@@ -163,18 +163,20 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
         difficulties=tuple(
             word for word, on in zip(DIFFICULTIES, flags, strict=True) if on
         ),
-        occluded=hidden,
+        occluded=hidden if occluded else (),
         occlusion=(float(begin), float(begin + length)),
         gain=float(clip.uniform(0.75, 1.1)),
         seed=(config.seed, CLIP, *name, 1),
     )
 
 
-def act(player: Player, u: np.ndarray) -> tuple[list[tuple[Look, np.ndarray]], dict]:
-    """A player (and partner) at the times u [t]: looks and joints [t 25 3] in world
-    metres, and where the player's loose object is held.
+def act(
+    player: Player, u: np.ndarray
+) -> tuple[list[tuple[Look, np.ndarray]], dict[str, np.ndarray]]:
+    """A player, and the partner if there is one, at the times u [t] of the clip.
 
-    The dict has ``held`` bool [t] and ``hand`` [t 3].
+    Returns their looks and joints [t 25 3] in world metres, and for the loose object
+    whether the player holds it, ``held`` bool [t], and in which place, ``hand`` [t 3].
     """
     motion = perform(player.action, u, player.style)
     frames = len(u)
@@ -216,12 +218,12 @@ def _style(rng: np.random.Generator, look: Look) -> Style:
     )
 
 
-def _partner(config: SyntheticConfig, name: NtuName, rng: np.random.Generator) -> Look:
-    """Another subject's looks (a person of her own where there is just one)."""
-    number = 1 + (name.subject - 1 + rng.integers(1, max(config.subjects, 2))) % max(
-        config.subjects, 2
-    )
-    return subject(config, int(number))
+def _extra(config: SyntheticConfig, rng: np.random.Generator, group: int) -> Look:
+    """Somebody who is no subject, so that no subject is seen in another's clips.
+
+    Partners are of group 0, bystanders of group 1: nobody is there twice.
+    """
+    return subject(config, 1000 + 20 * group + int(rng.integers(20)))
 
 
 def _stool(rng: np.random.Generator, player: Player) -> Box:
@@ -249,16 +251,13 @@ def _bystander(
     """Someone behind and aside of the actor who does something else."""
     single = [word for word in ACTIONS if word not in TWO_PERSONS]
     others = [word for word in single if word != config.actions[name.action - 1]]
-    number = 1 + (name.subject - 1 + rng.integers(1, max(config.subjects, 2))) % max(
-        config.subjects, 2
-    )
-    look = subject(config, int(number))
     lens = camera(config, space, name.camera, "ir")
     side = rng.choice([-1, 1]) * rng.uniform(0.85, 1.15)
     depth = rng.uniform(0.8, 1.3)
     ahead = lens.axes[2] * [1, 0, 1]
     place = side * lens.axes[0] + depth * ahead / np.linalg.norm(ahead)
     facing = np.arctan2(-ahead[0], ahead[2])
+    look = _extra(config, rng, 1)
     return Player(
         look=look,
         action=str(rng.choice(others)),

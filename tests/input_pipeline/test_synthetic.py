@@ -353,6 +353,8 @@ def test_bystander_is_somebody_else_elsewhere():
         actor, other = clip.players
         assert actor.is_actor and not other.is_actor
         assert other.action != clip.action and other.action not in TWO_PERSONS
+        looks = [actor.look, other.look, *([actor.partner] if actor.partner else [])]
+        assert len({tuple(look.shirt) for look in looks}) == len(looks)
         drawn = render(settings, clip, "ir")
         usual = render(clean, world.stage(clean, name), "ir")
         np.testing.assert_array_equal(drawn.box, usual.box)
@@ -382,6 +384,7 @@ def test_difficulties_come_as_often_as_asked_and_only_where_they_belong():
         after = world.stage(other, name)
         assert set(after.difficulties) == before - {"occluded"}
         assert after.occluded == ()
+        assert after.gain == world.stage(settings, name).gain
 
 
 # Motion.
