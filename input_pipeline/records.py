@@ -1,14 +1,16 @@
 """What one record holds: the names, the kinds, and the way to bytes and back.
 
 The writer and every reader take the feature names from here. A record is a
-``tf.train.Example``; TensorFlow is imported inside the functions that need it, so that
-the names can be read without it.
+``tf.train.Example``; TensorFlow is imported inside the functions that read, so that
+names can be had and records be written without it.
 """
 
 import dataclasses
 from typing import Any
 
 import numpy as np
+
+from input_pipeline import tfrecord
 
 # Version of the record layout; raised when records of before can no longer be read.
 FORMAT = 1
@@ -197,15 +199,10 @@ def from_features(features: dict[str, Any]) -> Record:
 
 def encode(record: Record) -> bytes:
     """Serialize a record as a ``tf.train.Example``; the same record, the same bytes."""
-    import tensorflow as tf
-
-    message = tf.train.Example()
-    for key, values in to_features(record).items():
-        feature = message.features.feature[key]
-        # Touching the list says which kind it is, even when it stays empty.
-        getattr(feature, f"{SCHEMA[key].kind}_list").SetInParent()
-        getattr(feature, f"{SCHEMA[key].kind}_list").value.extend(values)
-    return message.SerializeToString(deterministic=True)
+    features = to_features(record)
+    return tfrecord.encode_example(
+        {key: (feature.kind, features[key]) for key, feature in SCHEMA.items()}
+    )
 
 
 def decode(serialized: bytes, source: str = "record") -> Record:

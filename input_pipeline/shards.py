@@ -12,14 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from input_pipeline import records
+from input_pipeline import records, tfrecord
 from input_pipeline.dataset import shard_name
 from input_pipeline.encode import Clip, ClipError, EncodeOptions, encode_clip
 
 # Folder of everything that only an unfinished data set needs.
 WORK = ".work"
-# Bytes of a TFRecord before its data (length, checksum) and after it (checksum).
-_BEFORE, _AFTER = 12, 4
 
 
 class Stopped(Exception):
@@ -56,15 +54,13 @@ def write_shard(
     ``progress`` is called after each clip, with the failure or None; what it raises
     ends the writing. The same job always writes the same bytes.
     """
-    import tensorflow as tf
-
     rows: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
     # With the process id: a process of an interrupted run may still be at work.
     part = job.folder / WORK / f"{job.path.name}.{os.getpid()}"
     offset = 0
     try:
-        with tf.io.TFRecordWriter(str(part)) as writer:
+        with part.open("wb") as file:
             for clip in job.clips:
                 failure = None
                 try:
@@ -74,9 +70,8 @@ def write_shard(
                     failed.append(failure)
                 else:
                     data = records.encode(record)
-                    writer.write(data)
                     rows.append(_row(record, offset, len(data)))
-                    offset += _BEFORE + len(data) + _AFTER
+                    offset += file.write(tfrecord.frame(data))
                 if progress is not None:
                     progress(failure)
         sync(part)

@@ -357,7 +357,7 @@ def test_wrong_commands_end_with_one_paragraph(tmp_path, arguments, match):
 def test_synthetic_is_staged_if_it_is_not_there(tmp_path, monkeypatch):
     from input_pipeline import synthetic
 
-    small = synthetic.SyntheticConfig(clips=3, seconds=(0.6, 0.7))
+    small = synthetic.SyntheticConfig(clips=3, seconds=(1.0, 1.1))
     monkeypatch.setattr(synthetic, "SyntheticConfig", lambda: small)
     arguments = ["synthetic", "--out", str(tmp_path), "--workers", "1"]
     command.main([*arguments, "--short_side", "32"])
