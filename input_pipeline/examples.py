@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from input_pipeline import ops, records, sampling
 from input_pipeline.config import DataConfig, DataConfigError
-from input_pipeline.dataset import DatasetError, PreparedDataset
+from input_pipeline.dataset import DatasetError, PreparedDataset, frames_column
 
 Example = dict[str, tf.Tensor]
 # Bytes of a TFRecord around its data: length, checksum of it, checksum of the data.
@@ -67,6 +67,22 @@ def _check_crop(data: DataConfig, stream: str, size: tuple[int, int]) -> None:
                 f"data.{field} is {getattr(data, field)}, but the model's crop of the "
                 f"stream {stream!r} is {size[0]} x {size[1]}: frames are resized to "
                 "that short side before the crop, so it must be at least as long."
+            )
+
+
+def check_rows(
+    dataset: PreparedDataset, rows: np.ndarray, inputs: Mapping[str, Any]
+) -> None:
+    """Raises DatasetError if some clips of a split lack a stream that is read."""
+    for stream in inputs:
+        frames = dataset.index.get(frames_column(stream))
+        lacking = rows[:0] if frames is None else rows[frames[rows] == 0]
+        if len(lacking):
+            raise DatasetError(
+                f"{len(lacking)} of {len(rows)} clips of the split have no stream "
+                f"{stream!r}, which the model reads, the first of them "
+                f"{str(dataset.names[lacking[0]])!r}. Leave them out of the split and "
+                "prepare the data set again, or choose a model without this stream."
             )
 
 

@@ -82,6 +82,7 @@ def _index(
     facts = ("label", "subject", "camera", "setup", "replication")
     columns |= {fact: [] for fact in facts}
     columns |= {dataset.split_column(protocol): [] for protocol in builder.protocols}
+    columns |= {dataset.frames_column(stream): [] for stream in records.STREAMS}
     for job, table in zip(jobs, tables, strict=True):
         clips = {clip.name: clip for clip in job.clips}
         for row in table["rows"]:
@@ -89,6 +90,9 @@ def _index(
             for key in ("name", "offset", "length", "difficulty"):
                 columns[key].append(row[key])
             columns["shard"].append(job.number)
+            for stream in records.STREAMS:
+                frames = row["frames"].get(stream, 0)
+                columns[dataset.frames_column(stream)].append(frames)
             for fact in facts:
                 columns[fact].append(getattr(clip, fact))
             for protocol in builder.protocols:

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import SPLITS, DatasetError, PreparedDataset
-from input_pipeline.examples import ExampleReader
+from input_pipeline.examples import ExampleReader, check_rows
 
 # The accelerators belong to JAX; TensorFlow would take all of their memory.
 tf.config.set_visible_devices([], "GPU")
@@ -120,6 +120,7 @@ def train_batches(
             "raise data.limit if that is what leaves so few."
         )
     reader = ExampleReader(dataset, data, inputs, seed)
+    check_rows(dataset, rows, inputs)
 
     @functools.lru_cache(maxsize=2)
     def order(epoch: int) -> np.ndarray:
@@ -161,6 +162,7 @@ def eval_batches(
     dataset = _open(data)
     rows = _rows(dataset, data, split)
     reader = ExampleReader(dataset, data, inputs)
+    check_rows(dataset, rows, inputs)
 
     def schedule(step: int) -> tuple[np.ndarray, np.ndarray]:
         start = step * batch_size + host * local

@@ -372,14 +372,15 @@ def test_a_damaged_image_is_named(tmp_path):
         next(batches)
 
 
-def test_a_clip_without_the_stream_is_named(tmp_path):
-    clips = [tiny.clip(i) for i in range(4)]
-    clips[1].ir = None
-    tiny.write(tmp_path, clips, 1)
-    batches = train_batches(tiny.config(tmp_path), INPUTS, 3, seed=0)
-    with pytest.raises(DatasetError, match="'clip001' .* has no stream 'ir', which"):
-        next(batches)
-    assert next(train_batches(tiny.config(tmp_path), {"rgb": INPUTS["rgb"]}, 3, seed=0))
+def test_a_split_whose_clips_lack_a_stream_is_refused_at_once(tmp_path):
+    clips = [tiny.clip(i) for i in range(6)]
+    clips[1].ir = clips[3].ir = None
+    tiny.write(tmp_path, clips, 2)
+    config = tiny.config(tmp_path)
+    with pytest.raises(DatasetError, match="2 of 4 clips .* 'ir', .* 'clip001'. Leave"):
+        train_batches(config, INPUTS, 3, seed=0)
+    assert next(eval_batches(config, INPUTS, "test", 2))["mask"].all()
+    assert next(train_batches(config, {"rgb": INPUTS["rgb"]}, 3, seed=0))
 
 
 def test_shards_of_another_preparation_are_noticed(tmp_path):

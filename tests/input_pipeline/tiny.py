@@ -104,6 +104,12 @@ def write(
         difficulty=np.array([record.difficulty for record in clips], np.int32),
         **{key: unknown for key in ("subject", "camera", "setup", "replication")},
         split_half=split.astype(np.int8),
+        **{
+            dataset.frames_column(stream): [
+                FRAMES[stream] if getattr(record, stream) else 0 for record in clips
+            ]
+            for stream in FRAMES
+        },
     )
     streams = {"rgb": {}, "ir": {}, "skeleton": {"joints": JOINTS}}
     info = {
