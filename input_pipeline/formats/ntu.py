@@ -72,6 +72,8 @@ BODY_FIELDS = (
 )
 # Written as whole numbers; the two others are measurements.
 _WHOLE = [not field.startswith("lean") for field in BODY_FIELDS]
+# The fields of a joint that must be finite: position and orientation.
+_MEASURED = [0, 1, 2, 7, 8, 9, 10]
 # State of a joint: whether Kinect saw it, guessed it, or has none.
 NOT_TRACKED, INFERRED, TRACKED = 0, 1, 2
 
@@ -260,7 +262,7 @@ def read_skeleton(path: str | os.PathLike) -> Skeletons:
             joints = lines.whole("the number of joints", NUM_JOINTS)
             if joints != NUM_JOINTS:
                 raise lines.error(f"expected {NUM_JOINTS} joints, got {joints}.")
-            values = np.stack([_joint(lines, name) for name in JOINTS])
+            values = _joints(lines)
             index = order.setdefault(identity, len(order))
             rows.append((index, frame, body, values))
     lines.end(f"the last of {num_frames} frames")
@@ -278,10 +280,25 @@ def read_skeleton(path: str | os.PathLike) -> Skeletons:
     return result
 
 
+def _joints(lines: _Lines) -> np.ndarray:
+    """The next 25 joints, [v 12]: all at once, or one by one to name the bad one."""
+    start = lines.number
+    fields = [line.split() for line in lines.lines[start : start + NUM_JOINTS]]
+    try:
+        values = np.array(fields, np.float64).reshape(NUM_JOINTS, 12)
+    except ValueError:  # too few lines, uneven lines, or words
+        values = np.full((NUM_JOINTS, 12), np.nan)
+    states = np.isin(values[:, 11], (NOT_TRACKED, INFERRED, TRACKED))
+    if states.all() and np.isfinite(values[:, _MEASURED]).all():
+        lines.number += NUM_JOINTS
+        return values
+    return np.stack([_joint(lines, name) for name in JOINTS])
+
+
 def _joint(lines: _Lines, name: str) -> np.ndarray:
     """One joint's twelve numbers, checked."""
     values = lines.numbers(lines.fields(12, f"joint {name}"), f"joint {name}")
-    if not np.isfinite(values[[0, 1, 2, 7, 8, 9, 10]]).all():
+    if not np.isfinite(values[_MEASURED]).all():
         raise lines.error(f"joint {name} has a position or orientation of NaN.")
     if values[11] not in (NOT_TRACKED, INFERRED, TRACKED):
         raise lines.error(

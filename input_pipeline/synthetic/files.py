@@ -57,6 +57,8 @@ def generate(
     }
     _claim(out, description)
     todo = [name for name in names if not _path(out, TRUTH, name).exists()]
+    if todo:
+        _write_json(out / WORLD, {**description, "complete": False})
     for folder, _ in (RGB, IR, SKELETON, TRUTH):
         (out / folder).mkdir(exist_ok=True)
     count = workers or _cores()
@@ -185,7 +187,7 @@ def _plain(config: SyntheticConfig) -> dict[str, Any]:
 
 
 def _claim(out: Path, description: dict[str, Any]) -> None:
-    """Makes the folder this config's own, or says why it cannot be."""
+    """Makes the folder, unless it holds the data set of another config."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / WORLD
     if path.exists():
@@ -208,9 +210,6 @@ def _claim(out: Path, description: dict[str, Any]) -> None:
                 f"{out} holds a staged data set of another config ({changes}). Choose "
                 "another folder, or delete this one."
             )
-        if json.loads(path.read_text()).get("complete"):
-            return
-    _write_json(path, {**description, "complete": False})
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -251,6 +251,14 @@ def test_damaged_line_is_named(tmp_path, sample, line, text, message):
         ntu.read_skeleton(path)
 
 
+def test_field_that_slipped_to_the_next_line_is_named(tmp_path, sample):
+    sample[9] = sample[9].rsplit(" ", 1)[0]
+    sample[10] = "2 " + sample[10]
+    path = write(tmp_path / "bad.skeleton", sample)
+    with pytest.raises(ntu.SkeletonError, match="line 10: .*12 fields.*got 11"):
+        ntu.read_skeleton(path)
+
+
 def test_one_body_twice_in_a_frame_is_refused(tmp_path):
     lines = ["1", "2", *kinect_lines(), *kinect_lines()]
     with pytest.raises(ntu.SkeletonError, match="line 30: body .* stands twice"):
