@@ -116,7 +116,8 @@ def attention_rollout(
         if heads == "mean":
             attention = attention.mean(axis=-3, keepdims=True)
         if residual:
-            attention = 0.5 * attention + 0.5 * jnp.eye(attention.shape[-1])
+            identity = jnp.broadcast_to(jnp.eye(attention.shape[-1]), attention.shape)
+            attention = 0.5 * attention + 0.5 * identity
             attention = attention / attention.sum(axis=-1, keepdims=True)
         rollout = attention if rollout is None else attention @ rollout
     if rollout is None:

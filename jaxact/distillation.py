@@ -19,10 +19,10 @@ def region_distillation(
     Returns:
       ``[b]`` float32; 0 where nothing is kept.
     """
-    difference = student.astype(jnp.float32) - jax.lax.stop_gradient(
-        teacher.astype(jnp.float32)
-    )
-    squared = jnp.where(keep, jnp.square(difference).mean(axis=-1), 0.0)
+    teacher = jax.lax.stop_gradient(teacher.astype(jnp.float32))
+    # Masked before squaring: a dropped region must not spoil the gradient either.
+    difference = jnp.where(keep[..., None], student.astype(jnp.float32) - teacher, 0)
+    squared = jnp.square(difference).mean(axis=-1)
     kept = jnp.maximum(keep.sum(axis=(-2, -1)), 1)
     return squared.sum(axis=(-2, -1)) / kept
 

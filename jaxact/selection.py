@@ -118,7 +118,7 @@ def _perturbed_inclusion(
 def _inclusion_samples(
     scores: jax.Array, noise: jax.Array, k: int, sigma: jax.Array
 ) -> jax.Array:
-    rank = _descending_rank(scores + sigma * noise)
+    rank = _descending_rank(scores[None] + sigma * noise)
     return (rank < k).astype(jnp.float32)
 
 

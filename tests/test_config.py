@@ -1,0 +1,71 @@
+import pytest
+
+from jaxact.config import (
+    ConfigError,
+    Experiment,
+    config_text,
+    load_experiment,
+    parse_arg,
+    set_value,
+)
+from jaxact.models.stafusion import STAFusionConfig
+
+
+def experiment():
+    return Experiment("test", STAFusionConfig(), None)
+
+
+def test_load_with_argument_and_overrides():
+    loaded = load_experiment(
+        "configs/ntu_stafusion.py:protocol=xsub",
+        {"model.depth": 2, "optim.lr": 1, "schedule.milestones": "(1., 2.)"},
+    )
+    assert loaded.name == "ntu60_xsub_stafusion"
+    assert loaded.data.protocol == "xsub" and loaded.model.depth == 2
+    assert loaded.optim.lr == 1.0 and isinstance(loaded.optim.lr, float)
+    assert loaded.schedule.milestones == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("optim.lrr", 1.0, "has no field 'lrr'. Did you mean 'lr'"),
+        ("optin.lr", 1.0, "Did you mean 'optim'"),
+        ("optim.lr", "fast", "got 'fast' of type str, expected float"),
+        ("model.depth", 2.5, "got 2.5 of type float, expected int"),
+        ("model.depth.x", 1, "int has no fields"),
+        ("train.batch_size", True, "got True of type bool, expected int"),
+    ],
+)
+def test_wrong_keys_and_values(key, value, message):
+    with pytest.raises(ConfigError, match=message):
+        set_value(experiment(), key, value)
+
+
+def test_setting_an_unknown_attribute_lists_the_fields():
+    config = experiment()
+    with pytest.raises(AttributeError, match="Did you mean 'weight_decay'.*Its fields"):
+        config.optim.weight_decey = 0.1
+
+
+def test_files_that_are_no_config(tmp_path):
+    with pytest.raises(ConfigError, match="No config file at 'configs/nothing.py'"):
+        load_experiment("configs/nothing.py")
+    file = tmp_path / "empty.py"
+    file.write_text("")
+    with pytest.raises(ConfigError, match="defines no get_config"):
+        load_experiment(str(file))
+
+
+def test_config_arguments():
+    assert parse_arg("b,a=3", a=1, b=False) == {"a": 3, "b": True}
+    with pytest.raises(ConfigError, match="'c' is unknown; known: a, b"):
+        parse_arg("c=3", a=1, b=False)
+    with pytest.raises(ConfigError, match="'a' needs a value"):
+        parse_arg("a", a=1, b=False)
+
+
+def test_config_text_names_every_value():
+    lines = config_text(experiment()).splitlines()
+    assert "model.k1 = 0.25" in lines and "optim.lr = 0.005" in lines
+    assert len(lines) == len(set(lines)) > 50
