@@ -1,5 +1,6 @@
 """What the scripts' command lines have in common: --config, --workdir, overrides."""
 
+import itertools
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -58,7 +59,7 @@ def check_overrides(argv: Sequence[str]) -> None:
       ConfigError: no config, no such file or key, or a value of another type.
     """
     path, overrides = "", {}
-    for word, following in zip(argv[1:], [*argv[2:], "-"], strict=True):
+    for word, following in itertools.pairwise([*argv[1:], "-"]):
         name, has_value, value = word.lstrip("-").partition("=")
         if not word.startswith("-") or name.partition(".")[0] != "config":
             continue
