@@ -75,7 +75,7 @@ def _masked_crc(data: bytes) -> bytes:
 @functools.cache
 def _table() -> np.ndarray:
     """What eight steps of the shift register make of each byte, uint32 [256]."""
-    table = np.arange(256, dtype=np.uint32)
+    table: np.ndarray = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         table = (table >> 1) ^ np.where(table & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
     return table
