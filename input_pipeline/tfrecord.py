@@ -45,19 +45,20 @@ def encode_example(features: Mapping[str, tuple[str, Any]]) -> bytes:
 def crc32c(data: bytes) -> int:
     """CRC-32C of the data.
 
-    The checksum is linear over GF(2): many equal parts are summed side by side, one
-    byte of each at a time, and joined in pairs, the left one shifted by the length of
+    The checksum is linear over GF(2): many equal parts are summed side by side, two
+    bytes of each at a time, and joined in pairs, the left one shifted by the length of
     the right one.
     """
     data = _ALL_ONES + data
     exponent = len(data).bit_length() // 2
     length = 1 << exponent
     # Zeros in front change nothing, as the sums start from zero.
-    padded = np.frombuffer(bytes(-len(data) % length) + data, np.uint8)
+    padded = np.frombuffer(bytes(-len(data) % length) + data, "<u2")
     table = _table()
-    sums = np.zeros(len(padded) // length, np.uint32)
-    for column in np.ascontiguousarray(padded.reshape(-1, length).T):
-        sums = table[(sums ^ column) & 0xFF] ^ (sums >> 8)
+    columns = np.ascontiguousarray(padded.reshape(-1, length // 2).T)
+    sums = np.zeros(columns.shape[1], np.uint32)
+    for column in columns:
+        sums = table[(sums ^ column) & 0xFFFF] ^ (sums >> 16)
     while len(sums) > 1:
         if len(sums) % 2:
             sums = np.insert(sums, 0, 0)
@@ -74,21 +75,21 @@ def _masked_crc(data: bytes) -> bytes:
 
 @functools.cache
 def _table() -> np.ndarray:
-    """What eight steps of the shift register make of each byte, uint32 [256]."""
-    table: np.ndarray = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
+    """What 16 steps of the shift register make of each two bytes, uint32 [65536]."""
+    table: np.ndarray = np.arange(1 << 16, dtype=np.uint32)
+    for _ in range(16):
         table = (table >> 1) ^ np.where(table & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
     return table
 
 
 @functools.cache
 def _zeros(exponent: int) -> np.ndarray:
-    """What 2**exponent zero bytes make of each bit of a sum, uint32 [32]."""
-    if exponent:
+    """What 2**exponent (2 or more) zero bytes make of a sum's bits, uint32 [32]."""
+    if exponent > 1:
         half = _zeros(exponent - 1)
         return _apply(half, half)
     bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
-    return _table()[bits & 0xFF] ^ (bits >> 8)
+    return _table()[bits & 0xFFFF] ^ (bits >> 16)
 
 
 def _apply(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Skeleton files are read, and their persons chosen, by the rule that is written down."""
+"""Skeleton files are read, and their persons chosen, by the documented rule."""
 
 import numpy as np
 import pytest
