@@ -65,7 +65,8 @@ alt="Frames of {{ e.name }}, a row for each stream"></div>
 <span class="{{ "good" if g.true else "quiet" if not loop.first }}">
 {{- g.name }} {{ g.p | percent(0) }}</span>
 {%- if not loop.last %}, {% endif %}{% endfor %}</span>
-{% if e.difficulties %}<span class="quiet">{{ e.difficulties | join(", ") }}</span>
+{% if e.difficulties %}
+<span class="quiet">{{ e.difficulties | join(", ") | replace("_", " ") }}</span>
 {% endif %}<code>{{ e.name }}</code>
 {% if e.not_shown %}<span class="quiet">not shown: {{ e.not_shown | join(", ") }}</span>
 {% endif %}</figcaption>
@@ -103,7 +104,8 @@ whatever is chosen.</p>
 <th class="bar"></th></tr></thead>
 <tbody>
 {% for row in r.difficulties %}
-<tr><th scope="row">{{ "none of these" if row.name == "none" else row.name }}</th>
+<tr><th scope="row">
+{{- "none of these" if row.name == "none" else row.name | replace("_", " ") }}</th>
 <td class="n">{{ row.clips }}</td><td class="n">{{ row.top1 | percent }}</td>
 <td class="bar">{{ bar(row.top1) if row.clips }}</td></tr>
 {% endfor %}
@@ -160,7 +162,8 @@ whatever is chosen.</p>
 <tr><th scope="row"><code>{{ row.name }}</code></th><td>{{ row.true }}</td>
 <td>{{ row.predicted }}</td><td class="n">{{ row.probability | percent }}</td>
 <td class="n quiet">{{ row.probability_of_true | percent }}</td>
-{% if r.difficulties %}<td class="quiet">{{ row.difficulties | join(", ") }}</td>
+{% if r.difficulties %}
+<td class="quiet">{{ row.difficulties | join(", ") | replace("_", " ") }}</td>
 {% endif %}</tr>
 {% endfor %}
 </tbody>
