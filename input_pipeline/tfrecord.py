@@ -50,7 +50,7 @@ def crc32c(data: bytes) -> int:
     the right one.
     """
     data = _ALL_ONES + data
-    exponent = len(data).bit_length() // 2
+    exponent = len(data).bit_length() // 2 + 1
     length = 1 << exponent
     # Zeros in front change nothing, as the sums start from zero.
     padded = np.frombuffer(bytes(-len(data) % length) + data, "<u2")

@@ -180,6 +180,14 @@ prepare.main(["ntu60", "--raw", sys.argv[1], "--out", sys.argv[2], "--short_side
 """
 
 
+def is_running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"  # ended, but nobody asked yet
+
+
 def test_killed_in_the_middle_and_run_again(raw_dir, whole, tmp_path):
     pids = tmp_path / "pids"
     arguments = [str(raw_dir), str(tmp_path), str(pids)]
@@ -194,7 +202,7 @@ def test_killed_in_the_middle_and_run_again(raw_dir, whole, tmp_path):
     assert len(alive) == 2
     deadline = time.monotonic() + 20
     while alive and time.monotonic() < deadline:
-        alive = [pid for pid in alive if Path(f"/proc/{pid}").exists()]
+        alive = [pid for pid in alive if is_running(pid)]
         time.sleep(0.1)
     assert not alive
     assert contents(run(raw_dir, tmp_path)) == contents(whole)
