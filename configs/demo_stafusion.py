@@ -29,7 +29,7 @@ def get_config(arg: str = "") -> Experiment:
     return Experiment(
         name="demo_" + ("baseline" if args["baseline"] else "stafusion"),
         model=family(
-            num_classes=14,
+            num_classes=16,
             dtype="float32",  # bfloat16 is emulated, and slow, on most CPUs
             frames=8,
             image_size=56,

@@ -1,0 +1,74 @@
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxact
+from jaxact.config import Experiment
+from jaxact.ledger import _products
+from jaxact.models.dual_stream import DualStreamConfig
+from jaxact.models.stafusion import STAFusionConfig
+
+
+def experiment(family=STAFusionConfig, **fields):
+    return Experiment("test", family(**fields), None)
+
+
+@pytest.mark.parametrize(("classes", "total"), [(12, 101_183_244), (60, 101_220_156)])
+def test_baseline_of_table_1(classes, total):
+    ledger = jaxact.ledger(experiment(DualStreamConfig, num_classes=classes))
+    assert ledger.parameters == total
+    assert ledger.gmacs == pytest.approx(326.69, rel=1e-3)
+    backbone = ledger.parts["branches/backbone"]
+    assert backbone.parameters == total - classes * 769
+
+
+def test_stafusion_of_table_1():
+    ledger = jaxact.ledger(experiment(num_classes=12), depth=1)
+    assert ledger.parameters <= 109_500_000
+    assert ledger.parts["scorer"].parameters == 768 * 384 + 384 + 768 + 1
+    assert sum(part.macs for part in ledger.parts.values()) == ledger.macs
+    masked = jaxact.ledger(experiment(num_classes=12, packed=False), depth=1)
+    assert masked.parts["fusion"].macs / 1e9 == pytest.approx(38.3, abs=0.1)
+    assert ledger.parts["fusion"].macs * 6 < masked.parts["fusion"].macs
+
+
+def test_unshared_and_deeper_backbones():
+    shared = jaxact.ledger(experiment(DualStreamConfig, num_classes=12))
+    unshared = jaxact.ledger(
+        experiment(DualStreamConfig, num_classes=12, share_backbone=False)
+    )
+    head = 12 * 769
+    assert unshared.parameters - head == 2 * (shared.parameters - head)
+    assert unshared.macs == shared.macs
+    # The public TimeSformer-B with 400 classes, 12 blocks, one stream.
+    one = experiment(DualStreamConfig, num_classes=400, depth=12, streams=("rgb",))
+    assert jaxact.ledger(one).parameters == 121_566_352
+
+
+def test_products_counted_by_hand():
+    def program(x, w, kernel, image):
+        y = jax.lax.scan(lambda c, _: (c @ w, None), x, None, length=3)[0]
+        z = jax.lax.conv_general_dilated(
+            image,
+            kernel,
+            (2, 2),
+            [(1, 1), (1, 1)],
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        return y, jax.jit(jnp.dot)(x, w), z
+
+    jaxpr = jax.make_jaxpr(program)(
+        jnp.ones((2, 5)),
+        jnp.ones((5, 5)),
+        jnp.ones((3, 3, 4, 7)),
+        jnp.ones((1, 8, 8, 4)),
+    )
+    counted = [number for _, number in _products(jaxpr.jaxpr)]
+    assert counted == [3 * 2 * 5 * 5, 2 * 5 * 5, 4 * 4 * 7 * (3 * 3 * 4)]
+
+
+def test_the_printed_table_adds_up():
+    ledger = jaxact.ledger(experiment(width=24, heads=3, depth=2, image_size=32))
+    lines = str(ledger).splitlines()
+    assert lines[-1].split()[:2] == ["total", f"{ledger.parameters:,}"]
+    assert len(lines) == 3 + len(ledger.parts)
