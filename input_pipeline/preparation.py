@@ -77,6 +77,7 @@ def plan(builder: ClipBuilder, jobs: list[ShardJob]) -> dict[str, Any]:
         "clips": sum(len(job.clips) for job in jobs),
         "classes": builder.classes,
         "clip list": digest.hexdigest(),
+        **builder.source(),
     }
 
 
@@ -103,7 +104,7 @@ def check_plan(folder: Path, wanted: dict[str, Any]) -> None:
     if different:
         changes = "; ".join(
             f"{key}: there {found.get(key)}, now {wanted[key]}"
-            if key not in ("classes", "clip list")
+            if len(str(wanted[key])) < 50 and key != "classes"
             else f"{key}: not the same"
             for key in different
         )
@@ -181,8 +182,15 @@ def check_space(folder: Path, needed: float) -> None:
 class FailureLimit:
     """Counts clips; raises PrepareError once too large a fraction of all has failed."""
 
-    def __init__(self, clips: int, max_failed: float, show: Callable[[], None]):
-        self.clips, self.max_failed, self.show = clips, max_failed, show
+    def __init__(
+        self,
+        folder: Path,
+        clips: int,
+        max_failed: float,
+        show: Callable[[], object],
+    ):
+        self.folder, self.clips = folder, clips
+        self.max_failed, self.show = max_failed, show
         self.failures: list[dict[str, Any]] = []
 
     def __call__(self, failure: dict[str, Any] | None) -> None:
@@ -207,8 +215,9 @@ class FailureLimit:
             f"{len(self.failures)} of {self.clips} clips cannot be used ({counts}), "
             f"which is more than the {100 * self.max_failed:g} % that --max_failed "
             f"allows. The first one: {self.failures[0]['path']}: "
-            f"{self.failures[0]['reason']}. They are listed in {FAILED_FILE}. Mend or "
-            "replace these files and run the same command again, or allow more."
+            f"{self.failures[0]['reason']}. They are listed in "
+            f"{self.folder / FAILED_FILE}. Mend or replace these files and run the "
+            "same command again, or allow more."
         )
 
 

@@ -60,7 +60,7 @@ def prepare(
         _announce(builder, clips, jobs, remaining, folder)
         start = time.monotonic()
         with tqdm(total=len(clips), initial=len(clips) - remaining, unit="clip") as bar:
-            limit = preparation.FailureLimit(len(clips), max_failed, bar.update)
+            limit = preparation.FailureLimit(folder, len(clips), max_failed, bar.update)
             try:
                 limit.take(tables)
                 if beam is None:
@@ -112,12 +112,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", required=True, help="folder of prepared data sets")
     add("--streams", help="comma-separated, of rgb,ir,skeleton (default: all)")
     video = VideoOptions()
-    add("--short_side", type=int, default=video.short_side, help="pixels of a frame's")
-    add("--quality", type=int, default=video.quality, help="of the JPEG images, 1-95")
-    add("--min_frames", type=int, default=video.min_frames, help="of a usable clip")
-    add("--shards", type=int, default=0, help="0: by the number of clips")
-    add("--workers", type=int, default=0, help="processes; 0: one a core")
-    add("--max_failed", type=float, default=0.01, help="fraction of unusable clips")
+
+    def number(flag: str, value: float, about: str) -> None:
+        add(flag, type=type(value), default=value, help=f"{about} (%(default)s)")
+
+    number("--short_side", video.short_side, "pixels of a stored frame's shorter side")
+    number("--quality", video.quality, "of the JPEG images, 1 to 95")
+    number("--min_frames", video.min_frames, "fewest frames of a usable clip")
+    number("--shards", 0, "number of files; 0: by the number of clips")
+    number("--workers", 0, "processes; 0: one a core")
+    number("--max_failed", 0.01, "largest fraction of unusable clips")
     add(
         "--beam",
         nargs="?",
@@ -138,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     clips = _subparser(sets, "clips", "any clips that a CSV manifest lists", common)
     clips.add_argument("--manifest", required=True, help="the CSV file")
-    clips.add_argument("--name", default="clips", help="name of the data set")
+    clips.add_argument("--name", default="clips", help="of the data set (%(default)s)")
     clips.add_argument(
         "--allow_outside",
         action="store_true",
@@ -150,12 +154,7 @@ def _parser() -> argparse.ArgumentParser:
 def _subparser(
     sets: Any, name: str, about: str, common: argparse.ArgumentParser
 ) -> argparse.ArgumentParser:
-    return sets.add_parser(
-        name,
-        help=about,
-        parents=[common],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    return sets.add_parser(name, help=about, description=about, parents=[common])
 
 
 def _builder(given: argparse.Namespace) -> "ClipBuilder":

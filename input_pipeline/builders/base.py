@@ -29,8 +29,6 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder):
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    # What the raw files are and how many are left out for which reason, for the reader.
-    notes: tuple[str, ...] = ()
 
     def __init__(
         self, *, raw: Path | str, options: encode.EncodeOptions, **kwargs: Any
@@ -60,6 +58,10 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder):
 
     def excluded(self) -> dict[str, int]:
         """Number of clips that ``clips`` leaves out on purpose, by reason."""
+        return {}
+
+    def source(self) -> dict[str, Any]:
+        """What tells raw files apart that have the same names, for JSON."""
         return {}
 
     def encode(self, clip: encode.Clip) -> records.Record:

@@ -12,6 +12,7 @@ from input_pipeline.formats import ntu
 
 WORLD_FILE = "world.json"
 TRUTH_FOLDER = "truth"
+KEYS = ("classes", "difficulties", "complete")
 
 
 class Synthetic(NtuLayout):
@@ -34,27 +35,30 @@ class Synthetic(NtuLayout):
     def wanted(self, name: ntu.NtuName) -> bool:
         return True
 
+    def source(self) -> dict[str, Any]:
+        return {"world": read_world(self.raw)}
+
     def extra_paths(self, name: str) -> dict[str, Path]:
         return {encode.TRUTH: self.raw / TRUTH_FOLDER / f"{name}.json"}
 
 
-def read_world(raw: Path) -> dict:
+def read_world(raw: Path) -> dict[str, Any]:
     """Read what a staged world holds; raises RawDataError if it is not complete."""
     path = raw / WORLD_FILE
     stage = f"python -m input_pipeline.synthetic --out {raw}"
     try:
         world = json.loads(path.read_text())
-        facts = {key: world[key] for key in ("complete", "classes", "difficulties")}
+        complete = all(key in world for key in KEYS) and world["complete"]
     except FileNotFoundError:
-        facts = {"complete": False}
-    except (ValueError, KeyError, TypeError) as error:
+        complete = False
+    except (ValueError, TypeError) as error:
         raise RawDataError(
             f"{path} is damaged ({type(error).__name__}: {error}). Delete {raw} and "
             f"stage it again: {stage}"
         ) from None
-    if not facts["complete"]:
+    if not complete:
         raise RawDataError(
             f"{raw} holds no complete staged world ({WORLD_FILE} is missing or says "
             f"that it is not finished). Stage it, or finish it: {stage}"
         )
-    return facts
+    return world

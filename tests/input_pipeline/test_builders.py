@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from input_pipeline import preparation
 from input_pipeline.builders import howto
 from input_pipeline.builders.base import RawDataError
 from input_pipeline.builders.clips import Clips, manifest_streams
@@ -154,6 +155,23 @@ def test_synthetic_adds_difficulties_and_where_the_actor_is(tmp_path):
     np.testing.assert_array_equal(record.ir.actor_visible, [True, False] * 4)
     np.testing.assert_allclose(record.rgb.actor_box[0], [0.1, 0.2, 0.3, 0.4])
     assert not record.rgb.actor_box[1].any()  # not seen: no box
+
+
+def test_a_world_staged_anew_is_another_source(tmp_path):
+    staged(tmp_path, ["dark", "late"])
+    sources = []
+    for seed in (0, 0, 1):
+        world = json.loads((tmp_path / "world.json").read_text()) | {"seed": seed}
+        (tmp_path / "world.json").write_text(json.dumps(world))
+        builder = Synthetic(raw=tmp_path, options=ALL, data_dir=tmp_path)
+        jobs = preparation.shard_jobs(builder, builder.clips(), tmp_path)
+        sources.append(preparation.plan(builder, jobs))
+    assert sources[0] == sources[1] != sources[2]
+    (tmp_path / "out" / ".work").mkdir(parents=True)
+    preparation.check_plan(tmp_path / "out", sources[0])
+    preparation.check_plan(tmp_path / "out", sources[1])
+    with pytest.raises(preparation.PrepareError, match="world: not the same"):
+        preparation.check_plan(tmp_path / "out", sources[2])
 
 
 def test_truth_that_does_not_fit_its_video_is_a_failure(tmp_path):
