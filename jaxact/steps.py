@@ -9,6 +9,7 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -200,7 +201,7 @@ def make_train_step(
         donate_argnums=1,
     )
     # An argument, not a constant: another seed then finds the compiled step in cache.
-    key = distributed.put_replicated(jax.random.key(seed), mesh)
+    key = jax.jit(jax.random.key, out_shardings=replicated)(np.uint32(seed))
 
     def train_step(state: State, batch: Any) -> tuple[State, Metrics]:
         return compiled(key, state, batch)
