@@ -4,6 +4,7 @@ Alphabet: ``...`` any leading axes, q/k query and key positions, a heads, d widt
 head. Softmax is always computed in float32.
 """
 
+import math
 from collections.abc import Sequence
 
 import einops
@@ -64,10 +65,38 @@ class QKV(nn.Module):
                 "multiple of the number of heads."
             )
         qkv = nn.Dense(3 * width, dtype=self.dtype, name="qkv")(x)
-        query, key, value = einops.rearrange(
-            qkv, "... (three a d) -> three ... a d", three=3, a=self.heads
+        # Split before the heads: the backward pass is then one concatenation.
+        query, key, value = (
+            einops.rearrange(part, "... (a d) -> ... a d", a=self.heads)
+            for part in jnp.split(qkv, 3, axis=-1)
         )
         return query, key, value
+
+
+@jax.custom_jvp
+def gelu(x: jax.Array) -> jax.Array:
+    """Returns the exact GELU, ``x Phi(x)``, computed in float32.
+
+    The slope is stored for the backward pass, in the dtype of ``x``, and nothing else.
+    """
+    wide = x.astype(jnp.float32)
+    return (wide * _normal_cdf(wide)).astype(x.dtype)
+
+
+@gelu.defjvp
+def _gelu_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (x,), (change,) = primals, tangents
+    wide = x.astype(jnp.float32)
+    cdf = _normal_cdf(wide)
+    density = jnp.exp(-0.5 * wide**2) * (2.0 * math.pi) ** -0.5
+    slope = (cdf + wide * density).astype(x.dtype)
+    return (wide * cdf).astype(x.dtype), slope * change
+
+
+def _normal_cdf(x: jax.Array) -> jax.Array:
+    return 0.5 + 0.5 * jax.lax.erf(x * 0.5**0.5)
 
 
 class Mlp(nn.Module):
@@ -81,7 +110,7 @@ class Mlp(nn.Module):
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         width = x.shape[-1]
         hidden = nn.Dense(int(width * self.ratio), dtype=self.dtype, name="fc1")(x)
-        hidden = nn.gelu(hidden, approximate=False)
+        hidden = gelu(hidden)
         hidden = nn.Dropout(self.dropout)(hidden, deterministic=not train)
         out = nn.Dense(width, dtype=self.dtype, name="fc2")(hidden)
         return nn.Dropout(self.dropout)(out, deterministic=not train)

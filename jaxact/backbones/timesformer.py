@@ -56,9 +56,15 @@ class PatchEmbed(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Self-attention over the second last axis; also returns queries and keys."""
+    """Self-attention of ``[b t n c]`` over n or t; also returns queries and keys.
+
+    Attributes:
+      over_time: every position attends over its own t frames; otherwise every frame
+        over its own n positions.
+    """
 
     heads: int
+    over_time: bool = False
     dropout: float = 0.0
     dtype: DTypeLike = jnp.float32
 
@@ -67,7 +73,17 @@ class SelfAttention(nn.Module):
         self, x: jax.Array, *, train: bool
     ) -> tuple[jax.Array, jax.Array, jax.Array]:
         query, key, value = QKV(self.heads, self.dtype, name="in_proj")(x)
-        out = einops.rearrange(attend(query, key, value), "... a d -> ... (a d)")
+        if self.over_time:
+            # Turned here and not before the projection: attention wants the heads
+            # before the frames anyway, and one copy does both.
+            query, key, value = (
+                einops.rearrange(part, "b t n a d -> b n t a d")
+                for part in (query, key, value)
+            )
+        out = attend(query, key, value)
+        if self.over_time:
+            out = einops.rearrange(out, "b n t a d -> b t n a d")
+        out = einops.rearrange(out, "b t n a d -> b t n (a d)")
         out = nn.Dense(x.shape[-1], dtype=self.dtype, name="out_proj")(out)
         out = nn.Dropout(self.dropout)(out, deterministic=not train)
         return out, query, key
@@ -99,30 +115,29 @@ class DividedBlock(nn.Module):
             return nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name=name)
 
         # Temporal attention: every patch position attends over its own t frames.
-        x = einops.rearrange(norm("temporal_norm")(patches), "b t n d -> b n t d")
         attention = SelfAttention(
-            self.heads, self.dropout, self.dtype, name="temporal_attention"
+            self.heads, True, self.dropout, self.dtype, name="temporal_attention"
         )
-        x, _, _ = attention(x, train=train)
+        x, _, _ = attention(norm("temporal_norm")(patches), train=train)
         init = (
             nn.initializers.zeros_init()
             if self.zero_temporal
             else nn.initializers.lecun_normal()
         )
         x = nn.Dense(d, dtype=self.dtype, kernel_init=init, name="temporal_fc")(x)
-        x = DropPath(self.drop_path)(x, train=train)
-        patches = patches + einops.rearrange(x, "b n t d -> b t n d")
+        patches = patches + DropPath(self.drop_path)(x, train=train)
 
         # Spatial attention: every frame attends over its own patches.
         tokens = jnp.broadcast_to(token[:, None, None], (b, t, 1, d))
         x = norm("spatial_norm")(jnp.concatenate([tokens, patches], axis=2))
         attention = SelfAttention(
-            self.heads, self.dropout, self.dtype, name="spatial_attention"
+            self.heads, False, self.dropout, self.dtype, name="spatial_attention"
         )
         x, query, key = attention(x, train=train)
         x = DropPath(self.drop_path)(x, train=train)
-        token = token + x[:, :, 0].mean(axis=1, dtype=jnp.float32).astype(x.dtype)
-        patches = patches + x[:, :, 1:]
+        of_token, of_patches = jnp.split(x, [1], axis=2)
+        token = token + of_token.mean(axis=(1, 2), dtype=jnp.float32).astype(x.dtype)
+        patches = patches + of_patches
 
         # The MLP, over the class token and all patches at once.
         x = jnp.concatenate(
@@ -132,8 +147,9 @@ class DividedBlock(nn.Module):
             norm("mlp_norm")(x), train=train
         )
         x = x + DropPath(self.drop_path)(y, train=train)
-        patches = einops.rearrange(x[:, 1:], "b (t n) d -> b t n d", t=t)
-        return x[:, 0], patches, query, key
+        token, patches = jnp.split(x, [1], axis=1)
+        patches = einops.rearrange(patches, "b (t n) d -> b t n d", t=t)
+        return token[:, 0], patches, query, key
 
 
 class TimeSformer(nn.Module):
