@@ -60,7 +60,8 @@ format: $(STAMP)  ## Put the code into the house's format
 
 bench: $(STAMP)  ## Every script in benchmarks/
 	@set -e; for script in benchmarks/[a-z]*.py; do \
-		echo "== $$script"; $(BIN)/python $$script; done
+		echo "== $$script"; \
+		$(BIN)/python -m benchmarks.$$(basename $$script .py); done
 
 constraints:  ## Rewrite constraints.txt with the newest versions that fit together
 	$(PYTHON) -m venv --clear $(VENV)-new
