@@ -1,3 +1,5 @@
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from jaxact.attention import (
     attention_rollout,
     attention_weights,
     class_rollout,
+    gelu,
 )
 
 LAYERS, BATCH, FRAMES, TOKENS, HEADS, WIDTH = 3, 2, 5, 7, 3, 11
@@ -102,3 +105,30 @@ def test_drop_path_keeps_the_expectation():
     assert set(np.unique(out)) == {0.0, np.float32(1 / 0.75)}
     assert abs(out.mean() - 1.0) < 0.02
     np.testing.assert_array_equal(DropPath(0.25).apply({}, x, train=False), x)
+
+
+def test_attend_is_softmax_times_values_in_value_and_gradient():
+    keys = jax.random.split(jax.random.key(3), 3)
+    # Logits of some hundreds: exp() of them alone would overflow.
+    args = [20.0 * jax.random.normal(key, (2, 3, 7, 5, 11)) for key in keys]
+
+    def plain(query, key, value):
+        weights = attention_weights(query, key)
+        return jnp.einsum("...aqk,...kad->...qad", weights, value)
+
+    np.testing.assert_allclose(attend(*args), plain(*args), rtol=1e-4, atol=1e-4)
+    gradients = [
+        jax.grad(lambda *xs, f=f: (f(*xs) ** 2).sum(), argnums=(0, 1, 2))(*args)
+        for f in (attend, plain)
+    ]
+    for one, two in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5 * float(jnp.abs(two).max()))
+
+
+def test_gelu_is_exact_in_value_and_slope():
+    x = jnp.linspace(-8.0, 8.0, 1001)
+    expected = [0.5 * v * (1 + math.erf(v / math.sqrt(2))) for v in x.tolist()]
+    np.testing.assert_allclose(gelu(x), expected, atol=1e-6)
+    slope = jax.vmap(jax.grad(lambda v: jax.nn.gelu(v, approximate=False)))(x)
+    np.testing.assert_allclose(jax.vmap(jax.grad(gelu))(x), slope, atol=1e-6)
+    assert gelu(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
