@@ -19,9 +19,8 @@ FRACTIONS = dict(frames=(2, 3), regions=(5, 3))
 
 def tokens(seed=0, dtype=jnp.float32):
     shape = (2, 11, HEADS, 5)
-    return tuple(
-        jax.random.normal(jax.random.key(seed + i), shape, dtype) for i in range(3)
-    )
+    random = np.random.default_rng(seed)
+    return tuple(jnp.asarray(random.normal(size=shape), dtype) for _ in range(3))
 
 
 def test_masked_attention_equals_attention_among_the_kept():
@@ -83,25 +82,22 @@ def test_packed_places_by_hand():
 
 
 def fusion_case(seed=0):
-    keys = jax.random.split(jax.random.key(seed), 5)
-    token = jax.random.normal(keys[0], (2, WIDTH))
-    patches = jax.random.normal(keys[1], (2, FRAMES, PATCHES, WIDTH))
-    marks = select_frames(jax.random.uniform(keys[2], (2, FRAMES)), 2 / 7, 3 / 7)
-    scores = jax.random.uniform(keys[3], (2, FRAMES, PATCHES))
+    random = np.random.default_rng(seed)
+    shape = (2, FRAMES, PATCHES)
+    token = random.normal(size=(2, WIDTH)).astype(np.float32)
+    patches = random.normal(size=(*shape, WIDTH)).astype(np.float32)
+    scores = jnp.asarray(random.random(shape), jnp.float32)
+    marks = select_frames(scores[..., 0], 2 / 7, 3 / 7)
     keep = select_regions(scores, marks, 5 / 11, 3 / 11)
     return token, patches, marks, keep
 
 
 def random_variables(module, case, seed=1):
     """Variables without a zero among them, so that nothing hides behind one."""
-    variables = module.init(jax.random.key(0), *case)
-    leaves, tree = jax.tree.flatten(variables)
-    keys = jax.random.split(jax.random.key(seed), len(leaves))
-    return tree.unflatten(
-        [
-            x + 0.1 * jax.random.normal(key, x.shape)
-            for x, key in zip(leaves, keys, strict=True)
-        ]
+    variables = jax.jit(module.init)(jax.random.key(0), *case)
+    random = np.random.default_rng(seed)  # jax.random compiles for every shape
+    return jax.tree.map(
+        lambda x: x + 0.1 * random.normal(size=x.shape).astype(np.float32), variables
     )
 
 
@@ -119,9 +115,10 @@ def test_packed_and_masked_forms_are_equal_in_value_and_gradient(depth):
     module = AdaptiveMaskedFusion(HEADS, **FRACTIONS, depth=depth)
     variables = random_variables(module, case)
     results = [
-        jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True)(
-            variables, *case[:2], packed
-        )
+        jax.jit(
+            jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True),
+            static_argnums=3,
+        )(variables, *case[:2], packed)
         for packed in (True, False)
     ]
     flat = [flax.traverse_util.flatten_dict(grads[0]) for _, grads in results]
@@ -138,10 +135,11 @@ def test_dropped_patches_cannot_influence_the_fusion(packed):
     token, patches, marks, keep = case = fusion_case()
     module = AdaptiveMaskedFusion(HEADS, **FRACTIONS, depth=2, packed=packed)
     variables = random_variables(module, case)
-    outputs = module.apply(variables, *case)
+    apply = jax.jit(module.apply)
+    outputs = apply(variables, *case)
     for poison in (1e6, jnp.nan):
         changed = jnp.where(keep[..., None], patches, poison)
-        again = module.apply(variables, token, changed, marks, keep)
+        again = apply(variables, token, changed, marks, keep)
         jax.tree.map(np.testing.assert_array_equal, outputs, again)
     np.testing.assert_array_equal(np.asarray(outputs[1])[~np.asarray(keep)], 0.0)
 
@@ -150,8 +148,8 @@ def test_kept_patches_and_every_frame_kept_do_influence_it():
     token, patches, marks, keep = case = fusion_case()
     module = AdaptiveMaskedFusion(HEADS, **FRACTIONS)
     variables = random_variables(module, case)
-    grad = jax.grad(
-        lambda x: module.apply(variables, token, x, marks, keep)[0].sum()
+    grad = jax.jit(
+        jax.grad(lambda x: module.apply(variables, token, x, marks, keep)[0].sum())
     )(patches)
     moves = np.asarray(jnp.abs(grad).max(axis=-1) > 0)
     np.testing.assert_array_equal(moves, np.asarray(keep))
@@ -167,8 +165,9 @@ def test_table_5_switches_let_dropped_patches_in():
         module = AdaptiveMaskedFusion(HEADS, **FRACTIONS, **switches)
         variables = random_variables(module, case)
         other = jnp.where(keep[..., None], patches, patches + 1.0)
-        first = module.apply(variables, *case)[0]
-        second = module.apply(variables, token, other, marks, keep)[0]
+        apply = jax.jit(module.apply)
+        first = apply(variables, *case)[0]
+        second = apply(variables, token, other, marks, keep)[0]
         assert bool(jnp.any(first != second)) == moved, switches
 
 
@@ -183,7 +182,7 @@ def test_nothing_kept_at_all_is_finite(dtype):
         token, fused = module.apply(variables, *case)
         return (token.astype(jnp.float32) ** 2).sum() + fused.astype(jnp.float32).sum()
 
-    value, grads = jax.value_and_grad(total)(variables)
+    value, grads = jax.jit(jax.value_and_grad(total))(variables)
     assert np.isfinite(value)
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(grads))
 

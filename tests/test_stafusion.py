@@ -40,13 +40,9 @@ def variables_of(names=()):
     variables = jax.jit(lambda b: config.build().init(jax.random.key(0), b))(
         batch_of(config)
     )
-    leaves, tree = jax.tree.flatten(variables)
-    keys = jax.random.split(jax.random.key(7), len(leaves))
-    return tree.unflatten(
-        [
-            x + 0.1 * jax.random.normal(k, x.shape)
-            for x, k in zip(leaves, keys, strict=True)
-        ]
+    random = np.random.default_rng(7)  # jax.random compiles for every shape
+    return jax.tree.map(
+        lambda x: x + 0.1 * random.normal(size=x.shape).astype(np.float32), variables
     )
 
 
