@@ -6,6 +6,7 @@ python -m jaxact table1                                          # next to the p
 """
 
 import argparse
+from typing import Any
 
 from jaxact.config import Experiment, load_experiment
 from jaxact.ledger import ledger
@@ -14,7 +15,7 @@ from jaxact.models.stafusion import STAFusionConfig
 
 # Table 1 of STAFusion (Qing et al. 2025): parameters in millions, "FLOPs" in GMAC, both
 # streams. The parameter column fits a head of 12 classes.
-TABLE_1 = (
+TABLE_1: tuple[tuple[str, Any, dict[str, Any], int, int], ...] = (
     ("TimeSformer, features added (baseline)", DualStreamConfig, {}, 101, 327),
     ("STAFusion, masks over all tokens", STAFusionConfig, {"packed": False}, 109, 360),
     ("STAFusion, packed (kept tokens only)", STAFusionConfig, {}, 109, 360),

