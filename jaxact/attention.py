@@ -39,11 +39,9 @@ def attend(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
         einops.rearrange(x, "... n a d -> ... a n d") for x in (query, key, value)
     )
     logits = jnp.einsum(
-        "...qd,...kd->...qk",
-        query * query.shape[-1] ** -0.5,
-        key,
-        preferred_element_type=jnp.float32,
+        "...qd,...kd->...qk", query, key, preferred_element_type=jnp.float32
     )
+    logits = logits * query.shape[-1] ** -0.5
     # Softmax does not depend on what is subtracted, so no gradient is lost.
     weights = jnp.exp(
         logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
