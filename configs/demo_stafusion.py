@@ -24,7 +24,7 @@ from jaxact.models.stafusion import STAFusionConfig
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, protocol="", baseline=False)
+    args = parse_arg(arg, protocol="xsub", baseline=False)
     family = DualStreamConfig if args["baseline"] else STAFusionConfig
     return Experiment(
         name="demo_" + ("baseline" if args["baseline"] else "stafusion"),
@@ -32,21 +32,23 @@ def get_config(arg: str = "") -> Experiment:
             num_classes=16,
             dtype="float32",  # bfloat16 is emulated, and slow, on most CPUs
             frames=8,
-            image_size=56,
+            image_size=48,
             patch=8,
-            width=96,
-            depth=4,
+            width=64,
+            depth=3,
             heads=4,
+            position_std=0.5,
+            time_std=0.5,
         ),
         data=DataConfig(
             name="synthetic",
             protocol=args["protocol"],
-            resize_min=58,
-            resize_max=68,
-            test_resize=60,
+            resize_min=50,
+            resize_max=58,
+            test_resize=52,
         ),
-        optim=OptimConfig(optimizer="adamw", lr=1e-3, weight_decay=0.05, clip_norm=1.0),
+        optim=OptimConfig(optimizer="adamw", lr=2e-3, weight_decay=0.05, clip_norm=1.0),
         schedule=ScheduleConfig(kind="cosine", warmup_epochs=1.0),
-        train=TrainConfig(batch_size=16, epochs=20.0, eval_every=5.0),
+        train=TrainConfig(batch_size=16, epochs=12.0, eval_every=4.0),
         eval=EvalConfig(batch_size=32),
     )

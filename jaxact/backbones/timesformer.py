@@ -15,7 +15,6 @@ from jax.typing import DTypeLike
 from jaxact.attention import QKV, DropPath, Mlp, attend
 
 LAYER_NORM_EPSILON = 1e-6
-_embedding_init = nn.initializers.truncated_normal(0.02)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +167,8 @@ class TimeSformer(nn.Module):
     dropout: float = 0.0
     drop_path: float = 0.0  # of the last block; grows linearly from 0
     remat: bool = False
+    position_std: float = 0.02  # of the position embedding at the start
+    time_std: float = 0.0  # of the time embedding at the start
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -190,8 +191,10 @@ class TimeSformer(nn.Module):
         patches = jnp.concatenate([embeds[v.shape[-1]](v) for v in videos], axis=0)
         b, t, n, d = patches.shape
         token = self.param("class_token", nn.initializers.zeros_init(), (1, d))
-        position = self.param("position", _embedding_init, (1 + n, d))
-        time = self.param("time", nn.initializers.zeros_init(), (t, d))
+        position_init = nn.initializers.truncated_normal(self.position_std)
+        time_init = nn.initializers.truncated_normal(self.time_std)
+        position = self.param("position", position_init, (1 + n, d))
+        time = self.param("time", time_init, (t, d))
         token = jnp.broadcast_to(token + position[:1], (b, d)).astype(self.dtype)
         place = position[None, 1:] + time[:, None]
         patches = patches + place.astype(self.dtype)[None]

@@ -35,6 +35,10 @@ class TimeSformerStreamsConfig(ModelConfig):
     share_backbone: bool = True  # False: every stream has weights of its own
     ir_embedding: str = "repeat"  # "repeat" to three channels | "single" channel
     remat: bool = False  # recompute activations in the backward pass
+    # Standard deviations of the position and time embeddings at the start. The defaults
+    # are TimeSformer's; from random weights on little data larger ones learn sooner.
+    position_std: float = 0.02
+    time_std: float = 0.0
 
     def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
         unknown = [name for name in self.streams if name not in IMAGE_CHANNELS]
@@ -65,6 +69,8 @@ class TimeSformerStreamsConfig(ModelConfig):
             dropout=self.dropout,
             drop_path=self.drop_path,
             remat=self.remat,
+            position_std=self.position_std,
+            time_std=self.time_std,
             dtype=jnp.dtype(self.dtype),
         )
         return dict(
