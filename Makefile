@@ -18,7 +18,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env demo test test-all lint format bench constraints clean
+.PHONY: help env demo test test-all lint format bench results constraints clean
 
 help:  ## Show this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -62,6 +62,10 @@ bench: $(STAMP)  ## Every script in benchmarks/
 	@set -e; for script in benchmarks/[a-z]*.py; do \
 		echo "== $$script"; \
 		$(BIN)/python -m benchmarks.$$(basename $$script .py); done
+
+results: $(STAMP)  ## Train every row of the README's results table (hours; resumable)
+	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW) --out data
+	$(BIN)/python -m results.synthetic_stafusion
 
 constraints:  ## Rewrite constraints.txt with the newest versions that fit together
 	$(PYTHON) -m venv --clear $(VENV)-new

@@ -14,6 +14,7 @@ FOLDERS = (
     "configs",
     "tests",
     "benchmarks",
+    "results",
     "docs",
     ".ci",
     ".github",

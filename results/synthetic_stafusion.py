@@ -1,7 +1,7 @@
 """Trains every row of the README's results table on the synthetic set, and prints it.
 
-    python -m benchmarks.synthetic_results --out docs/results/synthetic_stafusion.jsonl
-    python -m benchmarks.synthetic_results --out ... --table
+    python -m results.synthetic_stafusion            # trains what is not trained yet
+    python -m results.synthetic_stafusion --table    # only prints
 
 Rows: the single streams, average, concatenation and the baseline (the paper's Table 2),
 the eight rows of Table 3, of which the last is STAFusion. Each is trained with every
@@ -23,6 +23,7 @@ from typing import Any
 from jaxact.config import Experiment, load_experiment
 from jaxact.models.dual_stream import DualStreamConfig
 
+OUT = pathlib.Path(__file__).with_suffix(".jsonl")
 SWITCHES = ("selection", "fusion", "distillation")
 # What is said of STAFusion's selection: the words, the metric, the metric by chance.
 SELECTION = (
@@ -129,7 +130,7 @@ def table(runs: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", default="configs/demo_stafusion.py")
-    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, default=OUT)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--part", default="0/1", help="this process's share, i/n")
     parser.add_argument("--table", action="store_true", help="only print the table")
