@@ -103,6 +103,7 @@ class FusionBlock(nn.Module):
         token: jax.Array,
         patches: jax.Array,
         keep: jax.Array | None,
+        weights: jax.Array,
         *,
         train: bool,
     ) -> tuple[jax.Array, jax.Array]:
@@ -111,13 +112,22 @@ class FusionBlock(nn.Module):
         tokens = jnp.broadcast_to(token[:, None, None], (b, t, 1, d))
         x = jnp.concatenate([tokens, patches], axis=2)
         mask = _with_class_token(keep) if self.masked_attention else None
-        x = x + self.local_attention(self.local_norm(x), mask, train=train)
+        weighted = self.local_norm(x) * weights[:, :, None, None]
+        x = x + self.local_attention(weighted, mask, train=train)
         return x[:, :, 0], x[:, :, 1:]
 
-    def across(self, x: jax.Array, keep: jax.Array | None, *, train: bool) -> jax.Array:
+    def across(
+        self,
+        x: jax.Array,
+        keep: jax.Array | None,
+        weights: jax.Array,
+        *,
+        train: bool,
+    ) -> jax.Array:
         """Attention over ``[b 1+m d]``, all frames of both streams (Eq. 15)."""
         mask = keep if self.masked_attention else None
-        return x + self.global_attention(self.global_norm(x), mask, train=train)
+        weighted = self.global_norm(x) * weights[:, :, None]
+        return x + self.global_attention(weighted, mask, train=train)
 
     def feed_forward(
         self, x: jax.Array, keep: jax.Array | None, *, train: bool
@@ -132,16 +142,20 @@ class FusionBlock(nn.Module):
         token: jax.Array,
         parts: tuple[jax.Array, ...],
         keep: jax.Array | None,
+        weights: tuple[jax.Array, ...],
         *,
         train: bool,
     ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        """One block over groups of frames, each ``[b f m d]``.
+        """One block over groups of frames, each ``[b f m d]``, with weights ``[b f]``.
 
         The masked form is one group, of all frames, with its ``keep [b f m]``. The
         packed form is a group of key frames and one of secondary key frames, which
         hold kept tokens only: their ``keep`` is None.
         """
-        local = [self.local(token, part, keep, train=train) for part in parts]
+        local = [
+            self.local(token, part, keep, weight, train=train)
+            for part, weight in zip(parts, weights, strict=True)
+        ]
         frame_tokens = jnp.concatenate([tokens for tokens, _ in local], axis=1)
         used = None if keep is None else keep.any(axis=-1)
         token = _mean_of_used(frame_tokens, used, token)
@@ -149,7 +163,12 @@ class FusionBlock(nn.Module):
         x = jnp.concatenate([token[:, None], *flat], axis=1)
         if keep is not None:
             keep = _with_class_token(einops.rearrange(keep, "b f m -> b (f m)"))
-        x = self.across(x, keep, train=train)
+        every = [
+            einops.repeat(weight, "b f -> b (f m)", m=part.shape[2])
+            for part, weight in zip(parts, weights, strict=True)
+        ]
+        every = [jnp.ones_like(every[0][:, :1]), *every]  # the class token has none
+        x = self.across(x, keep, jnp.concatenate(every, axis=1), train=train)
         x = self.feed_forward(x, keep, train=train)
         lengths = [part.shape[1] * part.shape[2] for part in parts]
         stops = [1 + sum(lengths[: i + 1]) for i in range(len(parts))]
@@ -219,6 +238,7 @@ class AdaptiveMaskedFusion(nn.Module):
         patches: jax.Array,
         marks: jax.Array,
         keep: jax.Array,
+        weights: jax.Array | None = None,
         *,
         train: bool = False,
     ) -> tuple[jax.Array, jax.Array]:
@@ -229,6 +249,10 @@ class AdaptiveMaskedFusion(nn.Module):
           patches: ``[b t n d]``.
           marks: ``[b t]`` of `selection.select_frames`.
           keep: ``[b t n]`` bool of `selection.select_regions`.
+          weights: ``[b t]`` of `selection.frame_weights`, by which the frames' features
+            are multiplied where they enter attention, behind the norm: before it they
+            would do nothing, for the norm undoes any scale, and the frames' scores
+            would get no gradient of the loss. None is 1 for all.
           train: whether dropout is on.
 
         Returns:
@@ -245,9 +269,17 @@ class AdaptiveMaskedFusion(nn.Module):
         places: tuple[jax.Array, ...] = ()
         parts: tuple[jax.Array, ...] = (patches,)
         mask: jax.Array | None = keep
+        if weights is None:
+            weights = jnp.ones(marks.shape)
+        weights = weights.astype(self.dtype)
+        factors: tuple[jax.Array, ...] = (weights,)
         if pack:
             places = packed_places(marks, keep, self.frames, self.regions)
             parts, mask = tuple(take_packed(patches, place) for place in places), None
+            frames = [place[:, :, 0] // patches.shape[2] for place in places]
+            factors = tuple(
+                jnp.take_along_axis(weights, frame, axis=1) for frame in frames
+            )
         for index in range(self.depth):
             block = FusionBlock(
                 self.heads,
@@ -258,7 +290,7 @@ class AdaptiveMaskedFusion(nn.Module):
                 self.dtype,
                 name=f"blocks_{index}",
             )
-            token, parts = block(token, parts, mask, train=train)
+            token, parts = block(token, parts, mask, factors, train=train)
         norm = nn.LayerNorm(
             epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name="final_norm"
         )

@@ -105,20 +105,22 @@ def random_variables(module, case, seed=1):
 def test_packed_and_masked_forms_are_equal_in_value_and_gradient(depth):
     case = fusion_case()
 
-    def loss(variables, token, patches, packed):
+    weights = jnp.linspace(0.5, 1.5, 2 * FRAMES).reshape(2, FRAMES)
+
+    def loss(variables, token, patches, weights, packed):
         module = AdaptiveMaskedFusion(HEADS, **FRACTIONS, depth=depth, packed=packed)
-        token, fused = module.apply(variables, token, patches, *case[2:])
-        weights = jnp.cos(jnp.arange(fused.size, dtype=jnp.float32))
-        total = (token**3).sum() + (fused * weights.reshape(fused.shape)).sum()
+        token, fused = module.apply(variables, token, patches, *case[2:], weights)
+        factors = jnp.cos(jnp.arange(fused.size, dtype=jnp.float32))
+        total = (token**3).mean() + (fused * factors.reshape(fused.shape)).mean()
         return total, (token, fused)
 
     module = AdaptiveMaskedFusion(HEADS, **FRACTIONS, depth=depth)
     variables = random_variables(module, case)
     results = [
         jax.jit(
-            jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True),
-            static_argnums=3,
-        )(variables, *case[:2], packed)
+            jax.value_and_grad(loss, argnums=(0, 1, 2, 3), has_aux=True),
+            static_argnums=4,
+        )(variables, *case[:2], weights, packed)
         for packed in (True, False)
     ]
     flat = [flax.traverse_util.flatten_dict(grads[0]) for _, grads in results]
@@ -128,6 +130,12 @@ def test_packed_and_masked_forms_are_equal_in_value_and_gradient(depth):
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5), *results
     )
+    # The class token alone already moves the weights of the frames in use, no others.
+    to_weights = jax.jit(
+        jax.grad(lambda w: module.apply(variables, *case[:2], *case[2:], w)[0].sum())
+    )(weights)
+    used = np.asarray(case[2]) > 0
+    np.testing.assert_array_equal(np.abs(to_weights) > 1e-4, used)
 
 
 @pytest.mark.parametrize("packed", [True, False])

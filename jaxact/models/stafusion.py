@@ -179,7 +179,7 @@ class STAFusion(nn.Module):
                 self.residual_rollout,
                 self.rollout_heads,
             )
-        patches, scores, marks, keep = self._select(
+        scores, marks, keep, weights = self._select(
             teacher_patches, region_scores, train, progress
         )
         if self.fusion:
@@ -196,9 +196,12 @@ class STAFusion(nn.Module):
                 dtype=self.dtype,
                 name="fusion",
             )
-            token, student_patches = fused(token, patches, marks, keep, train=train)
+            token, student_patches = fused(
+                token, teacher_patches, marks, keep, weights, train=train
+            )
         else:
-            student_patches = jnp.where(keep[..., None], patches, 0)
+            factors = weights[:, :, None, None].astype(teacher_patches.dtype)
+            student_patches = jnp.where(keep[..., None], teacher_patches * factors, 0)
             number = jnp.maximum(keep.sum(axis=(1, 2)), 1)[:, None]
             pooled = student_patches.sum(axis=(1, 2), dtype=jnp.float32) / number
             token = token + pooled.astype(token.dtype)
@@ -220,11 +223,12 @@ class STAFusion(nn.Module):
         train: bool,
         progress: float | jax.Array,
     ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-        """Returns weighted patches, frame scores, marks and keep."""
+        """Returns frame scores, marks, keep and the frames' weights."""
         if not self.selection:
             shape = region_scores.shape
             marks = jnp.full(shape[:2], selection.KEY, jnp.int32)
-            return patches, jnp.ones(shape[:2]), marks, jnp.ones(shape, bool)
+            ones = jnp.ones(shape[:2])
+            return ones, marks, jnp.ones(shape, bool), ones
         scores = selection.FrameScorer(self.dtype, name="scorer")(patches)
         marks = selection.select_frames(scores, *self.frame_fractions)
         keep = selection.select_regions(region_scores, marks, *self.region_fractions)
@@ -239,5 +243,4 @@ class STAFusion(nn.Module):
                 self.make_rng("selection"), scores, selected, sigma
             )
         weights = selection.frame_weights(scores, self.estimator, inclusion=inclusion)
-        patches = patches * weights[:, :, None, None].astype(patches.dtype)
-        return patches, scores, marks, keep
+        return scores, marks, keep, weights
