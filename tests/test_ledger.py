@@ -64,7 +64,8 @@ def test_products_counted_by_hand():
         jnp.ones((1, 8, 8, 4)),
     )
     counted = [number for _, number in _products(jaxpr.jaxpr)]
-    assert counted == [3 * 2 * 5 * 5, 2 * 5 * 5, 4 * 4 * 7 * (3 * 3 * 4)]
+    by_hand = [3 * 2 * 5 * 5, 2 * 5 * 5, 4 * 4 * 7 * (3 * 3 * 4)]
+    assert sorted(counted) == sorted(by_hand)  # JAX may order what is independent
 
 
 def test_the_printed_table_adds_up():

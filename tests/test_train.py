@@ -263,6 +263,15 @@ def test_every_clip_must_be_evaluated_once(finished):
         evaluate.evaluate(tiny.experiment(), folder, step, Twice())
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT as in a terminal: a shell's background jobs start with it ignored."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_signal_acts_as_without_us():
     with stopping.StopSignal() as stop:
         former = signal.getsignal(signal.SIGINT)
