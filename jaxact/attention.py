@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 
-def _logits(query: jax.Array, key: jax.Array) -> jax.Array:
+def attention_logits(query: jax.Array, key: jax.Array) -> jax.Array:
     """Returns Q K^T / sqrt(d) as ``[... a q k]`` float32."""
     logits = jnp.einsum(
         "...qad,...kad->...aqk", query, key, preferred_element_type=jnp.float32
@@ -24,7 +24,7 @@ def _logits(query: jax.Array, key: jax.Array) -> jax.Array:
 
 def attention_weights(query: jax.Array, key: jax.Array) -> jax.Array:
     """Returns softmax(Q K^T / sqrt(d)) of ``[... n a d]``: ``[... a q k]`` float32."""
-    return jax.nn.softmax(_logits(query, key), axis=-1)
+    return jax.nn.softmax(attention_logits(query, key), axis=-1)
 
 
 def attend(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:

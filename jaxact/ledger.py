@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
-import numpy as np
 from flax import traverse_util
 
 from jaxact.inputs import example_batch
@@ -147,8 +146,3 @@ def _inner(values: Any) -> Iterator[Any]:
             yield value.jaxpr
         elif isinstance(value, tuple | list):
             yield from _inner(value)
-
-
-def parameter_count(params: Any) -> int:
-    """Returns the number of parameters in a tree."""
-    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.attention import QKV, Mlp, attend
+from jaxact.attention import QKV, Mlp, attend, attention_logits
 from jaxact.selection import KEY, SECONDARY
 
 LAYER_NORM_EPSILON = 1e-6
@@ -35,10 +35,7 @@ def masked_attention(
       ``[b n a d]`` in the dtype of ``value``; softmax is computed in float32.
     """
     keep = jnp.broadcast_to(keep.astype(bool), query.shape[:-2])
-    logits = jnp.einsum(
-        "...qad,...kad->...aqk", query, key, preferred_element_type=jnp.float32
-    )
-    logits = logits * query.shape[-1] ** -0.5
+    logits = attention_logits(query, key)
     keep_key = keep[..., None, None, :]
     # A finite floor in place of -inf: a row without any kept key has no NaN, neither
     # in value nor in gradient, and the second mask makes its weights exactly 0.

@@ -3,7 +3,6 @@
 Alphabet: b batch, t frames, n patches of a frame, d width, a heads, h w c an image.
 """
 
-import dataclasses
 from typing import Any
 
 import einops
@@ -15,22 +14,6 @@ from jax.typing import DTypeLike
 from jaxact.attention import QKV, DropPath, Mlp, attend
 
 LAYER_NORM_EPSILON = 1e-6
-
-
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """The sizes of a published TimeSformer."""
-
-    patch: int
-    width: int
-    depth: int
-    heads: int
-
-
-VARIANTS = {
-    "base": Variant(patch=16, width=768, depth=12, heads=12),
-    "base_10": Variant(patch=16, width=768, depth=10, heads=12),  # STAFusion
-}
 
 
 class PatchEmbed(nn.Module):
