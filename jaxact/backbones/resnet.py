@@ -1,0 +1,249 @@
+"""Residual networks of bottlenecks (He et al. 2016) on video: C2D, C3D and frame-wise.
+
+Alphabet: b batch, t frames, h w c a feature map, i o a layer's channels. Frames are
+folded into the batch for everything that does not look along time, so that a C2D costs
+what the image network costs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import einops
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+EXPANSION = 4  # a bottleneck's output channels over its width
+NORM_EPSILON, NORM_MOMENTUM = 1e-5, 0.9
+STAGE_STRIDES = (1, 2, 2, 2)  # of the first unit's 3x3 convolution, as in torchvision
+
+# Units of each stage.
+VARIANTS: dict[str, tuple[int, ...]] = {
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+}
+# Strides along time of conv1, pool1 and pool2 (1: no pooling along time at all). C2D is
+# DAM's Table 2, whose sizes (32 -> 16 -> 8 -> 4 frames) win over its strides.
+C2D_TIME_STRIDES = (2, 2, 2)
+FRAME_WISE = (1, 1, 1)
+
+# What a model puts between units: (stage, unit, x) -> x, both counted from 1.
+BeforeUnit = Callable[[int, int, jax.Array], jax.Array]
+
+_he = nn.initializers.variance_scaling(2.0, "fan_out", "truncated_normal")
+
+
+class BatchNorm(nn.Module):
+    """Batch norm over all axes but the last: ``(x - mean) / sqrt(var + eps) * s + b``.
+
+    Statistics are float32. ``frozen`` takes the stored ones in training too and lets no
+    gradient reach scale and bias: nothing in the layer moves.
+    """
+
+    frozen: bool = False
+    scale_init: Any = nn.initializers.ones_init()
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        size = (x.shape[-1],)
+        mean = self.variable("batch_stats", "mean", jnp.zeros, size)
+        var = self.variable("batch_stats", "var", jnp.ones, size)
+        scale = self.param("scale", self.scale_init, size)
+        bias = self.param("bias", nn.initializers.zeros_init(), size)
+        now, spread = mean.value, var.value
+        if self.frozen:
+            scale, bias = jax.lax.stop_gradient((scale, bias))
+        elif train:
+            axes = tuple(range(x.ndim - 1))
+            y = x.astype(jnp.float32)
+            now = y.mean(axes)
+            spread = jnp.maximum(jnp.square(y).mean(axes) - jnp.square(now), 0.0)
+            if not self.is_initializing():
+                keep = NORM_MOMENTUM
+                mean.value = keep * mean.value + (1 - keep) * now
+                var.value = keep * var.value + (1 - keep) * spread
+        factor = scale * jax.lax.rsqrt(spread + NORM_EPSILON)
+        shift = bias - now * factor
+        # One multiply-add an element.
+        shape = (1,) * (x.ndim - 1) + size
+        y = x.astype(jnp.float32) * factor.reshape(shape) + shift.reshape(shape)
+        return y.astype(self.dtype)
+
+
+class Pointwise(nn.Module):
+    """A 1x1x1 convolution without bias: ``[... i] -> [... o]``, one matrix product."""
+
+    features: int
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        kernel = self.param("kernel", _he, (x.shape[-1], self.features))
+        return jnp.einsum(
+            "bthwi,io->bthwo", x.astype(self.dtype), kernel.astype(self.dtype)
+        )
+
+
+class Temporal(nn.Module):
+    """A kx1x1 convolution (k odd, zero padding) without bias, kernel ``[k i o]``."""
+
+    features: int
+    taps: int = 3
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        size, reach = x.shape[1], self.taps // 2
+        kernel = self.param("kernel", _he, (self.taps, x.shape[-1], self.features))
+        x = jnp.pad(
+            x.astype(self.dtype), ((0, 0), (reach, reach), (0, 0), (0, 0), (0, 0))
+        )
+        # All taps side by side: one matrix product for all of them.
+        x = jnp.concatenate([x[:, k : k + size] for k in range(self.taps)], axis=-1)
+        kernel = einops.rearrange(kernel.astype(self.dtype), "k i o -> (k i) o")
+        return jnp.einsum("bthwi,io->bthwo", x, kernel)
+
+
+class Spatial(nn.Module):
+    """A 1xkxk convolution (k odd) without bias, frames folded into the batch."""
+
+    features: int
+    size: int = 3
+    stride: int = 1
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        reach = self.size // 2
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", _he, shape)
+        y = jax.lax.conv_general_dilated(
+            einops.rearrange(x.astype(self.dtype), "b t h w c -> (b t) h w c"),
+            kernel.astype(self.dtype),
+            (self.stride, self.stride),
+            ((reach, reach), (reach, reach)),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        return einops.rearrange(y, "(b t) h w c -> b t h w c", b=x.shape[0])
+
+
+def max_pool(x: jax.Array, axis: int, stride: int = 2) -> jax.Array:
+    """Returns maxima of three neighbours along one axis, every ``stride``-th.
+
+    One step of padding on each side; windows over several axes are made of these.
+    """
+    padding = [(0, 0)] * x.ndim
+    padding[axis] = (1, 1)
+    size = (x.shape[axis] - 1) // stride + 1
+    x = jnp.pad(x, padding, constant_values=-jnp.inf)
+    first, *others = (
+        jax.lax.slice_in_dim(x, k, k + stride * (size - 1) + 1, stride, axis)
+        for k in range(3)
+    )
+    for other in others:
+        first = jnp.maximum(first, other)
+    return first
+
+
+class Bottleneck(nn.Module):
+    """One residual unit: 1x1x1 (or kx1x1), 1x3x3, 1x1x1 to four times the width.
+
+    Attributes:
+      taps: of the first convolution along time; 1 looks at one frame.
+      shift: applied to ``[b t h w c]`` before the first convolution, on the residual
+        branch alone.
+    """
+
+    width: int
+    stride: int = 1
+    taps: int = 1
+    shift: Callable[[jax.Array], jax.Array] | None = None
+    frozen_norm: bool = False
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        def norm(y: jax.Array, name: str) -> jax.Array:
+            layer = BatchNorm(self.frozen_norm, dtype=self.dtype, name=name)
+            return layer(y, train=train)
+
+        y = x if self.shift is None else self.shift(x)
+        if self.taps > 1:
+            y = Temporal(self.width, self.taps, self.dtype, name="conv1")(y)
+        else:
+            y = Pointwise(self.width, self.dtype, name="conv1")(y)
+        y = nn.relu(norm(y, "norm1"))
+        y = Spatial(self.width, 3, self.stride, self.dtype, name="conv2")(y)
+        y = nn.relu(norm(y, "norm2"))
+        out = EXPANSION * self.width
+        y = norm(Pointwise(out, self.dtype, name="conv3")(y), "norm3")
+        if x.shape[-1] != out or self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+            x = Pointwise(out, self.dtype, name="project")(x)
+            x = norm(x, "project_norm")
+        return nn.relu(x + y)
+
+
+class ResNet(nn.Module):
+    """A residual network on normalised video ``[b t h w c]``; the defaults are C2D-50.
+
+    Attributes:
+      blocks: units of each stage, see `VARIANTS`.
+      width: of the first stage's bottlenecks; every stage doubles it.
+      time_strides: see `C2D_TIME_STRIDES`.
+      inflated: C3D_{3x1x1}: the first convolution of every second unit, from the first
+        one on, spans three frames.
+      shift: see `Bottleneck`.
+      before_unit: called before every unit; where a model puts its own blocks.
+      frozen_norm: see `BatchNorm`.
+      remat: recompute the units' activations in the backward pass.
+    """
+
+    blocks: tuple[int, ...] = VARIANTS["resnet50"]
+    width: int = 64
+    time_strides: tuple[int, int, int] = C2D_TIME_STRIDES
+    inflated: bool = False
+    shift: Callable[[jax.Array], jax.Array] | None = None
+    before_unit: BeforeUnit | None = None
+    frozen_norm: bool = False
+    remat: bool = False
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, video: jax.Array, *, train: bool = False) -> dict[str, Any]:
+        """Returns ``features`` ``[b t h w c]`` and ``stages``, every stage's last map.
+
+        Any number of channels comes in; t, h and w go out divided by the strides.
+        """
+        first, second, third = self.time_strides
+        x = Spatial(self.width, 7, 2, self.dtype, name="conv1")(video[:, ::first])
+        norm = BatchNorm(self.frozen_norm, dtype=self.dtype, name="norm1")
+        x = nn.relu(norm(x, train=train))
+        if second > 1:
+            x = max_pool(x, 1, second)
+        x = max_pool(max_pool(x, 2), 3)
+
+        make_unit = nn.remat(Bottleneck, static_argnums=(2,))
+        if not self.remat:
+            make_unit = Bottleneck
+        stages, number = [], 0
+        for stage, units in enumerate(self.blocks, 1):
+            if stage == 2 and third > 1:
+                x = max_pool(x, 1, third)
+            for unit in range(1, units + 1):
+                if self.before_unit is not None:
+                    x = self.before_unit(stage, unit, x)
+                x = make_unit(
+                    self.width * 2 ** (stage - 1),
+                    STAGE_STRIDES[stage - 1] if unit == 1 else 1,
+                    3 if self.inflated and number % 2 == 0 else 1,
+                    self.shift,
+                    self.frozen_norm,
+                    self.dtype,
+                    name=f"res{stage}_{unit}",
+                )(x, train)
+                number += 1
+            stages.append(x)
+        return {"features": x, "stages": tuple(stages)}
