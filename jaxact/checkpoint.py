@@ -16,6 +16,7 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from flax import traverse_util
 
 from jaxact import distributed, errors
 from jaxact.steps import State
@@ -118,18 +119,27 @@ class Checkpoints:
           UserError: the checkpoint is of another model.
         """
         tree = self._manager.item_metadata(step)["state"].tree
-        check_same_shapes(tree, abstract, f"{self.folder / str(step)}")
+        wanted = {"params": abstract.params, "batch_stats": abstract.batch_stats}
+        check_same_shapes(tree, wanted, f"{self.folder / str(step)}")
         items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
         return self._manager.restore(step, args=items)["state"]
 
-    def restore_weights(self, step: int, abstract: State) -> tuple[Any, Any]:
+    def restore_weights(
+        self, step: int, abstract: State, part: str = "all"
+    ) -> tuple[Any, Any]:
         """Restores params and batch statistics alone, whatever the optimiser was.
+
+        With ``part="backbone"`` only the modules whose names begin with "backbone" are
+        read, and must fit; the result then holds nothing else.
 
         Raises:
           UserError: the checkpoint is of another model, or cannot be read.
         """
         path = self.folder / str(step)
-        wanted = {"params": abstract.params, "batch_stats": abstract.batch_stats}
+        wanted = {
+            "params": _part(abstract.params, part),
+            "batch_stats": _part(abstract.batch_stats, part),
+        }
         arguments = ocp.args.PyTreeRestore(
             wanted,
             restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
@@ -137,7 +147,8 @@ class Checkpoints:
         )
         try:
             tree = self._manager.item_metadata(step)["state"].tree
-            check_same_shapes(tree, abstract, str(path))
+            stored = {name: _part(tree.get(name) or {}, part) for name in wanted}
+            check_same_shapes(stored, wanted, str(path))
             with _quietly(), ocp.PyTreeCheckpointer() as checkpointer:
                 weights = checkpointer.restore(path / "state", args=arguments)
         except (OSError, ValueError, KeyError) as error:
@@ -193,8 +204,24 @@ class Checkpoints:
         )
 
 
-def check_same_shapes(stored: Any, abstract: State, where: str) -> None:
+def _part(tree: Any, part: str) -> Any:
+    """Returns the leaves below modules named backbone..., or all of them."""
+    if part == "all":
+        return tree
+    flat = traverse_util.flatten_dict(tree)
+    return traverse_util.unflatten_dict(
+        {
+            path: leaf
+            for path, leaf in flat.items()
+            if any(name.startswith(part) for name in path)
+        }
+    )
+
+
+def check_same_shapes(stored: Any, wanted: Any, where: str) -> None:
     """Compares parameters and batch statistics with those of the model.
+
+    Both are dicts with the trees "params" and "batch_stats".
 
     Raises:
       UserError: they differ; the message lists the first differences.
@@ -202,7 +229,7 @@ def check_same_shapes(stored: Any, abstract: State, where: str) -> None:
     differences = []
     for name in ("params", "batch_stats"):
         have = _shapes(stored.get(name) or {})
-        want = _shapes(getattr(abstract, name))
+        want = _shapes(wanted[name])
         for path in sorted(have.keys() | want.keys()):
             old, new = have.get(path, "missing"), want.get(path, "missing")
             if old != new:

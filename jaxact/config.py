@@ -93,6 +93,9 @@ class TrainConfig(Config):
     accumulate: int = 1  # micro-batches whose gradients are added in one step
     seed: int = 0  # of weights, data order, augmentation and dropout
     init_from: str = ""  # weights to start from: a checkpoint or a foreign file
+    # Of a checkpoint: "all" | "backbone" (heads and fusion start from the seed, so that
+    # classes may differ). A foreign file only ever holds a backbone.
+    init_part: str = "all"
     log_every: int = 20  # steps between progress lines
     eval_every: float = 1.0  # epochs between evaluations; 0: only at the end
     checkpoint_every: int = 0  # steps between checkpoints; 0: at every evaluation

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax import traverse_util
 from jax.sharding import Mesh
 
 from jaxact import checkpoint, convert, distributed, errors, optim
@@ -18,6 +19,7 @@ from jaxact.steps import State
 FREE_KEYS = (
     "name",
     "train.init_from",
+    "train.init_part",
     "train.log_every",
     "train.eval_every",
     "train.checkpoint_every",
@@ -50,6 +52,11 @@ def check(experiment: config_lib.Experiment, facts: Any) -> None:
             f"The model has {experiment.model.num_classes} classes "
             f"(model.num_classes), but the data set {facts.name!r} has {classes}. Add "
             f"--config.model.num_classes={classes}, or name another data set."
+        )
+    if experiment.train.init_part not in ("all", "backbone"):
+        raise errors.UserError(
+            f"train.init_part is {experiment.train.init_part!r}; choose all or "
+            "backbone."
         )
     if experiment.eval.best_metric not in METRICS:
         raise errors.UserError(
@@ -162,24 +169,28 @@ def start_state(
         return state, meta
     state = program.create()
     if train.init_from:
-        state = initialize_from(train.init_from, state, program.abstract, mesh)
+        state = initialize_from(train, state, program.abstract, mesh)
         say(f"Start: weights of {train.init_from}")
     else:
         say(f"Start: random weights, seed {train.seed}")
     return state, {"step": 0}
 
 
-def initialize_from(path: str, state: State, abstract: State, mesh: Mesh) -> State:
+def initialize_from(
+    train: config_lib.TrainConfig, state: State, abstract: State, mesh: Mesh
+) -> State:
     """Replaces the weights by those of a checkpoint folder or a file of public weights.
 
     Raises:
       UserError: there is none, or it is of another model.
     """
+    path = train.init_from
     if pathlib.Path(path).is_dir():
         folder, step = checkpoint.find(path)
         source = checkpoint.Checkpoints(folder, read_only=True)
-        params, batch_stats = source.restore_weights(step, abstract)
+        weights = source.restore_weights(step, abstract, train.init_part)
         source.close()
+        params, batch_stats = map(_replaced, (state.params, state.batch_stats), weights)
     else:
         params, batch_stats, report = convert.initialize_from(
             path, state.params, state.batch_stats
@@ -187,6 +198,12 @@ def initialize_from(path: str, state: State, abstract: State, mesh: Mesh) -> Sta
         params, batch_stats = distributed.put_replicated((params, batch_stats), mesh)
         say(str(report))
     return dataclasses.replace(state, params=params, batch_stats=batch_stats)
+
+
+def _replaced(tree: Any, leaves: Any) -> Any:
+    """Returns the nested dict with some of its leaves replaced."""
+    flat = traverse_util.flatten_dict(tree) | traverse_util.flatten_dict(leaves)
+    return traverse_util.unflatten_dict(flat)
 
 
 def restore_weights(

@@ -154,7 +154,7 @@ def test_another_models_checkpoint_is_refused_with_the_first_differences(saved):
     text = str(error.value)
     assert "is a checkpoint of another model" in text
     assert "params/head/kernel: checkpoint (5, 3), model (7, 3)" in text
-    assert "params/hidden/bias: checkpoint (5,), model (7,)" in text
+    assert "params/backbone/bias: checkpoint (5,), model (7,)" in text
     assert "Give the config" in text
 
 

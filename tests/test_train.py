@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 import tensorflow as tf
+from flax.traverse_util import flatten_dict
 
 import evaluate
 import train
@@ -190,6 +191,19 @@ def test_weights_of_another_run_are_a_start(finished, tmp_path, capsys):
     assert_equal(arrays(tmp_path, 1).params, arrays(finished, 6).params)
 
 
+def test_another_runs_backbone_is_a_start_for_other_classes(finished, tmp_path):
+    start = {"train.init_from": str(finished), "train.init_part": "backbone"}
+    changes = {"train.epochs": 0.4, "optim.lr": 0.0}
+    run(tmp_path, **start, **changes)
+    new, old = (
+        flatten_dict(arrays(folder, step).params, sep="/")
+        for folder, step in ((tmp_path, 1), (finished, 6))
+    )
+    equal = {name for name in new if np.array_equal(new[name], old[name])}
+    assert equal >= {name for name in new if "backbone" in name}
+    assert "head/kernel" in new.keys() - equal
+
+
 def test_weights_of_another_size_are_refused(finished, tmp_path):
     with pytest.raises(errors.UserError, match="is a checkpoint of another model"):
         run(tmp_path, **{"train.init_from": str(finished), "model.width": 7})
@@ -207,6 +221,7 @@ def test_weights_of_another_size_are_refused(finished, tmp_path):
         ({"eval.split": "val"}, "no clips in the split 'val' .* it has train"),
         ({"eval.best_metric": "auc"}, "is 'auc'; choose one of top1, top5"),
         ({"train.init_from": "nowhere"}, "nowhere"),
+        ({"train.init_part": "head"}, "is 'head'; choose all or backbone"),
     ],
 )
 def test_what_does_not_fit_is_said_before_the_first_step(tmp_path, changes, message):

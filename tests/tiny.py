@@ -27,7 +27,7 @@ class TinyModule(nn.Module):
     @nn.compact
     def __call__(self, batch: Any, *, train: bool, progress: Any = 1.0) -> dict:
         video = batch["rgb"].astype(jnp.float32) / 255.0
-        x = nn.Dense(self.width, name="hidden")(video.mean(axis=(2, 3)))
+        x = nn.Dense(self.width, name="backbone")(video.mean(axis=(2, 3)))
         if self.norm:
             x = nn.BatchNorm(use_running_average=not train, name="norm")(x)
         x = nn.Dropout(self.dropout, deterministic=not train)(nn.tanh(x))
