@@ -91,6 +91,23 @@ def _grouped(names: Iterable[str]) -> list[str]:
     return [p + slash + ", ".join(each) for (p, slash), each in leaves.items()]
 
 
+def strip_prefixes(
+    source: Mapping[str, np.ndarray], prefixes: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """Returns the arrays under their names without what wrappers put before them."""
+    result = {}
+    for name, array in source.items():
+        while prefix := next((p for p in prefixes if name.startswith(p)), None):
+            name = name.removeprefix(prefix)
+        if name in result:
+            raise WeightsError(
+                f"The weights file has {name!r} twice, under different wrappers' names;"
+                " keep one state dict in it."
+            )
+        result[name] = array
+    return result
+
+
 def convert(
     source: Mapping[str, np.ndarray], target: Mapping[str, Any], keymap: KeyMap
 ) -> tuple[dict[str, np.ndarray], Report]:

@@ -16,7 +16,15 @@ from typing import Any
 import einops
 import numpy as np
 
-from jaxact.keymaps import KeyMap, Rule, WeightsError, cubic, resampling, triangle
+from jaxact.keymaps import (
+    KeyMap,
+    Rule,
+    WeightsError,
+    cubic,
+    resampling,
+    strip_prefixes,
+    triangle,
+)
 
 # What wrappers put before the names: DataParallel, torch.compile, the model classes.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "timesformer.", "vit.", "backbone.")
@@ -163,21 +171,17 @@ NAMINGS = (  # those with temporal attention first: the others' names are among 
         ignore=("pooler.",),
     ),
 )
+NAMES = tuple(naming.name for naming in NAMINGS)
 
 
-def strip_prefixes(source: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def clean(source: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Returns the arrays under their names without what wrappers put before them."""
-    result = {}
-    for name, array in source.items():
-        while prefix := next((p for p in _PREFIXES if name.startswith(p)), None):
-            name = name.removeprefix(prefix)
-        if name in result:
-            raise WeightsError(
-                f"The weights file has {name!r} twice, under different wrappers' names;"
-                " keep one state dict in it."
-            )
-        result[name] = array
-    return result
+    return strip_prefixes(source, _PREFIXES)
+
+
+def recognizes(source: Mapping[str, np.ndarray]) -> bool:
+    """Says whether cleaned names are those of a TimeSformer or ViT."""
+    return find_naming(source) is not None
 
 
 def find_naming(source: Mapping[str, np.ndarray]) -> Naming | None:
@@ -209,20 +213,15 @@ def key_map(
     left out, and so is a ViT's classifier, whose classes are those of images.
 
     Args:
-      source: a stripped state dict.
+      source: a cleaned state dict that `recognizes` knows.
       params: the model's parameters by path.
       grid: rows and columns of the model's patches, if they are not square.
 
     Raises:
-      WeightsError: the file is of no known naming, or nothing in the model matches.
+      WeightsError: nothing in the model matches.
     """
     naming, roots = find_naming(source), find_backbones(params)
-    if naming is None:
-        shown = ", ".join(f"{k} {list(v.shape)}" for k, v in list(source.items())[:4])
-        raise WeightsError(
-            f"The weights file is of no known kind; it holds {shown}, ... "
-            f"({len(source)} arrays). Known: {'; '.join(n.name for n in NAMINGS)}."
-        )
+    assert naming is not None, "recognizes() said so"
     if not roots:
         raise WeightsError(
             f"The weights are of {naming.name}, but the model has no TimeSformer; its "

@@ -5,7 +5,7 @@ from typing import Any
 
 from flax import traverse_util
 
-from jaxact.backbones import timesformer_weights
+from jaxact.backbones import resnet_weights, timesformer_weights
 from jaxact.convert.readers import read_weights
 from jaxact.keymaps import KeyMap, Report, Rule, WeightsError, convert
 
@@ -19,6 +19,11 @@ __all__ = [
     "load_timesformer",
     "read_weights",
 ]
+
+# Kinds of public weights. Each module says what wrappers put around the names
+# (`clean`), whether a file's names are its own (`recognizes`), how they fill a model's
+# parameters and statistics (`key_map`), and what it is called (`NAMES`).
+KINDS: tuple[Any, ...] = (timesformer_weights, resnet_weights)
 
 
 def initialize_from(
@@ -36,8 +41,7 @@ def initialize_from(
     Args:
       path: a ``.safetensors`` file or a torch checkpoint.
       params: the model's parameters, nested.
-      batch_stats: the running statistics, nested; returned as they are unless the
-        file's kind has such.
+      batch_stats: the running statistics, nested, or None.
       grid: rows and columns of the model's patches, if they are not square.
 
     Returns:
@@ -47,15 +51,35 @@ def initialize_from(
     Raises:
       WeightsError: the file cannot be read, or does not fit the model.
     """
-    source = timesformer_weights.strip_prefixes(read_weights(path))
-    flat = traverse_util.flatten_dict(params, sep="/")
+    params = traverse_util.flatten_dict(params, sep="/")
+    stats = traverse_util.flatten_dict(batch_stats or {}, sep="/")
+    target = params | stats  # a layer's statistics have names of their own
     try:
-        keymap = timesformer_weights.key_map(source, flat, grid)
-        filled, report = convert(source, flat, keymap)
+        source, kind = _find_kind(read_weights(path))
+        keymap = kind.key_map(source, target, grid)
+        filled, report = convert(source, target, keymap)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
     report.source = f"{path} ({keymap.name})"
-    return traverse_util.unflatten_dict(filled, sep="/"), batch_stats, report
+    new_params, new_stats = (
+        traverse_util.unflatten_dict({name: filled[name] for name in part}, sep="/")
+        for part in (params, stats)
+    )
+    return new_params, new_stats if stats else batch_stats, report
+
+
+def _find_kind(arrays: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Returns the arrays under the names of the kind that knows them, and the kind."""
+    for kind in KINDS:
+        source = kind.clean(arrays)
+        if kind.recognizes(source):
+            return source, kind
+    shown = ", ".join(f"{k} {list(v.shape)}" for k, v in list(arrays.items())[:4])
+    known = "; ".join(name for kind in KINDS for name in kind.NAMES)
+    raise WeightsError(
+        f"The weights file is of no known kind; it holds {shown}, ... "
+        f"({len(arrays)} arrays). Known: {known}."
+    )
 
 
 def load_timesformer(

@@ -240,9 +240,9 @@ def test_an_unknown_array_in_the_file_is_an_error(tmp_path):
 
 def test_wrappers_prefixes_are_stripped_and_may_not_collide():
     array = np.zeros(1)
-    stripped = timesformer_weights.strip_prefixes(
+    stripped = timesformer_weights.clean(
         {"module.model.head.bias": array, "_orig_mod.norm.bias": array}
     )
     assert list(stripped) == ["head.bias", "norm.bias"]
     with pytest.raises(WeightsError, match="twice"):
-        timesformer_weights.strip_prefixes({"a": array, "module.a": array})
+        timesformer_weights.clean({"a": array, "module.a": array})

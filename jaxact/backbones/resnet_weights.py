@@ -1,0 +1,177 @@
+"""Public weights of residual networks, and how they fill `ResNet`.
+
+torchvision and timm give their ResNets the same names; files made for TSM differ by
+wrappers alone. Those of images fill C2D as they are. Where a convolution spans frames
+(C3D) every tap starts as the image's kernel divided by the number of taps, so that a
+still clip gives what the image gave. A first convolution of another number of channels
+starts as the mean over RGB, repeated.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import einops
+import numpy as np
+
+from jaxact import keymaps
+from jaxact.keymaps import KeyMap, Rule, WeightsError
+
+NAMES = ("ResNet, torchvision and timm names",)
+
+# What wrappers put before the names: DataParallel, torch.compile, the model classes.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "base_model.", "backbone.", "resnet.")
+_NORM = {
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+_LAYERS = {  # of a unit: our name of convolution and norm, and theirs
+    ("conv1", "norm1"): ("conv1", "bn1"),
+    ("conv2", "norm2"): ("conv2", "bn2"),
+    ("conv3", "norm3"): ("conv3", "bn3"),
+    ("project", "project_norm"): ("downsample.0", "downsample.1"),
+}
+
+
+def clean(source: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the arrays under their names without what wrappers put around them."""
+    stripped = keymaps.strip_prefixes(source, _PREFIXES)
+    # TSM's files wrap the convolutions that it shifts before: "conv1.net.weight".
+    return {name.replace(".net.", "."): array for name, array in stripped.items()}
+
+
+def recognizes(source: Mapping[str, np.ndarray]) -> bool:
+    """Says whether cleaned names are those of a ResNet of bottlenecks."""
+    return {"conv1.weight", "layer1.0.conv3.weight"} <= source.keys()
+
+
+def find_backbones(params: Mapping[str, Any]) -> list[str]:
+    """Returns the paths, with a closing ``/``, of the ResNets among parameters."""
+    end = "res1_1/conv3/kernel"
+    return [path.removesuffix(end) for path in params if path.endswith(end)]
+
+
+def key_map(
+    source: Mapping[str, np.ndarray],
+    params: Mapping[str, Any],
+    grid: tuple[int, int] | None = None,
+) -> KeyMap:
+    """Makes the rules that fill every ResNet among the parameters.
+
+    The classifier is filled where it has the file's classes; otherwise it is fresh, as
+    everything outside the backbones is.
+
+    Args:
+      source: a cleaned state dict.
+      params: parameters and running statistics by path.
+      grid: of no meaning here.
+
+    Raises:
+      WeightsError: nothing in the model matches.
+    """
+    del grid
+    roots = find_backbones(params)
+    if not roots:
+        raise WeightsError(
+            f"The weights are of {NAMES[0]}, but the model has no ResNet; its "
+            f"parameters begin with {', '.join(sorted(params)[:3])}."
+        )
+    rules = [rule for root in roots for rule in _rules(root, params)]
+    rules += _head_rules(source, params)
+    used = {name for rule in rules for name in rule.sources}
+    left_out = re.compile(r"(fc|new_fc)\.|.*\.num_batches_tracked$")
+    return KeyMap(
+        NAMES[0],
+        tuple(rules),
+        frozenset(name for name in source.keys() - used if left_out.match(name)),
+        frozenset(path for path in params if not path.startswith(tuple(roots))),
+        resize,
+    )
+
+
+def _rules(root: str, params: Mapping[str, Any]) -> list[Rule]:
+    """Rules of one backbone: its stem, and whatever its units have."""
+    rules = _pair(f"{root}conv1", f"{root}norm1", "conv1", "bn1", params)
+    unit = re.compile(re.escape(root) + r"res(\d+)_(\d+)/conv1/kernel$")
+    for found in filter(None, map(unit.match, params)):
+        ours = found[0].removesuffix("conv1/kernel")
+        theirs = f"layer{found[1]}.{int(found[2]) - 1}."
+        for (conv, norm), (their_conv, their_norm) in _LAYERS.items():
+            if f"{ours}{conv}/kernel" in params:
+                rules += _pair(
+                    ours + conv,
+                    ours + norm,
+                    theirs + their_conv,
+                    theirs + their_norm,
+                    params,
+                )
+    return rules
+
+
+def _pair(
+    conv: str, norm: str, their_conv: str, their_norm: str, params: Mapping[str, Any]
+) -> list[Rule]:
+    """Rules of a convolution and the norm behind it."""
+    path = f"{conv}/kernel"
+    shape = tuple(params[path].shape)
+    rules = [Rule(path, (f"{their_conv}.weight",), lambda x: _kernel(x, shape))]
+    for ours, theirs in _NORM.items():
+        rules.append(Rule(f"{norm}/{ours}", (f"{their_norm}.{theirs}",), _same))
+    return rules
+
+
+def _head_rules(
+    source: Mapping[str, np.ndarray], params: Mapping[str, Any]
+) -> list[Rule]:
+    """Rules of every classifier that has the file's width and classes."""
+    if not {"fc.weight", "fc.bias"} <= source.keys():
+        return []
+    size = source["fc.weight"].shape[::-1]
+    rules = []
+    for path, value in params.items():
+        if re.search(r"(^|/)\w*head\w*/(fc/)?kernel$", path) and value.shape == size:
+            bias = path.removesuffix("kernel") + "bias"
+            rules += [Rule(path, ("fc.weight",), np.transpose)]
+            rules += [Rule(bias, ("fc.bias",), _same)]
+    return rules
+
+
+def _same(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+def _kernel(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Torch keeps ``[o i h w]``, of a convolution in time ``[o i t h w]``.
+
+    Args:
+      array: the file's kernel.
+      shape: ours: ``[h w i o]``, ``[i o]`` or, along time, ``[t i o]``.
+    """
+    if array.ndim == 5 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    pointwise = array.shape[-2:] == (1, 1)
+    if array.ndim == 5 and pointwise:
+        return einops.rearrange(array, "o i t 1 1 -> t i o")
+    if array.ndim != 4:
+        return array  # of no form we have: the shapes will be reported
+    if not pointwise:
+        return einops.rearrange(array, "o i h w -> h w i o")
+    kernel = einops.rearrange(array, "o i 1 1 -> i o")
+    if len(shape) == 3:
+        return einops.repeat(kernel / shape[0], "i o -> t i o", t=shape[0])
+    return kernel
+
+
+def resize(target: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Fits a first convolution ``[h w 3 o]`` to another number of channels.
+
+    Returns:
+      The mean over RGB, repeated, or None where this does not apply.
+    """
+    fits = array.ndim == len(shape) == 4 and array.shape[2] == 3
+    if not fits or (*array.shape[:2], array.shape[3]) != (*shape[:2], shape[3]):
+        return None
+    mean = array.astype(np.float32).mean(axis=2)
+    return einops.repeat(mean, "h w o -> h w c o", c=shape[2])
