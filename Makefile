@@ -13,9 +13,6 @@ SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c "$(SUITABLE)" 2>/dev/null && echo $$p && break; done)
 
-# TensorFlow only reads data here; its start-up messages say nothing of use.
-export TF_CPP_MIN_LOG_LEVEL ?= 3
-export TF_ENABLE_ONEDNN_OPTS ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help env demo test test-all lint format bench results constraints clean
@@ -63,8 +60,13 @@ bench: $(STAMP)  ## Every script in benchmarks/
 		echo "== $$script"; \
 		$(BIN)/python -m benchmarks.$$(basename $$script .py); done
 
+# The pretraining's world: other people, and nothing that makes it difficult.
 results: $(STAMP)  ## Train every row of the README's results table (hours; resumable)
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW) --out data
+	$(BIN)/python -m input_pipeline.synthetic --out $(RAW)_pretraining --seed 1 \
+		--subjects 20 --occluded 0 --dark_rgb 0 --warm_background 0 --bystander 0
+	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW)_pretraining \
+		--out data/pretraining
 	$(BIN)/python -m results.synthetic_stafusion
 
 constraints:  ## Rewrite constraints.txt with the newest versions that fit together
