@@ -56,6 +56,13 @@ class DataConfig(_Strict):
     # Training: probability of a horizontal flip.
     flip: float = 0.5
 
+    # Models that read skeletons see a part of the clip: in training a random part of
+    # at least this fraction of its length, in evaluation the centre of this length;
+    # joints are then interpolated to the model's frames. With shared_time the videos
+    # of the clip show the same part. Models without skeletons see the whole clip.
+    skeleton_crop_min: float = 0.5
+    test_skeleton_crop: float = 0.9
+
     # Whether the streams of a clip draw their frames' times, their crop (as a
     # proportion: the sensors are not registered) and their flip together.
     shared_time: bool = True

@@ -10,80 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from input_pipeline import ops, records, sampling
-from input_pipeline.config import DataConfig, DataConfigError
-from input_pipeline.dataset import DatasetError, PreparedDataset, frames_column
+from input_pipeline import lenses, ops, records, sampling
+from input_pipeline.checks import check_inputs, mirror_of
+from input_pipeline.config import DataConfig
+from input_pipeline.dataset import DatasetError, PreparedDataset
 
 Example = dict[str, tf.Tensor]
 # Bytes of a TFRecord around its data: length, checksum of it, checksum of the data.
 _FRAMING = 16
-
-
-def check_inputs(
-    dataset: PreparedDataset, data: DataConfig, inputs: Mapping[str, Any]
-) -> None:
-    """Refuses a model that asks for what is not there, before anything is read.
-
-    Args:
-      dataset: what there is.
-      data: how it is to be sampled.
-      inputs: the shape and dtype of each stream of one example, as the model wants it.
-
-    Raises:
-      DatasetError: the data set lacks a stream, or has it in another form.
-      DataConfigError: crops do not fit into the resized frames.
-    """
-    for stream, spec in inputs.items():
-        if stream not in dataset.streams:
-            raise DatasetError(
-                f"The model reads the stream {stream!r}, but the data set "
-                f"{dataset.name!r} in {dataset.folder} holds only "
-                f"{', '.join(dataset.streams)}. Prepare it again with this stream "
-                "(python -m input_pipeline.prepare ... --streams), or choose a model "
-                "without it."
-            )
-        shape, dtype = tuple(spec.shape), np.dtype(spec.dtype)
-        if stream == "skeleton":
-            joints = dataset.streams[stream].get("joints", shape[-2])
-            fits = len(shape) == 4 and shape[2:] == (joints, 3) and dtype == np.float32
-            want = f"float32 (persons, frames, {joints}, 3)"
-        else:
-            channels = records.CHANNELS[stream]
-            fits = len(shape) == 4 and shape[3] == channels and dtype == np.uint8
-            want = f"uint8 (frames, height, width, {channels})"
-        if not fits:
-            raise DatasetError(
-                f"The model wants the stream {stream!r} as {dtype} {shape}; the data "
-                f"set {dataset.name!r} gives {want}. Change the model's inputs()."
-            )
-        if stream != "skeleton":
-            _check_crop(data, stream, shape[1:3])
-
-
-def _check_crop(data: DataConfig, stream: str, size: tuple[int, int]) -> None:
-    for field in ("resize_min", "test_resize"):
-        if getattr(data, field) < max(size):
-            raise DataConfigError(
-                f"data.{field} is {getattr(data, field)}, but the model's crop of the "
-                f"stream {stream!r} is {size[0]} x {size[1]}: frames are resized to "
-                "that short side before the crop, so it must be at least as long."
-            )
-
-
-def check_rows(
-    dataset: PreparedDataset, rows: np.ndarray, inputs: Mapping[str, Any]
-) -> None:
-    """Raises DatasetError if some clips of a split lack a stream that is read."""
-    for stream in inputs:
-        frames = dataset.index.get(frames_column(stream))
-        lacking = rows[:0] if frames is None else rows[frames[rows] == 0]
-        if len(lacking):
-            raise DatasetError(
-                f"{len(lacking)} of {len(rows)} clips of the split have no stream "
-                f"{stream!r}, which the model reads, the first of them "
-                f"{str(dataset.names[lacking[0]])!r}. Leave them out of the split and "
-                "prepare the data set again, or choose a model without this stream."
-            )
 
 
 class _Draws:
@@ -121,6 +55,14 @@ class ExampleReader:
         self.videos = [name for name in self.shapes if name in records.VIDEO_STREAMS]
         self.seed = seed
         self.truth = seed is None and dataset.has_truth
+        # Whether the clip is cut in time, to what the skeleton's crop shows of it.
+        self._cut = "skeleton" in self.shapes
+        flips = self._cut and seed is not None
+        self._mirror = mirror_of(dataset, data) if flips else None
+        self._lenses: list[tf.Tensor] | None = None
+        if self._cut and seed is None:
+            found = lenses.of_rows(dataset, self.videos)
+            self._lenses = found and [tf.constant(array) for array in found]
         self._paths = tf.constant([str(path) for path in dataset.shard_paths])
         self._index = {
             key: tf.constant(dataset.index[key], tf.int64)
@@ -187,6 +129,8 @@ class ExampleReader:
         if self.seed is not None:
             draws = _Draws(ops.example_seed(self.seed, epoch, row))
         example, boxes, visible = {}, [], []
+        if self._lenses is not None:
+            example["joints_seen"] = self._joints_seen(record, row)
         for stream, shape in self.shapes.items():
             if stream == "skeleton":
                 example[stream] = self._skeleton(record, shape, draws)
@@ -203,12 +147,24 @@ class ExampleReader:
     def _times(
         self, stream: str, frames: int, draws: _Draws | None
     ) -> list[np.ndarray | tf.Tensor]:
-        if draws is None:
-            return list(sampling.view_ticks(frames, self.data.eval_views_time))
         owner = "" if self.data.shared_time else stream
-        return [
-            draws(f"time {frames}", owner, lambda seed: ops.random_ticks(seed, frames))
-        ]
+        if draws is None:
+            views = list(sampling.view_ticks(frames, self.data.eval_views_time))
+        elif stream == "skeleton":  # evenly: what it is made of are differences
+            views = list(sampling.view_ticks(frames))
+        else:
+            draw = f"time {frames}"
+            views = [draws(draw, owner, lambda seed: ops.random_ticks(seed, frames))]
+        if not self._cut or (stream != "skeleton" and owner):
+            return views
+        if draws is None:
+            window = sampling.centre_window(self.data.test_skeleton_crop)
+        else:
+            shortest = self.data.skeleton_crop_min
+            window = draws(
+                "window", owner, lambda seed: ops.random_window(seed, shortest)
+            )
+        return [sampling.in_window(ticks, *window, frames) for ticks in views]
 
     def _places(
         self, stream: str, landscape: tf.Tensor, draws: _Draws | None
@@ -270,16 +226,42 @@ class ExampleReader:
     def _skeleton(
         self, record: Example, shape: tuple[int, ...], draws: _Draws | None
     ) -> tf.Tensor:
-        stored = tf.concat([record[records.SHAPE], [3]], 0)
-        points = tf.reshape(record[records.POINTS], stored)
+        points = _points(record)
+        frames = tf.shape(points, tf.int64)[1]
         persons, t = shape[:2]
         views = []
         for ticks in self._times("skeleton", t, draws):
-            index = sampling.frame_indices(ticks, stored[1], t)
-            chosen = ops.skeleton_frames(points, index, persons)
+            places = sampling.frame_positions(ticks, frames, t)
+            chosen = ops.skeleton_at(points, places, persons)
+            if self._mirror is not None:
+                flipped = self._flip("skeleton", draws)
+                chosen = ops.mirror_skeleton(chosen, flipped, self._mirror)
             crops = self.data.eval_views_space if draws is None else 1
             views += [tf.ensure_shape(chosen, shape)] * crops
         return self._views(views)
+
+    def _joints_seen(self, record: Example, row: tf.Tensor) -> tf.Tensor:
+        """Where the joints are seen in the first view of the videos, [s*t m v 2]."""
+        matrices, slots = self._lenses  # type: ignore[misc]
+        points = _points(record)
+        persons = self.shapes["skeleton"][0]
+        seen = []
+        for number, stream in enumerate(self.videos):
+            t, h, w, _ = self.shapes[stream]
+            height = tf.cast(record[records.height_key(stream)], tf.int32)
+            width = tf.cast(record[records.width_key(stream)], tf.int32)
+            place = self._places(stream, width >= height, None)[0]
+            part = ops.window(height, width, place, (h, w))
+            ticks = self._times(stream, t, None)[0]
+            index = sampling.frame_indices(ticks, tf.shape(points, tf.int64)[1], t)
+            chosen = ops.skeleton_at(points, tf.cast(index, tf.float64), persons)
+            lens = tf.gather(matrices, tf.gather(slots, row))[number]
+            seen.append(ops.project_skeleton(chosen, lens, (height, width), part))
+        joints_seen = tf.concat(seen, 0)
+        frames = sum(self.shapes[stream][0] for stream in self.videos)
+        return tf.ensure_shape(
+            joints_seen, [frames, persons, self.shapes["skeleton"][2], 2]
+        )
 
     def explain(self, row: int, error: Exception) -> DatasetError:
         """Returns an error that says which record is at fault, and how to mend it."""
@@ -310,3 +292,10 @@ class ExampleReader:
             )
         reason = str(getattr(error, "message", error)).strip().splitlines()[0]
         return DatasetError(f"{where} cannot be decoded: {reason}. {again}")
+
+
+def _points(record: Example) -> tf.Tensor:
+    """The stored skeleton, [m t v 3]."""
+    return tf.reshape(
+        record[records.POINTS], tf.concat([record[records.SHAPE], [3]], 0)
+    )

@@ -40,7 +40,7 @@ def finish(
         "version": str(builder.version),
         "num_clips": len(rows),
         "classes": builder.classes,
-        "streams": _streams(builder, rows),
+        "streams": _streams(builder, jobs, rows),
         "protocols": {
             protocol: {
                 split: int((index[dataset.split_column(protocol)] == code).sum())
@@ -112,7 +112,7 @@ def _index(
 
 
 def _streams(
-    builder: ClipBuilder, rows: list[dict[str, Any]]
+    builder: ClipBuilder, jobs: list[ShardJob], rows: list[dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     streams: dict[str, dict[str, Any]] = {}
     for stream in builder.options.streams:
@@ -125,16 +125,33 @@ def _streams(
             facts["quality"] = builder.options.video.quality
             facts["channels"] = records.CHANNELS[stream]
         else:
-            joints = sorted({row["joints"] for row in rows if "joints" in row})
-            if len(joints) > 1:
-                raise RawDataError(
-                    f"The skeletons have different numbers of joints: {joints}. A data "
-                    "set has one kind of skeleton."
-                )
-            facts["joints"] = joints[0] if joints else 0
-            facts["persons"] = max((row.get("persons", 0) for row in rows), default=0)
+            facts |= _skeletons(builder, jobs, rows)
         streams[stream] = facts
     return streams
+
+
+def _skeletons(
+    builder: ClipBuilder, jobs: list[ShardJob], rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    counts = {row["joints"]: row["name"] for row in rows if "joints" in row}
+    if len(counts) > 1:
+        examples = ", ".join(f"{n} in {counts[n]!r}" for n in sorted(counts))
+        raise RawDataError(
+            f"The skeletons have different numbers of joints: {examples}. A data set "
+            "has one kind of skeleton: prepare them as two, or bring them to one form."
+        )
+    count = next(iter(counts), 0)
+    layout = builder.layout(count)
+    if layout is not None and len(layout.mirror) != count:
+        raise RawDataError(
+            f"The joint layout {layout.name!r} has {len(layout.mirror)} joints, but "
+            f"the skeletons have {count}. Give the --layout that is theirs, or none."
+        )
+    facts: dict[str, Any] = {"joints": count}
+    facts["persons"] = max((row.get("persons", 0) for row in rows), default=0)
+    facts |= layout.facts() if layout else {"layout": ""}
+    found = builder.lenses([clip for job in jobs for clip in job.clips])
+    return facts | ({"lenses": found} if found else {})
 
 
 def _write_tfds(

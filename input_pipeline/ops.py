@@ -9,6 +9,7 @@ in both stay aligned without any state between them.
 import zlib
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from input_pipeline import sampling
@@ -34,6 +35,21 @@ def random_ticks(seed: tf.Tensor, segments: int) -> tf.Tensor:
     """Returns timestamps [t], one random point in each segment; see `sampling`."""
     inside = tf.random.stateless_uniform([segments], seed, 0, sampling.TICKS, tf.int64)
     return sampling.segment_ticks(inside, segments)
+
+
+def random_window(seed: tf.Tensor, shortest: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns start and length of a random part of a clip, in ticks of TICKS.
+
+    The length is uniform between the fraction ``shortest`` and the whole clip, then
+    the start is uniform where it fits.
+    """
+    least = round(shortest * sampling.TICKS)
+    length = tf.random.stateless_uniform(
+        [], fold_in(seed, 0), least, sampling.TICKS + 1, tf.int64
+    )
+    free = sampling.TICKS - length
+    start = tf.random.stateless_uniform([], fold_in(seed, 1), 0, free + 1, tf.int64)
+    return start, length
 
 
 class Place(NamedTuple):
@@ -153,11 +169,72 @@ def crop_boxes(
     return tf.where(visible[:, None], boxes, 0.0), visible
 
 
-def skeleton_frames(points: tf.Tensor, indices: tf.Tensor, persons: int) -> tf.Tensor:
-    """Returns frames of a skeleton [m t v 3] for ``persons`` persons.
+def skeleton_at(points: tf.Tensor, places: tf.Tensor, persons: int) -> tf.Tensor:
+    """Returns a skeleton [m t v 3] at places between its frames, for ``persons``.
 
-    Missing persons are zeros, as an untracked joint is; of too many the first are kept.
+    Linear interpolation, joint by joint; the first and the last frame reach to the
+    ends. A joint at the origin is one that is not there: where only one of two frames
+    has it, nothing is made up between them, and the nearer frame is taken as it is.
+    Missing persons are zeros; of too many the first are kept.
+
+    Args:
+      points: float32 [m t v 3], t at least 1.
+      places: float64 [T], see `sampling.frame_positions`.
+      persons: how many to return.
     """
-    points = tf.gather(points[:persons], indices, axis=1)
+    points = points[:persons]
+    last = tf.cast(tf.shape(points)[1] - 1, places.dtype)
+    places = tf.clip_by_value(places, 0.0, last)
+    before = tf.floor(places)
+    weight = tf.cast(places - before, tf.float32)[:, None, None]
+    low = tf.gather(points, tf.cast(before, tf.int64), axis=1)
+    high = tf.gather(points, tf.cast(tf.math.ceil(places), tf.int64), axis=1)
+    both = _present(low) & _present(high)
+    nearer = tf.where(weight < 0.5, low, high)
+    points = tf.where(both, low + weight * (high - low), nearer)
     missing = persons - tf.shape(points)[0]
     return tf.pad(points, [[0, missing], [0, 0], [0, 0], [0, 0]])
+
+
+def _present(points: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_any(points != 0, axis=-1, keepdims=True)
+
+
+def mirror_skeleton(
+    points: tf.Tensor, flipped: tf.Tensor, mirror: tuple[int, ...]
+) -> tf.Tensor:
+    """Mirrors a skeleton [m t v 3] left to right where ``flipped``.
+
+    The camera looks along z: x changes its sign, and joint i becomes the negated joint
+    ``mirror[i]``, as a person's left hand becomes a right hand in a mirror.
+    """
+    opposite = tf.gather(points, mirror, axis=2) * tf.constant([-1.0, 1.0, 1.0])
+    return tf.where(flipped, opposite, points)
+
+
+def project_skeleton(
+    points: tf.Tensor,
+    lens: tf.Tensor,
+    frame: tuple[tf.Tensor, tf.Tensor],
+    part: tf.Tensor,
+) -> tf.Tensor:
+    """Returns where joints [m t v 3] are seen in a crop, [t m v 2] (column, row).
+
+    Fractions of the crop; outside of 0..1 a joint is outside of it. Absent joints, and
+    those behind the camera, are NaN.
+
+    Args:
+      points: metres, camera coordinates.
+      lens: float32 [2 4], see `input_pipeline.lenses`.
+      frame: height and width of the whole frame.
+      part: the `window` that is shown.
+    """
+    x, y, z = tf.unstack(points, axis=-1)
+    ray = tf.stack([x / z, y / z, tf.ones_like(z), 1 / z], axis=-1)
+    seen = tf.einsum("mtvk,ik->tmvi", ray, lens)
+    height, width = frame
+    size = tf.cast(tf.stack([width, height]), tf.float32)
+    y0, x0, h, w = tf.unstack(tf.cast(part, tf.float32))
+    seen = (seen * size - tf.stack([x0, y0])) / tf.stack([w, h])
+    there = tf.transpose(z > 0, [1, 0, 2])[..., None]
+    return tf.where(there, seen, np.float32("nan"))

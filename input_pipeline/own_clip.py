@@ -42,6 +42,7 @@ def read_clip(
 
     Raises:
       ClipError: a file cannot be used.
+      DatasetError: the skeleton has other joints than the model reads.
       DataConfigError: a value of the config cannot be used.
     """
     video = VideoOptions(short_side=short_side, min_frames=1)
@@ -52,12 +53,15 @@ def read_clip(
         path = Path(folder) / "clip.tfrecord"
         with tf.io.TFRecordWriter(str(path)) as writer:
             writer.write(serialized)
+        streams: dict[str, dict[str, Any]] = {stream: {} for stream in paths}
+        if record.skeleton is not None:
+            streams["skeleton"] = {"joints": record.skeleton.points.shape[2]}
         columns = {"shard": 0, "offset": 0, "length": len(serialized)}
         dataset = PreparedDataset(
             Path(folder),
             info={
                 "name": "own clip",
-                "streams": {stream: {} for stream in paths},
+                "streams": streams,
                 "has_truth": False,
                 "shards": [{"file": path.name}],
             },

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from input_pipeline import joints
+from input_pipeline.checks import check_rows
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import SPLITS, DatasetError, PreparedDataset
-from input_pipeline.examples import ExampleReader, check_rows
+from input_pipeline.examples import ExampleReader
 
 # The accelerators belong to JAX; TensorFlow would take all of their memory.
 tf.config.set_visible_devices([], "GPU")
@@ -41,6 +43,7 @@ class DatasetFacts:
     names: np.ndarray  # clip names by id, all clips of the data set
     difficulties: tuple[str, ...]  # by bit of a batch's "difficulty"
     has_truth: bool  # whether evaluation batches say where the actor is
+    bones: tuple[tuple[int, int], ...]  # pairs of joints; none if not known
 
     @property
     def num_train(self) -> int:
@@ -64,6 +67,7 @@ def dataset_facts(data: DataConfig) -> DatasetFacts:
     if protocol not in dataset.protocols:
         dataset.rows(protocol, "train")  # raises, with the protocols that there are
     counts = dataset.protocols[protocol]
+    layout = joints.of_stream(dataset.streams.get("skeleton", {}))
     return DatasetFacts(
         name=dataset.name,
         version=dataset.version,
@@ -76,6 +80,7 @@ def dataset_facts(data: DataConfig) -> DatasetFacts:
         names=dataset.names,
         difficulties=tuple(dataset.difficulties),
         has_truth=dataset.has_truth,
+        bones=layout.bones if layout else (),
     )
 
 
@@ -157,6 +162,9 @@ def eval_batches(
       Dicts as `train_batches` yields and, where the data set has ground truth,
       actor_visible bool [b s*t], actor_box float32 [b s*t 4] (fractions of the first
       view's crop) and difficulty int32 [b]; s are the video streams in their order.
+      Where skeletons and videos are read, and the data set knows its lenses,
+      joints_seen float32 [b s*t m v 2]: (column, row) of the joints at the moment of
+      each frame, as fractions of the first view's crop, NaN where there is none.
     """
     local = _local_size(data, batch_size, host, hosts)
     dataset = _open(data)
@@ -206,6 +214,9 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
         "flip must be a probability, from 0 to 1": 0 <= data.flip <= 1,
         "eval_views_time and eval_views_space must be at least 1": (
             data.eval_views_time >= 1 and data.eval_views_space >= 1
+        ),
+        "skeleton_crop_min and test_skeleton_crop must be above 0 and at most 1": (
+            0 < data.skeleton_crop_min <= 1 and 0 < data.test_skeleton_crop <= 1
         ),
         "limit, cache_mb and workers must not be negative": (
             min(data.limit, data.cache_mb, data.workers) >= 0

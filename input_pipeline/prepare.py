@@ -80,6 +80,10 @@ def prepare(
         f"s, {remaining / seconds:.1f} clips/s). Failed: {info['failed']}. Clips by "
         f"protocol: {info['protocols']}."
     )
+    skeletons = info["streams"].get("skeleton")
+    if skeletons:
+        layout = skeletons["layout"] or "not known, so data.flip must be 0 in training"
+        print(f"Skeletons of {skeletons['joints']} joints; their layout: {layout}.")
     print(f"The prepared data set is in {folder}.")
     return folder
 
@@ -144,6 +148,12 @@ def _parser() -> argparse.ArgumentParser:
     clips.add_argument("--manifest", required=True, help="the CSV file")
     clips.add_argument("--name", default="clips", help="of the data set (%(default)s)")
     clips.add_argument(
+        "--layout",
+        default="",
+        help="which joint of the skeletons is which: kinect_v2, kinect_v1, coco, none, "
+        "or a JSON file (default: the known layout of as many joints)",
+    )
+    clips.add_argument(
         "--allow_outside",
         action="store_true",
         help="paths may lead out of the manifest's folder",
@@ -177,6 +187,7 @@ def _builder(given: argparse.Namespace) -> "ClipBuilder":
             options=options,
             name=given.name,
             allow_outside=given.allow_outside,
+            layout=given.layout,
             data_dir=out,
         )
     if given.data == "synthetic":
@@ -194,9 +205,7 @@ def _builder(given: argparse.Namespace) -> "ClipBuilder":
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors of the user's data end it with one paragraph."""
-    # TensorFlow only writes records here; its start-up messages help nobody.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    # TensorFlow only writes records here: no accelerator is taken from anybody.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     given = _parser().parse_args(arguments)
     from input_pipeline.builders.base import RawDataError

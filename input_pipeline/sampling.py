@@ -40,6 +40,34 @@ def view_ticks(segments: int, views: int = 1) -> np.ndarray:
     return segment_ticks(middles, segments)
 
 
+def centre_window(fraction: float) -> tuple[int, int]:
+    """Returns start and length, in ticks of a clip TICKS long, of its middle part."""
+    length = round(fraction * TICKS)
+    return (TICKS - length) // 2, length
+
+
+def in_window(ticks: Any, start: Any, length: Any, segments: int) -> Any:
+    """Returns timestamps of a part of a clip as timestamps of the whole clip.
+
+    Args:
+      ticks: int64 [..., T], see `segment_ticks`, of the part.
+      start, length: int64, the part, where the whole clip is TICKS long.
+      segments: T.
+    """
+    return start * segments + ticks * length // TICKS
+
+
+def frame_positions(ticks: Any, frames: Any, segments: int) -> Any:
+    """Returns the float64 places of timestamps between the frames, to interpolate.
+
+    Frame k lasts from k to k + 1 and is itself of the middle of that time: so the
+    middles of as many segments as there are frames are exactly the frames. The first
+    half frame and the last one give places outside of [0, frames - 1]. Arguments are
+    those of `frame_indices`.
+    """
+    return ticks * frames / (segments * TICKS) - 0.5
+
+
 def frame_indices(ticks: Any, frames: Any, segments: int) -> Any:
     """Returns floor(ticks * frames / (T * TICKS)): the frames at these timestamps.
 

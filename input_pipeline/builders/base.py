@@ -1,14 +1,14 @@
 """What every data set's builder has in common, and its form as a TFDS builder."""
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from input_pipeline import encode, records
+from input_pipeline import encode, joints, records
 from input_pipeline.dataset import TFDS_SPLIT
 
 
@@ -62,6 +62,14 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder):
 
     def source(self) -> dict[str, Any]:
         """What tells raw files apart that have the same names, for JSON."""
+        return {}
+
+    def layout(self, count: int) -> joints.Layout | None:
+        """Which joint is which, of skeletons with so many joints; None: not known."""
+        return joints.by_count(count)
+
+    def lenses(self, clips: Sequence[encode.Clip]) -> dict[str, Any]:
+        """Lenses by camera and video stream, for JSON; see `input_pipeline.lenses`."""
         return {}
 
     def encode(self, clip: encode.Clip) -> records.Record:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from input_pipeline import encode, records
+from input_pipeline import encode, joints, records
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 from input_pipeline.dataset import SPLITS
 
@@ -34,12 +34,14 @@ class Clips(ClipBuilder):
         options: encode.EncodeOptions,
         name: str = "clips",
         allow_outside: bool = False,
+        layout: str = "",
         **kwargs: Any,
     ):
         """Read the manifest ``raw``; its clips become the data set ``name``.
 
-        Paths may leave the manifest's folder only if ``allow_outside``. Raises
-        RawDataError naming the manifest's line.
+        Paths may leave the manifest's folder only if ``allow_outside``. ``layout``: of
+        the skeletons' joints, see `joints.find` ("": the known one of as many joints).
+        Raises RawDataError naming the manifest's line, or the layout.
         """
         if not _NAME.fullmatch(name):
             raise RawDataError(
@@ -48,9 +50,15 @@ class Clips(ClipBuilder):
             )
         self.name = name
         self.allow_outside = allow_outside
+        try:
+            self._layout = joints.find(layout) if layout else None
+        except joints.LayoutError as error:
+            raise RawDataError(str(error)) from None
+        self._given_layout = layout
         self._classes, self._clips = _read(Path(raw), options.streams, allow_outside)
         super().__init__(raw=raw, options=options, **kwargs)
         self._original_state |= {"name": name, "allow_outside": allow_outside}
+        self._original_state |= {"layout": layout}
 
     @property
     def classes(self) -> list[str]:
@@ -58,6 +66,15 @@ class Clips(ClipBuilder):
 
     def clips(self) -> list[encode.Clip]:
         return self._clips
+
+    def layout(self, count: int) -> joints.Layout | None:
+        return self._layout if self._given_layout else super().layout(count)
+
+    def source(self) -> dict[str, Any]:
+        # Not said where nobody chose one: so were data sets of before.
+        if not self._given_layout:
+            return {}
+        return {"layout": self._layout.name if self._layout else "none"}
 
 
 def manifest_streams(manifest: Path) -> tuple[str, ...]:

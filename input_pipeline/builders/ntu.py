@@ -1,11 +1,15 @@
 """NTU RGB+D 60 and 120, read from the unzipped files as they are distributed."""
 
+import contextlib
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from input_pipeline import encode
+import numpy as np
+
+from input_pipeline import encode, joints, lenses, records
 from input_pipeline.builders import howto
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 from input_pipeline.formats import ntu
@@ -20,6 +24,10 @@ FILES = {
 # Subjects that MFAS, MMTM and MSAF take out of cross-subject's training half to choose
 # between models.
 DEV_SUBJECTS = frozenset((2, 5, 9, 14))
+# What the .skeleton files' pixels are of: height and width of Kinect v2's images.
+PIXELS = {"rgb": (1080, 1920), "ir": (424, 512)}
+# Files of which a camera's lens is fitted.
+LENS_FILES = 8
 
 
 class NtuLayout(ClipBuilder):
@@ -105,6 +113,29 @@ class NtuLayout(ClipBuilder):
             replication=parsed.replication,
         )
 
+    def layout(self, count: int) -> joints.Layout | None:
+        """Kinect v2's, whatever ``count``."""
+        return joints.LAYOUTS["kinect_v2"]
+
+    def pixels(self, stream: str) -> tuple[int, int] | None:
+        """Height and width of the images in whose pixels the joints are given."""
+        return PIXELS[stream]
+
+    def lenses(self, clips: Sequence[encode.Clip]) -> dict[str, Any]:
+        """Each camera's lenses, from what some of its files say of joints' pixels."""
+        found: dict[str, Any] = {}
+        for camera in sorted({clip.camera for clip in clips}):
+            bodies = _some_bodies([clip for clip in clips if clip.camera == camera])
+            for stream in records.VIDEO_STREAMS:
+                size = self.pixels(stream)
+                if stream not in self.options.streams or not size or not bodies:
+                    continue
+                points, seen = _joints(bodies, stream)
+                lens = lenses.fit(points, seen / size[::-1])
+                if lens is not None:
+                    found.setdefault(str(camera), {})[stream] = lens.tolist()
+        return found
+
     def extra_paths(self, name: str) -> dict[str, Path]:
         """Files of a clip that are no stream."""
         return {}
@@ -167,3 +198,27 @@ class Ntu120(Ntu60):
     name = "ntu120"
     protocols = ("xsub", "xset")
     ntu_classes = 120
+
+
+def _some_bodies(clips: Sequence[encode.Clip]) -> list[ntu.Skeletons]:
+    """The first few skeleton files that can be read."""
+    found: list[ntu.Skeletons] = []
+    for clip in clips:
+        if len(found) == LENS_FILES:
+            break
+        with contextlib.suppress(OSError, ntu.SkeletonError):
+            found.append(ntu.read_skeleton(clip.paths["skeleton"]))
+    return found
+
+
+def _joints(
+    bodies: Sequence[ntu.Skeletons], stream: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """All joints as metres [n 3] and as pixels of a stream's image [n 2]."""
+    points = [b.points[b.present] for b in bodies]
+    field = "color_xy" if stream == "rgb" else "depth_xy"
+    pixels = [getattr(b, field)[b.present] for b in bodies]
+    return (
+        np.concatenate(points).reshape(-1, 3),
+        np.concatenate(pixels).reshape(-1, 2),
+    )

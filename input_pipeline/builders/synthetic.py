@@ -38,6 +38,10 @@ class Synthetic(NtuLayout):
     def source(self) -> dict[str, Any]:
         return {"world": read_world(self.raw)}
 
+    def pixels(self, stream: str) -> tuple[int, int] | None:
+        sensor = read_world(self.raw).get("config", {}).get(stream)
+        return (sensor["height"], sensor["width"]) if sensor else None
+
     def extra_paths(self, name: str) -> dict[str, Path]:
         return {encode.TRUTH: self.raw / TRUTH_FOLDER / f"{name}.json"}
 

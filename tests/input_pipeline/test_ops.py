@@ -138,13 +138,3 @@ def test_draws_cover_their_ranges():
     assert 30 < sum(flips) < 70
     assert not any(bool(ops.random_flip(seed, 0.0)) for seed in seeds)
     assert all(bool(ops.random_flip(seed, 1.0)) for seed in seeds)
-
-
-def test_skeletons_are_padded_and_cut_to_the_persons_asked_for():
-    points = np.arange(2 * 4 * 5 * 3, dtype=np.float32).reshape(2, 4, 5, 3)
-    index = tf.constant([3, 1, 1])
-    three = ops.skeleton_frames(tf.constant(points), index, 3).numpy()
-    assert np.array_equal(three[:2], points[:, [3, 1, 1]])
-    assert three.shape == (3, 3, 5, 3) and not three[2].any()
-    one = ops.skeleton_frames(tf.constant(points), index, 1).numpy()
-    assert np.array_equal(one, points[:1, [3, 1, 1]])

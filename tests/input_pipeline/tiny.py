@@ -14,6 +14,12 @@ RGB = (34, 46)  # height, width; landscape
 IR = (29, 23)  # portrait
 FRAMES = {"rgb": 13, "ir": 7, "skeleton": 11}
 JOINTS = 5
+# A body's middle, its left and right hand, its left and right foot.
+LAYOUT = {
+    "layout": "star",
+    "mirror": [0, 2, 1, 4, 3],
+    "bones": [[0, 1], [0, 2], [0, 3], [0, 4]],
+}
 
 
 def config(root: Path, **changes) -> DataConfig:
@@ -111,7 +117,7 @@ def write(
             for stream in FRAMES
         },
     )
-    streams = {"rgb": {}, "ir": {}, "skeleton": {"joints": JOINTS}}
+    streams = {"rgb": {}, "ir": {}, "skeleton": {"joints": JOINTS, **LAYOUT}}
     info = {
         "format": records.FORMAT,
         "name": "tiny",

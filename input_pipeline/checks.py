@@ -1,0 +1,96 @@
+"""Whether a data set has what a model asks for: refused before anything is read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from input_pipeline import joints, records
+from input_pipeline.config import DataConfig, DataConfigError
+from input_pipeline.dataset import DatasetError, PreparedDataset, frames_column
+
+
+def check_inputs(
+    dataset: PreparedDataset, data: DataConfig, inputs: Mapping[str, Any]
+) -> None:
+    """Refuses a model that asks for what is not there, before anything is read.
+
+    Args:
+      dataset: what there is.
+      data: how it is to be sampled.
+      inputs: the shape and dtype of each stream of one example, as the model wants it.
+
+    Raises:
+      DatasetError: the data set lacks a stream, or has it in another form.
+      DataConfigError: crops do not fit into the resized frames.
+    """
+    for stream, spec in inputs.items():
+        if stream not in dataset.streams:
+            raise DatasetError(
+                f"The model reads the stream {stream!r}, but the data set "
+                f"{dataset.name!r} in {dataset.folder} holds only "
+                f"{', '.join(dataset.streams)}. Prepare it again with this stream "
+                "(python -m input_pipeline.prepare ... --streams), or choose a model "
+                "without it."
+            )
+        shape, dtype = tuple(spec.shape), np.dtype(spec.dtype)
+        if stream == "skeleton":
+            joints = dataset.streams[stream].get("joints", shape[-2])
+            fits = len(shape) == 4 and shape[2:] == (joints, 3) and dtype == np.float32
+            want = f"float32 (persons, frames, {joints}, 3)"
+        else:
+            channels = records.CHANNELS[stream]
+            fits = len(shape) == 4 and shape[3] == channels and dtype == np.uint8
+            want = f"uint8 (frames, height, width, {channels})"
+        if not fits:
+            raise DatasetError(
+                f"The model wants the stream {stream!r} as {dtype} {shape}; the data "
+                f"set {dataset.name!r} gives {want}. Change the model's inputs()."
+            )
+        if stream != "skeleton":
+            _check_crop(data, stream, shape[1:3])
+
+
+def _check_crop(data: DataConfig, stream: str, size: tuple[int, int]) -> None:
+    for field in ("resize_min", "test_resize"):
+        if getattr(data, field) < max(size):
+            raise DataConfigError(
+                f"data.{field} is {getattr(data, field)}, but the model's crop of the "
+                f"stream {stream!r} is {size[0]} x {size[1]}: frames are resized to "
+                "that short side before the crop, so it must be at least as long."
+            )
+
+
+def mirror_of(dataset: PreparedDataset, data: DataConfig) -> tuple[int, ...] | None:
+    """The joint that each joint of a flipped skeleton is; None if none is flipped.
+
+    Raises:
+      DataConfigError: skeletons are to be flipped, but their layout is not known.
+    """
+    if not data.flip:
+        return None
+    facts = dataset.streams["skeleton"]
+    layout = joints.of_stream(facts)
+    if layout is None:
+        raise DataConfigError(
+            f"data.flip is {data.flip}, but which of the {facts.get('joints')} joints "
+            f"of {dataset.name!r} are left and which right is not known. Set data.flip "
+            "to 0, or prepare the data set again with --layout."
+        )
+    return layout.mirror
+
+
+def check_rows(
+    dataset: PreparedDataset, rows: np.ndarray, inputs: Mapping[str, Any]
+) -> None:
+    """Raises DatasetError if some clips of a split lack a stream that is read."""
+    for stream in inputs:
+        frames = dataset.index.get(frames_column(stream))
+        lacking = rows[:0] if frames is None else rows[frames[rows] == 0]
+        if len(lacking):
+            raise DatasetError(
+                f"{len(lacking)} of {len(rows)} clips of the split have no stream "
+                f"{stream!r}, which the model reads, the first of them "
+                f"{str(dataset.names[lacking[0]])!r}. Leave them out of the split and "
+                "prepare the data set again, or choose a model without this stream."
+            )

@@ -1,0 +1,62 @@
+"""Where a joint is seen in a video: lenses fitted to what the sensor itself says.
+
+A ``.skeleton`` file gives each joint in camera metres and as pixels of the colour and
+of the infrared image. A lens is the float32 matrix [2 4] that takes
+(x / z, y / z, 1, 1 / z) to (column, row) as fractions of the image: a pinhole beside
+the depth sensor, looking the same way. It is fitted once a camera at preparation and
+stands in dataset.json, so that records need no pixels. Used for pictures alone.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from input_pipeline.dataset import PreparedDataset
+
+# Fewest joints that tell a lens, and the largest error of one that is believed, in
+# fractions of the image: what pixels are not of this camera give a larger one.
+MIN_JOINTS = 100
+MAX_ERROR = 0.03
+
+
+def fit(points: np.ndarray, seen: np.ndarray) -> np.ndarray | None:
+    """Fit a lens [2 4] by least squares of the error in the image.
+
+    Args:
+      points: [n 3] joints in metres, camera coordinates.
+      seen: [n 2] the same joints as (column, row), fractions of the image; joints
+        outside of it, or not finite, are not used.
+
+    Returns:
+      The lens; None if the joints are too few, stand in one plane or line, or do not
+      fit a lens.
+    """
+    # Not finite is not inside either; a joint that was not mapped is at (0, 0).
+    usable = ((seen > 0) & (seen < 1)).all(-1) & (points[:, 2] > 0)
+    if usable.sum() < MIN_JOINTS:
+        return None
+    x, y, z = points[usable].astype(np.float64).T
+    rays = np.stack([x / z, y / z, np.ones_like(z), 1 / z], axis=-1)
+    solution, _, rank, _ = np.linalg.lstsq(rays, seen[usable], rcond=1e-6)
+    error = np.sqrt(((rays @ solution - seen[usable]) ** 2).sum(-1).mean())
+    if rank < 4 or error > MAX_ERROR:
+        return None
+    return solution.T.astype(np.float32)
+
+
+def of_rows(
+    dataset: PreparedDataset, streams: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return lenses float32 [cameras s 2 4] of some streams, and each row's camera.
+
+    None if dataset.json does not hold the lenses of all cameras for all these streams.
+    """
+    stored = dataset.streams.get("skeleton", {}).get("lenses", {})
+    if not stored or not streams:
+        return None
+    cameras, slots = np.unique(dataset.index["camera"], return_inverse=True)
+    try:
+        found = [[stored[str(c)][stream] for stream in streams] for c in cameras]
+    except KeyError:
+        return None
+    return np.array(found, np.float32), slots.astype(np.int64)
