@@ -1,0 +1,220 @@
+"""NetVLAD pooling (Arandjelovic et al. 2016; TSM-NetVLAD, section 2.3) and its start.
+
+Alphabet: b batch, n positions of a video, d width, k clusters. Everything here is
+float32, whatever comes in: with alpha = 1000 half precision would round the assignments
+away, and norms of sums over many positions would lose what is small.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import einops
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+# Products of three bfloat16 parts or the like: 1000 times the error of one would decide
+# which cluster a feature is assigned to.
+_einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+
+
+def inverse_length(x: jax.Array, epsilon: float = 1e-12) -> jax.Array:
+    """Returns ``1 / |x|`` along the last axis; what is shorter than epsilon gives 0.
+
+    The gradient there is 0 too, not a division by nothing.
+    """
+    square = jnp.square(x).sum(axis=-1)
+    long = square > epsilon**2
+    return jnp.where(long, jax.lax.rsqrt(jnp.where(long, square, 1.0)), 0.0)
+
+
+def unit_length(x: jax.Array) -> jax.Array:
+    """Returns ``x / |x|`` along the last axis; zeros stay zeros."""
+    return x * inverse_length(x)[..., None]
+
+
+class Vlad(NamedTuple):
+    """What `NetVLAD` makes of a video, and what it was made from.
+
+    Attributes:
+      vector: ``[b k*d]`` of unit length.
+      assignments: ``[b n k]``, shares of each position that add up to 1.
+      features: ``[b n d]``, as the clusters saw them.
+      centres: ``[k d]``.
+      scale: ``[b k]``, by which each cluster's residuals were multiplied in all.
+    """
+
+    vector: jax.Array
+    assignments: jax.Array
+    features: jax.Array
+    centres: jax.Array
+    scale: jax.Array
+
+    def contributions(self, weights: jax.Array) -> jax.Array:
+        """Returns what each position adds to ``vector . weights``: a class's map.
+
+        Args:
+          weights: a classifier's for one class a video, ``[b k*d]``.
+
+        Returns:
+          ``[b n]``; the sum over n is the product.
+        """
+        clusters = self.centres.shape[0]
+        weights = einops.rearrange(weights, "b (k d) -> b k d", k=clusters)
+        along = _einsum("bnd,bkd->bnk", self.features, weights)
+        along -= _einsum("kd,bkd->bk", self.centres, weights)[:, None]
+        return (self.assignments * along * self.scale[:, None]).sum(axis=-1)
+
+
+class NetVLAD(nn.Module):
+    """Sums of residuals to cluster centres, softly assigned (Eq. 4).
+
+    ``V(j, k) = sum_i softmax_k(-alpha |x_i - c_k|^2) (x_i(j) - c_k(j))``; then each
+    cluster's column is brought to unit length, all are flattened, and that is too.
+
+    ``-alpha |x - c|^2`` is ``x . w + b``, ``w = 2 alpha c`` and ``b = -alpha |c|^2``,
+    less a term that all clusters share. w and b start so and then learn on their own,
+    decoupled from the centres, as in the original; alpha scales both and learns too.
+
+    Attributes:
+      clusters: k.
+      alpha: at the start.
+      normalize: bring the features to unit length first.
+    """
+
+    clusters: int = 64
+    alpha: float = 1000.0
+    normalize: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> Vlad:
+        """Pools ``[b n d]``."""
+        if x.ndim != 3 or self.alpha <= 0:
+            raise ValueError(
+                f"Got features {x.shape} and alpha {self.alpha}; expected [b n d], all "
+                "positions of a video along n, and a positive alpha."
+            )
+        width = x.shape[-1]
+        centres = self.param("centres", random_centres, (self.clusters, width))
+        start = start_values(centres, self.alpha)
+
+        def learned(name: str) -> jax.Array:
+            return self.param(name, lambda key: start[name])
+
+        x = x.astype(jnp.float32)
+        if self.normalize:
+            x = unit_length(x)
+        logits = _einsum("bnd,dk->bnk", x, learned("assignment"))
+        logits += learned("assignment_bias")[None, None]
+        assignments = jax.nn.softmax(logits * (learned("alpha") / self.alpha))
+
+        sums = _einsum("bnk,bnd->bkd", assignments, x)
+        sums -= _einsum("bk,kd->bkd", assignments.sum(axis=1), centres)
+        columns = unit_length(sums)
+        flat = einops.rearrange(columns, "b k d -> b (k d)")
+        return Vlad(
+            vector=unit_length(flat),
+            assignments=assignments,
+            features=x,
+            centres=centres,
+            scale=inverse_length(sums) * inverse_length(flat)[:, None],
+        )
+
+
+def random_centres(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Returns centres of unit length in random directions, ``[k d]``."""
+    return unit_length(jax.random.normal(key, shape))
+
+
+def start_values(centres: jax.Array, alpha: float) -> dict[str, jax.Array]:
+    """Returns `NetVLAD`'s parameters with which it evaluates Eq. 4 for these centres.
+
+    Args:
+      centres: ``[k d]``.
+      alpha: of the module.
+
+    Returns:
+      centres ``[k d]``, assignment ``[d k]``, assignment_bias ``[k]``, alpha ``[]``.
+    """
+    centres = jnp.asarray(centres, jnp.float32)
+    return {
+        "centres": centres,
+        "assignment": einops.rearrange(2 * alpha * centres, "k d -> d k"),
+        "assignment_bias": -alpha * jnp.square(centres).sum(axis=-1),
+        "alpha": jnp.full((), alpha, jnp.float32),
+    }
+
+
+@functools.partial(jax.jit, static_argnames=("clusters", "iterations"))
+def kmeans(
+    key: jax.Array, points: jax.Array, clusters: int, iterations: int = 30
+) -> tuple[jax.Array, jax.Array]:
+    """Finds cluster centres: Lloyd's algorithm from a k-means++ start.
+
+    The first centre is a random point, every other one a point drawn with probability
+    in proportion to its squared distance from the nearest centre so far (Arthur and
+    Vassilvitskii 2007). Equal arguments give equal results.
+
+    Args:
+      key: of the random draws.
+      points: ``[n d]``.
+      clusters: k, at most n.
+      iterations: of Lloyd's algorithm.
+
+    Returns:
+      The centres ``[k d]`` float32, and the mean squared distance of a point from the
+      nearest of them.
+
+    Raises:
+      ValueError: there are fewer points than clusters.
+    """
+    points = points.astype(jnp.float32)
+    if points.ndim != 2 or len(points) < clusters:
+        raise ValueError(
+            f"Got points {points.shape} for {clusters} clusters; expected [n d], "
+            "at least as many points as clusters."
+        )
+
+    def draw(index: Any, carry: Any) -> Any:
+        centres, nearest = carry
+        # log 0 = -inf is never drawn, unless all are: then the first point is.
+        number = jax.random.fold_in(key, index)
+        centre = points[jax.random.categorical(number, jnp.log(nearest))]
+        nearest = jnp.minimum(nearest, jnp.square(points - centre[None]).sum(axis=-1))
+        return centres.at[index].set(centre), nearest
+
+    first = points[jax.random.randint(jax.random.fold_in(key, 0), (), 0, len(points))]
+    centres = jnp.zeros((clusters, points.shape[1]), jnp.float32).at[0].set(first)
+    nearest = jnp.square(points - first[None]).sum(axis=-1)
+    centres, _ = jax.lax.fori_loop(1, clusters, draw, (centres, nearest))
+    centres = jax.lax.fori_loop(
+        0, iterations, lambda _, centres: lloyd_step(points, centres), centres
+    )
+    return centres, _nearest(points, centres)[0].mean()
+
+
+def lloyd_step(points: jax.Array, centres: jax.Array) -> jax.Array:
+    """Moves each centre ``[k d]`` to the mean of the points ``[n d]`` nearest to it.
+
+    A centre without points goes to the point that is farthest from its own centre,
+    several of them to the farthest ones.
+    """
+    clusters = len(centres)
+    nearest, owner = _nearest(points, centres)
+    members = jax.nn.one_hot(owner, clusters, dtype=jnp.float32)
+    # A product, not a scattered sum: GPUs add that up in any order.
+    sums = _einsum("nk,nd->kd", members, points)
+    counts = members.sum(axis=0)
+    empty = counts == 0
+    _, farthest = jax.lax.top_k(nearest, clusters)
+    spare = points[farthest[jnp.maximum(jnp.cumsum(empty) - 1, 0)]]
+    return jnp.where(empty[:, None], spare, sums / jnp.maximum(counts, 1)[:, None])
+
+
+def _nearest(points: jax.Array, centres: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns each point's squared distance from its nearest centre, and which."""
+    square = jnp.square(points).sum(axis=-1)[:, None]
+    distances = square - 2 * _einsum("nd,kd->nk", points, centres)
+    distances += jnp.square(centres).sum(axis=-1)[None]
+    distances = jnp.maximum(distances, 0.0)
+    return distances.min(axis=-1), distances.argmin(axis=-1)
