@@ -38,7 +38,8 @@ _TEXTS = {
 
 _CLIPS = (
     "Data sets that come with a builder are: {known}. If {name!r} is your own, write "
-    "a CSV manifest with the columns rgb, ir, skeleton, label, split and run: "
+    "a CSV manifest with the columns rgb, ir, skeleton (those that you have), label, "
+    "split and run: "
     "python -m input_pipeline.prepare clips --manifest MANIFEST.csv --name {name} "
     "--out {out}"
 )

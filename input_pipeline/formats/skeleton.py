@@ -1,26 +1,35 @@
 """Skeleton files to the one or two persons that a record holds.
 
-Read are NTU RGB+D's ``.skeleton``, ``.npy`` arrays [t v 3] or [t m v 3], and CSV files
-with one row a frame. Positions are in metres.
+Read are NTU RGB+D's ``.skeleton``, ``.npy`` arrays [m t v 3] or [t v 3], and CSV files
+(see `skeleton_csv`). Positions are in metres.
+
+A joint whose position is not finite, or is the origin itself, was not seen. It takes
+the place on the line between the moments before and after at which the same track's
+joint was seen, or that of the nearest such moment at the ends, and is marked as not
+tracked; a joint that a track never shows stays at the origin. A person who is in a
+frame with no joint at all is absent: zeros. Only a ``.skeleton`` file with a position
+that is not finite is refused: Kinect writes none, so the file is damaged.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from input_pipeline import records
-from input_pipeline.formats import ntu
+from input_pipeline.formats import ntu, skeleton_csv
 from input_pipeline.formats.errors import UnusableFile
 
 MAX_PERSONS = 2
 # A sensor track of fewer frames is noise, if there is a longer one.
 MIN_TRACK = 12
-# A standing, sitting or lying person is seldom wider than high for long, but furniture
-# taken for a person is: a track is implausible if it is wider than this fraction of its
-# height in more than this fraction of its frames, and there is a track that is not.
+# A person is seldom wider than high for long, but furniture taken for a person is: a
+# track is implausible if it is wider than this fraction of its height in more than
+# this fraction of its frames, and there is a track that is not. Somebody who falls and
+# stays down, or bends, is wide in part of the frames only.
 MAX_WIDTH = 0.8
-MAX_WIDE_FRAMES = 0.3
+MAX_WIDE_FRAMES = 0.7
+# More tracks than this are frames in the persons' place (Kinect sees six at most).
+MAX_TRACKS = 64
 
 SUFFIXES = (".skeleton", ".npy", ".csv")
 
@@ -122,56 +131,43 @@ _Tracks = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def _read_ntu(path: Path) -> _Tracks:
     bodies = ntu.read_skeleton(path)
-    return bodies.points, bodies.tracked == ntu.TRACKED, bodies.present
+    return _tracks(bodies.points, bodies.tracked == ntu.TRACKED)
 
 
 def _read_npy(path: Path) -> _Tracks:
     with path.open("rb") as file:
         points = np.lib.format.read_array(file, allow_pickle=False)
     if points.ndim == 3:
-        points = points[:, None]
+        points = points[None]
     if points.ndim != 4 or points.shape[-1] != 3 or points.dtype.kind not in "fiu":
         raise ValueError(
             f"the array is {points.dtype} {list(points.shape)}; expected numbers of "
-            "shape [t v 3] or [t m v 3]"
+            "shape [m t v 3] or [t v 3]"
         )
-    return _tracks(points.swapaxes(0, 1))
+    if len(points) > MAX_TRACKS:
+        raise ValueError(
+            f"the array is {list(points.shape)}, of {len(points)} persons; expected "
+            "[m t v 3], persons before frames"
+        )
+    return _tracks(points)
 
 
 def _read_csv(path: Path) -> _Tracks:
-    """One row a frame: x y z of joint 1, x y z of joint 2, and so on; one person.
-
-    A first row that holds no number is a header. An empty cell is a joint not seen.
-    """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
-    if rows and not any(_is_number(cell) for cell in rows[0]):
-        rows = rows[1:]
-    if not rows or len(rows[0]) % 3:
-        count = len(rows[0]) if rows else 0
-        raise ValueError(f"{count} columns; expected x y z for each joint")
-    values = np.full((len(rows), len(rows[0])), np.nan)
-    for number, row in enumerate(rows):
-        if len(row) != len(rows[0]):
-            raise ValueError(
-                f"frame {number + 1} has {len(row)} columns, frame 1 has {len(rows[0])}"
-            )
-        for column, cell in enumerate(row):
-            if cell.strip():
-                values[number, column] = float(cell)
-    return _tracks(values.reshape(1, len(rows), -1, 3))
+    points, states = skeleton_csv.read(path)
+    return _tracks(points, states == ntu.TRACKED)
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _tracks(points: np.ndarray) -> _Tracks:
-    """A joint is seen if its position is finite, and is not the origin itself."""
-    tracked = np.isfinite(points).all(axis=-1) & (points != 0).any(axis=-1)
-    points = np.where(tracked[..., None], points, 0).astype(np.float32)
-    return points, tracked, tracked.any(axis=-1)
+def _tracks(points: np.ndarray, tracked: np.ndarray | None = None) -> _Tracks:
+    """Fills joints that were not seen; see the top of this file."""
+    seen = np.isfinite(points).all(axis=-1) & (points != 0).any(axis=-1)
+    points = np.where(seen[..., None], points, 0).astype(np.float32)
+    present = seen.any(axis=-1)  # [m t]
+    gaps = present[..., None] & ~seen
+    for track, joint in np.argwhere(gaps.any(axis=1)):
+        at, known = np.flatnonzero(gaps[track, :, joint]), seen[track, :, joint]
+        if known.any():
+            for axis in range(3):
+                line = points[track, known, joint, axis]
+                values = np.interp(at, np.flatnonzero(known), line)
+                points[track, at, joint, axis] = values
+    return points, seen if tracked is None else seen & tracked, present

@@ -47,6 +47,7 @@ def write_skeleton(path: Path, frames: int = 12, bodies: int = 1) -> Path:
     skeletons.tracked[:] = ntu.TRACKED
     random = np.random.default_rng(0)
     skeletons.points[:] = random.standard_normal(skeletons.points.shape)
+    skeletons.points[..., 1] *= 4  # people are higher than wide
     ntu.write_skeleton(path, skeletons)
     return path
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from input_pipeline.formats import skeleton
+from input_pipeline.formats import ntu, skeleton
 from input_pipeline.formats.errors import UnusableFile
 from tests.input_pipeline import raw
 
@@ -56,24 +56,83 @@ def test_ntu_skeletons_are_read(tmp_path):
     assert found.points.shape == (2, 13, 25, 3) and found.tracked.all()
 
 
-def test_arrays_and_tables_are_read(tmp_path):
+def test_arrays_are_read(tmp_path):
     points = np.random.default_rng(0).standard_normal((7, 5, 3)).astype(np.float32)
-    points[2, 3] = np.nan
     np.save(tmp_path / "a.npy", points)
-    np.save(tmp_path / "b.npy", np.stack([points, points + 1], 1))
+    np.save(tmp_path / "b.npy", np.stack([points, points + 1]))
     one = skeleton.read_skeleton(tmp_path / "a.npy")
-    assert one.points.shape == (1, 7, 5, 3)
-    assert not one.tracked[0, 2, 3] and not one.points[0, 2, 3].any()
-    assert one.tracked.sum() == 34
-    np.testing.assert_array_equal(one.points[0, 0], points[0])
-    assert skeleton.read_skeleton(tmp_path / "b.npy").points.shape == (2, 7, 5, 3)
-    rows = [",".join(f"{x:.9g}" for x in frame.ravel()) for frame in points]
-    rows = ["", *[row.replace("nan", "") for row in rows]]
-    rows[0] = ",".join(f"joint{i // 3}{'xyz'[i % 3]}" for i in range(15))
-    (tmp_path / "a.csv").write_text("\n".join(rows))
-    table = skeleton.read_skeleton(tmp_path / "a.csv")
-    np.testing.assert_array_equal(table.points, one.points)
-    np.testing.assert_array_equal(table.tracked, one.tracked)
+    np.testing.assert_array_equal(one.points, points[None])
+    assert one.tracked.all()
+    two = skeleton.read_skeleton(tmp_path / "b.npy")
+    assert two.points.shape == (2, 7, 5, 3)
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf, -np.inf])
+def test_joints_that_were_not_seen_lie_on_the_way(tmp_path, lost):
+    points = np.ones((6, 3, 3))
+    points[:, 0, 0] = [1, 2, 3, 4, 5, 9]
+    points[2:5, 0, 1] = lost  # one number is enough to lose a joint
+    points[0, 1] = points[5, 1] = lost  # at the ends
+    points[:, 2] = lost  # never seen
+    points[3] = lost  # nobody there at all
+    np.save(tmp_path / "a.npy", points)
+    found = skeleton.read_skeleton(tmp_path / "a.npy")
+    x = found.points[0, :, 0, 0].tolist()
+    # From 2 at frame 1 to 9 at frame 5, but for frame 3, which shows nobody.
+    assert x == [1, 2, 3.75, 0, 7.25, 9]
+    assert found.tracked[0, :, 0].tolist() == [True, True, False, False, False, True]
+    assert found.points[0, [0, 5], 1].tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert not found.tracked[0, [0, 5], 1].any()
+    assert not found.points[0, :, 2].any() and not found.points[0, 3].any()
+
+
+def test_empty_frames_and_states_of_a_skeleton_file(tmp_path):
+    made = ntu.Skeletons.empty(1, 9)
+    made.present[0] = [1, 1, 0, 0, 1, 1, 1, 1, 1]
+    made.points[made.present] = 1 + np.arange(75).reshape(25, 3) / 75
+    made.tracked[made.present] = ntu.TRACKED
+    made.tracked[0, 1, 4] = ntu.INFERRED  # guessed: where it is guessed
+    made.points[0, 5, 6], made.tracked[0, 5, 6] = 0, ntu.NOT_TRACKED
+    ntu.write_skeleton(tmp_path / "a.skeleton", made)
+    found = skeleton.read_skeleton(tmp_path / "a.skeleton")
+    assert found.points.shape == (1, 9, 25, 3)
+    assert not found.points[0, 2:4].any() and not found.tracked[0, 2:4].any()
+    there = found.points[0, [0, 1, 4, 5, 6, 7, 8]]
+    np.testing.assert_array_equal(there, [made.points[0, 0]] * 7)
+    assert not found.tracked[0, 1, 4] and not found.tracked[0, 5, 6]
+    assert found.tracked.sum() == 7 * 25 - 2
+
+
+def test_noise_and_lost_tracks_of_a_skeleton_file(tmp_path):
+    """Ann is lost and found under a new number, Bob stays; a chair and a flicker."""
+    ann, found_ann, bob, chair, flicker = range(5)
+    made = ntu.Skeletons.empty(5, 50)
+    made.ids[:] = 7 + np.arange(5)
+    for body, frames in (
+        (ann, range(20)),
+        (found_ann, range(26, 50)),
+        (bob, range(50)),
+        (chair, range(50)),
+        (flicker, range(3, 8)),
+    ):
+        made.present[body, frames] = True
+    made.points[..., 1] = np.linspace(-1, 0.8, 25)
+    made.points[..., 2] = 3
+    made.points[bob, ..., 0] = 1
+    made.points[[ann, found_ann], :, :, 0] = 0.2 * np.sin(np.arange(50))[:, None]
+    made.points[chair, ..., 0] = np.linspace(1, 5, 25)  # wider than high
+    made.points[chair, ..., 2] += np.arange(50)[:, None]  # and lively
+    made.points[flicker, ..., 2] = np.arange(50)[:, None]
+    made.points[~made.present] = 0
+    made.tracked[made.present] = ntu.TRACKED
+    path = tmp_path / "a.skeleton"
+    ntu.write_skeleton(path, made)
+    read = skeleton.read_skeleton(path)
+    assert read.points.shape == (2, 50, 25, 3)
+    np.testing.assert_array_equal(read.points[0, :20], made.points[ann, :20])
+    np.testing.assert_array_equal(read.points[0, 26:], made.points[found_ann, 26:])
+    assert not read.points[0, 20:26].any()
+    np.testing.assert_array_equal(read.points[1], made.points[bob])
 
 
 def test_unusable_skeletons_say_why(tmp_path):
@@ -89,14 +148,14 @@ def test_unusable_skeletons_say_why(tmp_path):
     assert ".skeleton, .npy, .csv" in reason("a.txt")
     np.save(tmp_path / "flat.npy", np.zeros((5, 75)))
     assert "float64 [5, 75]; expected" in reason("flat.npy")
+    np.save(tmp_path / "turned.npy", np.zeros((65, 2, 25, 3)))
+    assert "[65, 2, 25, 3], of 65 persons; expected [m t v 3]" in reason("turned.npy")
     np.save(tmp_path / "zero.npy", np.zeros((5, 4, 3)))
     assert "nobody is seen" in reason("zero.npy")
     np.save(tmp_path / "short.npy", np.ones((5, 4, 3)))
     assert "5 frames; at least 8" in reason("short.npy", min_frames=8)
-    (tmp_path / "ragged.csv").write_text("1,2,3\n1,2,3,4,5,6\n")
-    assert "frame 2 has 6 columns, frame 1 has 3" in reason("ragged.csv")
     (tmp_path / "word.csv").write_text("1,2,3\n1,two,3\n")
-    assert "two" in reason("word.csv")
+    assert "undecodable: line 2: 'two' is no number" in reason("word.csv")
     path = raw.write_skeleton(tmp_path / "cut.skeleton")
     path.write_text(path.read_text()[:3000])
     assert "undecodable" in reason("cut.skeleton")

@@ -1,0 +1,148 @@
+"""Skeletons in CSV files: a row a frame, or a row a joint.
+
+**A row a frame**, of one person: x y z of each joint, one joint after the other; or, as
+recorders of Kinect write it, a time and then x y z and the tracking state (0, 1 or 2)
+of each joint. That form is meant where there are 1 + 4 v columns, the first never
+falls and every fourth after it holds nothing but 0, 1 and 2. A first row in which no
+cell is a number is a header, and says nothing.
+
+**A row a joint**, of any number of persons: the header names the columns frame, joint,
+x, y, z and, if there are several, person and state, in any order; others are passed
+over. Frames are whole numbers, joints too and count from 0; a person is any text. What
+has no row was not seen.
+
+Cells are separated by commas, semicolons or tabs, whichever the first row has most of.
+An empty cell, nan or inf is a joint that was not seen. Positions are in metres.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+SEPARATORS = ",;\t"
+NEEDED = ("frame", "joint", "x", "y", "z")
+STATES = (0, 1, 2)
+# Larger numbers are no frames and no joints, and would take all memory.
+MOST = {"frame": 1_000_000, "joint": 1_000}
+
+_Rows = list[tuple[int, list[str]]]  # line number and cells
+
+
+def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Returns points [m t v 3], NaN where not seen, and states int [m t v].
+
+    Without states, a joint that is seen has state 2. Raises ValueError naming the line.
+    """
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+        first = file.readline()
+        file.seek(0)
+        reader = csv.reader(file, delimiter=max(SEPARATORS, key=first.count))
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    rows = [(line, row) for line, row in rows if any(row)]
+    if not rows:
+        raise ValueError("there is no row")
+    if all(not row[-1] for _, row in rows):  # each row ends in a separator
+        rows = [(line, row[:-1]) for line, row in rows]
+    header = [cell.lower() for cell in rows[0][1]]
+    if set(NEEDED) <= set(header):
+        return _rows_of_joints(header, rows[1:])
+    if not any(_is_number(cell) for cell in header):
+        rows = rows[1:]
+    return _rows_of_frames(_table(rows))
+
+
+def _rows_of_frames(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    columns = table.shape[1]
+    if columns % 4 == 1:
+        joints = table[:, 1:].reshape(1, len(table), -1, 4)
+        timed = (np.diff(table[:, 0]) >= 0).all()
+        if timed and columns > 1 and np.isin(joints[..., 3], STATES).all():
+            return joints[..., :3], joints[..., 3].astype(int)
+    if not columns or columns % 3:
+        raise ValueError(
+            f"{columns} columns; expected x y z for each joint, or a time and x y z "
+            "and state for each joint, or a header with frame, joint, x, y and z"
+        )
+    points = table.reshape(1, len(table), -1, 3)
+    return points, _states_of(points)
+
+
+def _rows_of_joints(header: list[str], rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
+    if not rows:
+        raise ValueError("there is a header but no row")
+    persons: dict[str, int] = {}
+    lines: dict[tuple[int, int, int], int] = {}
+    values = []
+    for line, row in rows:
+        if len(row) != len(header):
+            raise ValueError(
+                f"line {line}: {len(row)} columns, the header has {len(header)}"
+            )
+        cells = dict(zip(header, row, strict=True))
+        person = persons.setdefault(cells.get("person", ""), len(persons))
+        frame, joint = (_whole(line, key, cells[key]) for key in ("frame", "joint"))
+        where = (person, frame, joint)
+        if where in lines:
+            raise ValueError(
+                f"line {line}: joint {joint} of frame {frame} stands in line "
+                f"{lines[where]} already"
+            )
+        lines[where] = line
+        numbers = [_number(line, cells[key]) for key in ("x", "y", "z")]
+        state = _number(line, cells.get("state", "2"))
+        if state not in STATES:
+            raise ValueError(
+                f"line {line}: the state is {cells['state']!r}; expected 0, 1 or 2"
+            )
+        values.append((*numbers, state))
+    at = np.array(list(lines))
+    at[:, 1] -= at[:, 1].min()
+    table = np.full((*(at.max(axis=0) + 1), 4), np.nan)
+    table[tuple(at.T)] = values
+    points = table[..., :3]
+    seen = np.isfinite(points).all(axis=-1)
+    return points, np.where(seen, table[..., 3], 0).astype(int)
+
+
+def _table(rows: _Rows) -> np.ndarray:
+    """Cells as numbers; every row must be as long as the first."""
+    if not rows:
+        raise ValueError("there is a header but no row")
+    line, first = rows[0]
+    for other, row in rows:
+        if len(row) != len(first):
+            raise ValueError(
+                f"line {other}: {len(row)} columns, line {line} has {len(first)}"
+            )
+    return np.array([[_number(line, cell) for cell in row] for line, row in rows])
+
+
+def _states_of(points: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(points).all(axis=-1), 2, 0)
+
+
+def _number(line: int, cell: str) -> float:
+    if not cell:
+        return float("nan")
+    try:
+        return float(cell)
+    except ValueError:
+        raise ValueError(f"line {line}: {cell!r} is no number") from None
+
+
+def _whole(line: int, column: str, cell: str) -> int:
+    if not cell.isdecimal() or int(cell) > MOST[column]:
+        raise ValueError(
+            f"line {line}: the {column} is {cell!r}; expected a whole number from 0 "
+            f"to {MOST[column]}"
+        )
+    return int(cell)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

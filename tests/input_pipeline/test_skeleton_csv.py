@@ -1,0 +1,98 @@
+"""Skeletons in CSV files: a row a frame, or a row a joint."""
+
+import numpy as np
+import pytest
+
+from input_pipeline.formats import skeleton, skeleton_csv
+
+
+def read(tmp_path, text: str):
+    (tmp_path / "a.csv").write_text(text)
+    return skeleton_csv.read(tmp_path / "a.csv")
+
+
+POINTS = np.arange(1.0, 2 * 5 * 3 + 1).reshape(2, 5, 3)
+ROWS = [[f"{x:g}" for x in frame.ravel()] for frame in POINTS]
+NAMES = [f"joint{i}{axis}" for i in range(5) for axis in "xyz"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", ", "])
+@pytest.mark.parametrize("header", [[], [NAMES]])
+@pytest.mark.parametrize("end", ["", ","])
+def test_a_row_a_frame(tmp_path, separator, header, end):
+    rows = [separator.join(row) + end * (separator == ",") for row in header + ROWS]
+    points, states = read(tmp_path, "\n".join(rows) + "\n\n")
+    np.testing.assert_array_equal(points, POINTS[None])
+    assert states.shape == (1, 2, 5) and (states == 2).all()
+
+
+def test_an_empty_cell_is_a_joint_not_seen(tmp_path):
+    rows = [list(row) for row in ROWS]
+    rows[0][4], rows[1][0] = "", "nan"
+    points, states = read(tmp_path, "\n".join(",".join(row) for row in rows))
+    assert np.isnan(points[0, 0, 1, 1])
+    assert states[0].tolist() == [[2, 0, 2, 2, 2], [0, 2, 2, 2, 2]]
+
+
+def test_a_recorder_of_kinect_adds_times_and_states(tmp_path):
+    lines = []
+    for time, frame in zip((89810293609, 89810634305), POINTS, strict=True):
+        joints = [f"{x:g},{y:g},{z:g},{i % 3}" for i, (x, y, z) in enumerate(frame)]
+        lines.append(",".join([str(time), *joints]) + ",")
+    points, states = read(tmp_path, "\n".join(lines))
+    np.testing.assert_array_equal(points, POINTS[None])
+    assert states[0].tolist() == [[0, 1, 2, 0, 1]] * 2
+    found = skeleton.read_skeleton(tmp_path / "a.csv")
+    np.testing.assert_array_equal(found.points, POINTS[None])
+    assert found.tracked[0, 0].tolist() == [False, False, True, False, False]
+    # 21 columns of another kind are seven joints: time falls, or a state is none.
+    other = "\n".join(line[:-1] for line in reversed(lines))
+    assert read(tmp_path, other)[0].shape == (1, 2, 7, 3)
+
+
+LONG = """\
+Person;Frame;Joint;Z;Y;X;Note
+Ann;12;0;3;2;1;first
+Ann;12;2;;2;1;
+Bob;13;1;6;5;4;
+Ann;14;0;9;8;7;
+"""
+
+
+def test_a_row_a_joint(tmp_path):
+    points, states = read(tmp_path, LONG)
+    assert points.shape == (2, 3, 3, 3)
+    assert points[0, 0, 0].tolist() == [1, 2, 3]
+    assert points[1, 1, 1].tolist() == [4, 5, 6]
+    assert points[0, 2, 0].tolist() == [7, 8, 9]
+    # Ann's joint 2 has a row without a number: not seen, but there is such a joint.
+    assert np.isfinite(points).all(-1).sum() == 3 and (states == 2).sum() == 3
+
+
+def test_a_row_a_joint_with_states(tmp_path):
+    text = "frame,joint,x,y,z,state\n0,0,1,1,1,1\n0,1,2,2,2,2\n"
+    points, states = read(tmp_path, text)
+    assert points.shape == (1, 1, 2, 3) and states[0, 0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("\n\n", "there is no row"),
+        ("x1,y1,z1\n", "header but no row"),
+        ("1,2,3\n\n1,2,3,4,5,6\n", "line 3: 6 columns, line 1 has 3"),
+        ("1,2,3,4\n", "4 columns; expected x y z"),
+        ("1,2,3\n1,b,3\n", "line 2: 'b' is no number"),
+        ("frame,joint,x,y,z\n", "header but no row"),
+        ("frame,joint,x,y,z\n0,0,1,1\n", "line 2: 4 columns, the header has 5"),
+        ("frame,joint,x,y,z\n0,hip,1,1,1\n", "line 2: the joint is 'hip'; expected"),
+        ("frame,joint,x,y,z\n-1,0,1,1,1\n", "line 2: the frame is '-1'"),
+        ("frame,joint,x,y,z\n0,99999,1,1,1\n", "line 2: the joint is '99999'.*1000"),
+        ("frame,joint,x,y,z\n0,0,1,1,1\n0,0,2,2,2\n", "line 3: joint 0 of frame 0 st"),
+        ("frame,joint,x,y,z,state\n0,0,1,1,1,7\n", "line 2: the state is '7'"),
+        ("frame,joint,x,y,z\n0,0,1,1,high\n", "line 2: 'high' is no number"),
+    ],
+)
+def test_errors_name_the_line(tmp_path, text, match):
+    with pytest.raises(ValueError, match=match):
+        read(tmp_path, text)
