@@ -68,15 +68,16 @@ def make_schedule(
     return rate
 
 
-_NO_DECAY = ("bias", "scale", "token", "position", "embedding")
+_NO_DECAY = ("bias", "scale", "token", "position", "embedding", "centres", "assignment")
 
 
 def decay_mask(params: Any) -> Any:
     """Says which parameters weight decay applies to, as a tree of bools.
 
     A leaf named ``kernel`` decays. Another one decays if it has two axes or more and
-    no part of its path names a bias, scale, token, position or embedding: class
-    tokens and position embeddings are points, not maps, and must not be drawn to 0.
+    no part of its path names a bias, scale, token, position, embedding, centre or
+    assignment: class tokens, position embeddings and NetVLAD's clusters are points, not
+    maps, and must not be drawn to 0.
     """
 
     def decays(path: tuple[Any, ...], leaf: Any) -> bool:

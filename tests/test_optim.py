@@ -105,7 +105,8 @@ def test_weight_decay_spares_biases_norms_tokens_and_positions():
         },
         "patch_embedding": {"kernel": matrix, "bias": vector},
         "scorer": {"kernel": jnp.ones((3, 1))},
-        "centres": matrix,
+        "pool": {"centres": matrix, "assignment": matrix},
+        "prototypes": matrix,
     }
     assert optim.decay_mask(params) == {
         "class_token": False,
@@ -117,5 +118,6 @@ def test_weight_decay_spares_biases_norms_tokens_and_positions():
         },
         "patch_embedding": {"kernel": True, "bias": False},
         "scorer": {"kernel": True},
-        "centres": True,
+        "pool": {"centres": False, "assignment": False},
+        "prototypes": True,
     }
