@@ -1,0 +1,115 @@
+"""HCN: co-occurrence features of skeletons (Li et al., IJCAI 2018), in CC-DFARM's form.
+
+Alphabet: b batch, m persons, n of them in all, t frames, v joints, c channels. After
+the transition the joints are the channels: a convolution sees all of them at once.
+"""
+
+from collections.abc import Callable
+
+import einops
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxact.skeletons import positions_and_motion
+
+# Frames and width of fc7: of the official code, and of the fusion model.
+VARIANTS: dict[str, dict[str, int]] = {
+    "official": dict(frames=64, fc7=256),
+    "fusion": dict(frames=32, fc7=512),
+}
+STREAMS = ("position", "motion")
+LEAST_FRAMES = 16  # four poolings
+
+# What a model puts between the streams' maps [n t w c] after the transition.
+Interaction = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
+
+def pool(x: jax.Array) -> jax.Array:
+    """Maximum over 2 x 2 of ``[n t w c]``; an odd last row or column is dropped."""
+    return nn.max_pool(x, (2, 2), (2, 2), ((0, 0), (0, 0)))
+
+
+class HCN(nn.Module):
+    """The network up to fc7, in two calls, between which a fusion may step in.
+
+    `persons` goes from skeletons to every person's conv5, `joint` from there to fc7,
+    through the maximum over persons; calling the module does both. Both treat all
+    persons alike, but for the origin of the coordinates, which is the first person's.
+
+    Attributes:
+      fc7: width of the feature.
+      origin: joints whose mean is the origin, see `skeletons.positions_and_motion`.
+      interaction: see `Interaction`.
+      dropout: of whole channels after conv4, conv5, conv6, and of fc7.
+    """
+
+    fc7: int = 512
+    origin: tuple[int, ...] = (1,)
+    interaction: Interaction | None = None
+    dropout: float = 0.5
+    dtype: DTypeLike = jnp.float32
+
+    def setup(self) -> None:
+        def conv(features: int, *size: int) -> nn.Conv:
+            padding = tuple((k // 2, k // 2) for k in size)
+            return nn.Conv(features, size, padding=padding, dtype=self.dtype)
+
+        for stream in STREAMS:  # each has weights of its own
+            setattr(self, f"{stream}_conv1", conv(64, 1, 1))
+            setattr(self, f"{stream}_conv2", conv(32, 3, 1))
+            setattr(self, f"{stream}_conv3", conv(32, 3, 3))
+            setattr(self, f"{stream}_conv4", conv(64, 3, 3))
+        self.conv5, self.conv6 = conv(128, 3, 3), conv(256, 3, 3)
+        self.feature = nn.Dense(self.fc7, dtype=self.dtype)
+        self.drop = nn.Dropout(self.dropout)
+        self.drop_channels = nn.Dropout(self.dropout, broadcast_dims=(1, 2))
+
+    def __call__(
+        self, skeleton: jax.Array, *, train: bool = False
+    ) -> dict[str, jax.Array]:
+        """Returns ``positions``, ``motion``, ``conv5`` (see `persons`), ``fc7``."""
+        out = self.persons(skeleton, train=train)
+        return out | {"fc7": self.joint(out["conv5"], train=train)}
+
+    def persons(
+        self, skeleton: jax.Array, *, train: bool = False
+    ) -> dict[str, jax.Array]:
+        """Maps ``[b m t v 3]`` to ``conv5`` ``[b m t/8 4 128]``.
+
+        Also returns ``positions`` and ``motion``, the streams, ``[b m t v 3]``.
+        As in the official code conv2, conv3 and conv4 have no ReLU.
+        """
+        if skeleton.ndim != 5 or skeleton.shape[2] < LEAST_FRAMES:
+            raise ValueError(
+                f"Got skeletons of shape {skeleton.shape}; expected [b m t v 3] with "
+                f"{LEAST_FRAMES} frames or more."
+            )
+        persons = skeleton.shape[1]
+        positions, motion = positions_and_motion(skeleton, self.origin)
+        maps = []
+        for stream, x in zip(STREAMS, (positions, motion), strict=True):
+            x = einops.rearrange(x, "b m t v c -> (b m) t v c").astype(self.dtype)
+            x = nn.relu(getattr(self, f"{stream}_conv1")(x))
+            x = getattr(self, f"{stream}_conv2")(x)
+            maps.append(einops.rearrange(x, "n t v c -> n t c v"))  # the transition
+        if self.interaction is not None:
+            maps = list(self.interaction(*maps))
+        ends = []
+        for stream, x in zip(STREAMS, maps, strict=True):
+            x = pool(getattr(self, f"{stream}_conv3")(x))
+            x = getattr(self, f"{stream}_conv4")(x)
+            ends.append(pool(self.drop_channels(x, deterministic=not train)))
+        x = nn.relu(self.conv5(jnp.concatenate(ends, axis=-1)))
+        x = pool(self.drop_channels(x, deterministic=not train))
+        conv5 = einops.rearrange(x, "(b m) t w c -> b m t w c", m=persons)
+        return {"positions": positions, "motion": motion, "conv5": conv5}
+
+    def joint(self, conv5: jax.Array, *, train: bool = False) -> jax.Array:
+        """Maps conv5 ``[b m t w c]`` to fc7 ``[b d]``."""
+        persons = conv5.shape[1]
+        x = nn.relu(self.conv6(einops.rearrange(conv5, "b m t w c -> (b m) t w c")))
+        x = pool(self.drop_channels(x, deterministic=not train))
+        x = einops.reduce(x, "(b m) t w c -> b (t w c)", "max", m=persons)
+        return self.drop(nn.relu(self.feature(x)), deterministic=not train)
