@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import joints, records
+from input_pipeline import differences, joints, records
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset, frames_column
 
@@ -25,9 +25,11 @@ def check_inputs(
       DataConfigError: crops do not fit into the resized frames.
     """
     for stream, spec in inputs.items():
-        if stream not in dataset.streams:
+        stored = differences.source(stream)
+        if stored not in dataset.streams:
+            made = f", which is made from {stored!r}" if stored != stream else ""
             raise DatasetError(
-                f"The model reads the stream {stream!r}, but the data set "
+                f"The model reads the stream {stream!r}{made}, but the data set "
                 f"{dataset.name!r} in {dataset.folder} holds only "
                 f"{', '.join(dataset.streams)}. Prepare it again with this stream "
                 "(python -m input_pipeline.prepare ... --streams), or choose a model "
@@ -39,9 +41,11 @@ def check_inputs(
             fits = len(shape) == 4 and shape[2:] == (joints, 3) and dtype == np.float32
             want = f"float32 (persons, frames, {joints}, 3)"
         else:
-            channels = records.CHANNELS[stream]
-            fits = len(shape) == 4 and shape[3] == channels and dtype == np.uint8
-            want = f"uint8 (frames, height, width, {channels})"
+            channels, kind = records.CHANNELS[stored], "uint8"
+            if stored != stream:
+                channels, kind = channels * (differences.FRAMES - 1), "int16"
+            fits = len(shape) == 4 and shape[3] == channels and dtype == kind
+            want = f"{kind} (frames, height, width, {channels})"
         if not fits:
             raise DatasetError(
                 f"The model wants the stream {stream!r} as {dtype} {shape}; the data "
@@ -85,7 +89,7 @@ def check_rows(
 ) -> None:
     """Raises DatasetError if some clips of a split lack a stream that is read."""
     for stream in inputs:
-        frames = dataset.index.get(frames_column(stream))
+        frames = dataset.index.get(frames_column(differences.source(stream)))
         lacking = rows[:0] if frames is None else rows[frames[rows] == 0]
         if len(lacking):
             raise DatasetError(

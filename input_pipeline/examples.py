@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from input_pipeline import lenses, ops, records, sampling
+from input_pipeline import differences, lenses, ops, records, sampling
 from input_pipeline.checks import check_inputs, mirror_of
 from input_pipeline.config import DataConfig
 from input_pipeline.dataset import DatasetError, PreparedDataset
@@ -52,7 +52,7 @@ class ExampleReader:
         self.dataset = dataset
         self.data = data
         self.shapes = {stream: tuple(spec.shape) for stream, spec in inputs.items()}
-        self.videos = [name for name in self.shapes if name in records.VIDEO_STREAMS]
+        self.videos = [name for name in self.shapes if name != "skeleton"]
         self.seed = seed
         self.truth = seed is None and dataset.has_truth
         # Whether the clip is cut in time, to what the skeleton's crop shows of it.
@@ -61,7 +61,7 @@ class ExampleReader:
         self._mirror = mirror_of(dataset, data) if flips else None
         self._lenses: list[tf.Tensor] | None = None
         if self._cut and seed is None:
-            found = lenses.of_rows(dataset, self.videos)
+            found = lenses.of_rows(dataset, list(map(differences.source, self.videos)))
             self._lenses = found and [tf.constant(array) for array in found]
         self._paths = tf.constant([str(path) for path in dataset.shard_paths])
         self._index = {
@@ -109,7 +109,7 @@ class ExampleReader:
     def parse(self, serialized: tf.Tensor) -> Example:
         """Returns the stored features that the inputs need."""
         keys = [records.NAME]
-        for stream in self.videos:
+        for stream in dict.fromkeys(map(differences.source, self.videos)):
             keys += [records.frames_key(stream)]
             keys += [records.height_key(stream), records.width_key(stream)]
             if self.truth:
@@ -147,7 +147,7 @@ class ExampleReader:
     def _times(
         self, stream: str, frames: int, draws: _Draws | None
     ) -> list[np.ndarray | tf.Tensor]:
-        owner = "" if self.data.shared_time else stream
+        owner = "" if self.data.shared_time else differences.source(stream)
         if draws is None:
             views = list(sampling.view_ticks(frames, self.data.eval_views_time))
         elif stream == "skeleton":  # evenly: what it is made of are differences
@@ -175,7 +175,7 @@ class ExampleReader:
             ys, xs = sampling.crop_places(crops, tf.cast(landscape, tf.float32))
             short = tf.constant(data.test_resize, tf.float32)
             return [ops.Place(short, ys[i], xs[i]) for i in range(crops)]
-        owner = "" if data.shared_crop else stream
+        owner = "" if data.shared_crop else differences.source(stream)
         shortest, longest = data.resize_min, data.resize_max
         return [
             draws("crop", owner, lambda seed: ops.random_place(seed, shortest, longest))
@@ -184,7 +184,7 @@ class ExampleReader:
     def _flip(self, stream: str, draws: _Draws | None) -> tf.Tensor:
         if draws is None:
             return tf.constant(False)
-        owner = "" if self.data.shared_flip else stream
+        owner = "" if self.data.shared_flip else differences.source(stream)
         return draws("flip", owner, lambda seed: ops.random_flip(seed, self.data.flip))
 
     def _views(self, views: list[tf.Tensor]) -> tf.Tensor:
@@ -197,23 +197,31 @@ class ExampleReader:
         shape: tuple[int, ...],
         draws: _Draws | None,
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor] | None]:
-        jpegs = record[records.frames_key(stream)]
+        stored = differences.source(stream)
+        jpegs = record[records.frames_key(stored)]
         count = tf.size(jpegs, tf.int64)
-        height = tf.cast(record[records.height_key(stream)], tf.int32)
-        width = tf.cast(record[records.width_key(stream)], tf.int32)
-        t, h, w, channels = shape
+        height = tf.cast(record[records.height_key(stored)], tf.int32)
+        width = tf.cast(record[records.width_key(stored)], tf.int32)
+        t, h, w, _ = shape
         flipped = self._flip(stream, draws)
         views, truth = [], None
         for ticks in self._times(stream, t, draws):
             index = sampling.frame_indices(ticks, count, t)
-            chosen = tf.ensure_shape(tf.gather(jpegs, index), [t])
+            shown, number = index, t
+            if stream != stored:
+                shown = differences.frame_indices(index, count)
+                number = t * differences.FRAMES
+            chosen = tf.ensure_shape(tf.gather(jpegs, shown), [number])
             for place in self._places(stream, width >= height, draws):
                 part = ops.window(height, width, place, (h, w))
-                frames = ops.decode(chosen, part, (h, w), channels)
-                views.append(ops.flip(frames, flipped))
+                frames = ops.decode(chosen, part, (h, w), records.CHANNELS[stored])
+                frames = ops.flip(frames, flipped)
+                if stream != stored:
+                    frames = differences.subtract(frames)
+                views.append(frames)
                 if truth is None and self.truth:  # of the first view
-                    boxes = tf.reshape(record[records.box_key(stream)], [-1, 4])
-                    visible = record[records.visible_key(stream)] > 0
+                    boxes = tf.reshape(record[records.box_key(stored)], [-1, 4])
+                    visible = record[records.visible_key(stored)] > 0
                     truth = ops.crop_boxes(
                         tf.gather(boxes, index),
                         tf.gather(visible, index),
@@ -248,8 +256,9 @@ class ExampleReader:
         seen = []
         for number, stream in enumerate(self.videos):
             t, h, w, _ = self.shapes[stream]
-            height = tf.cast(record[records.height_key(stream)], tf.int32)
-            width = tf.cast(record[records.width_key(stream)], tf.int32)
+            stored = differences.source(stream)
+            height = tf.cast(record[records.height_key(stored)], tf.int32)
+            width = tf.cast(record[records.width_key(stored)], tf.int32)
             place = self._places(stream, width >= height, None)[0]
             part = ops.window(height, width, place, (h, w))
             ticks = self._times(stream, t, None)[0]
@@ -279,7 +288,7 @@ class ExampleReader:
         except records.RecordError as schema_error:
             return DatasetError(str(schema_error))
         for stream in self.shapes:
-            if getattr(found, stream) is None:
+            if getattr(found, differences.source(stream)) is None:
                 return DatasetError(
                     f"{where} has no stream {stream!r}, which the model reads. Leave "
                     "the clip out of the split and prepare the data set again, or "

@@ -10,6 +10,8 @@ from jax.typing import DTypeLike
 
 # Streams of images, and how many channels each has in a batch.
 IMAGE_CHANNELS = {"rgb": 3, "ir": 1}
+# Channels of rgb_diff: five differences of six successive frames.
+DIFFERENCE_CHANNELS = 15
 
 
 def normalize_video(
@@ -37,6 +39,25 @@ def normalize_video(
     return x.astype(dtype)
 
 
+def normalize_differences(
+    video: jax.Array, std: Sequence[float], dtype: DTypeLike = jnp.float32
+) -> jax.Array:
+    """Turns int16 differences ``[... k*c]`` of uint8 frames into ``x / (255 std)``.
+
+    Args:
+      video: -255 to 255; the channels of the first difference come first.
+      std: as of the frames, one value a channel or one for all: a difference of
+        normalised frames is this, whatever their mean.
+      dtype: of the result.
+    """
+    if video.dtype != jnp.int16:
+        raise TypeError(f"Got differences of {video.dtype}; expected int16.")
+    scale = np.asarray(1.0 / (255.0 * np.asarray(std)), np.float32)
+    scale = np.resize(scale, video.shape[-1])
+    shape = (1,) * (video.ndim - 1) + (-1,)
+    return (video.astype(jnp.float32) * scale.reshape(shape)).astype(dtype)
+
+
 def example_batch(experiment: Any, batch_size: int, seed: int = 0) -> dict[str, Any]:
     """Returns a random batch with the keys, shapes and dtypes the model expects.
 
@@ -51,6 +72,8 @@ def example_batch(experiment: Any, batch_size: int, seed: int = 0) -> dict[str, 
         shape = (batch_size, *spec.shape)
         if spec.dtype == np.uint8:
             batch[name] = random.integers(0, 256, shape, np.uint8)
+        elif spec.dtype == np.int16:  # differences of such
+            batch[name] = random.integers(-255, 256, shape, np.int16)
         else:
             batch[name] = random.normal(size=shape).astype(spec.dtype)
     classes = experiment.model.num_classes
