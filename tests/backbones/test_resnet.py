@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, BatchNorm, ResNet, max_pool
+from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, ResNet, max_pool
+from jaxact.batch_norm import BatchNorm
 
 SMALL = dict(blocks=(1, 2), width=3)
 DEEP = dict(blocks=(1, 2, 1, 1), width=3)
