@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
+from input_pipeline import differences
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.encode import ClipError
@@ -62,18 +63,19 @@ def read_facts(data: DataConfig, num_classes: int) -> tuple[Sequence[str], int]:
 def choose_files(
     given: Mapping[str, str | None], inputs: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Returns the file of each stream that the model reads.
+    """Returns the file of each stored stream that the model reads.
 
     Raises:
       UserError: one is missing, or one is given that the model does not read.
     """
-    missing = [stream for stream in inputs if not given.get(stream)]
-    surplus = [name for name, path in given.items() if path and name not in inputs]
+    read = dict.fromkeys(map(differences.source, inputs))
+    missing = [stream for stream in read if not given.get(stream)]
+    surplus = [name for name, path in given.items() if path and name not in read]
     if missing or surplus:
         add = "".join(f" Add --{stream} FILE." for stream in missing)
         drop = "".join(f" Leave out --{stream}." for stream in surplus)
-        raise errors.UserError(f"The model reads {' and '.join(inputs)}.{add}{drop}")
-    return {stream: str(given[stream]) for stream in inputs}
+        raise errors.UserError(f"The model reads {' and '.join(read)}.{add}{drop}")
+    return {stream: str(given[stream]) for stream in read}
 
 
 def predict(
