@@ -1,0 +1,192 @@
+"""Averaging the scores of models that saw the same clips, and how good that is.
+
+The models may be of any family and read any streams: what is joined are the
+``predictions.npz`` of their reports. Late fusion of TSM-NetVLAD's colours and RGB
+differences (section 2.2) is one use of it.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxact import metrics
+from jaxact.errors import UserError
+
+FILE = "predictions.npz"
+PER_CLIP = ("ids", "names", "labels", "scores")
+# What must agree for the clips to be the same clips.
+SAME = ("dataset", "protocol", "split")
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """The predictions of one model for N clips.
+
+    Attributes:
+      path: of the file, for people.
+      ids: int [N], names: str [N], labels: int [N], scores: float [N y], and classes:
+        str [y], as `jaxact.report.write_report` describes them.
+      facts: experiment, dataset, protocol and split.
+    """
+
+    path: str
+    ids: np.ndarray
+    names: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+    classes: np.ndarray
+    facts: dict[str, str]
+
+
+def read(path: str | pathlib.Path) -> Predictions:
+    """Reads predictions from a file, the folder of a report, or that of a run.
+
+    Raises:
+      UserError: there are none, or the file holds something else.
+    """
+    given = pathlib.Path(path)
+    places = [given, given / FILE, given / "report" / FILE]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise UserError(
+            f"No predictions at {path}. Give a {FILE}, or the folder of a report or of "
+            "a run; evaluate.py makes them: python evaluate.py --config CONFIG "
+            f"--workdir {path} --checkpoint best."
+        )
+    try:
+        with np.load(found, allow_pickle=False) as file:
+            table = dict(file)
+        ids, names, labels, scores = (table[key] for key in PER_CLIP)
+        classes = table["classes"]
+        facts = {key: str(table[key]) for key in ("experiment", *SAME)}
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{found} holds no predictions ({error}). Make them again with evaluate.py."
+        ) from None
+    fits = scores.shape == (len(ids), len(classes))
+    if not (fits and len(ids) == len(names) == len(labels) == len(np.unique(ids))):
+        raise UserError(
+            f"{found} does not fit together: {len(ids)} ids ({len(np.unique(ids))} "
+            f"different), {len(names)} names, {len(labels)} labels, scores "
+            f"{scores.shape} of {len(classes)} classes. Make it again with evaluate.py."
+        )
+    return Predictions(str(found), ids, names, labels, scores, classes, facts)
+
+
+def fuse(parts: Sequence[Predictions], weights: Sequence[float]) -> dict[str, Any]:
+    """Averages the scores ``sum_i w_i s_i / sum_i w_i``, clip by clip.
+
+    Clips are joined by id; the order of the first one's is kept.
+
+    Args:
+      parts: of two models or more.
+      weights: one a model, not negative, not all zero.
+
+    Returns:
+      An evaluation, see `jaxact.report.write_report`; ``branches`` holds the scores
+      ``[N y]`` of each model alone, in the same order, by its experiment's name.
+
+    Raises:
+      UserError: the models were not evaluated on the same clips and classes, or a
+        weight cannot be used.
+    """
+    if len(parts) < 2 or len(weights) != len(parts):
+        raise UserError(
+            f"Got {len(parts)} predictions and {len(weights)} weights; give at least "
+            "two predictions, and one weight for each."
+        )
+    if min(weights) < 0 or not np.isfinite(weights).all() or sum(weights) <= 0:
+        raise UserError(
+            f"Got the weights {', '.join(f'{w:g}' for w in weights)}; they must not be "
+            "negative, and not all of them zero."
+        )
+    first = parts[0]
+    aligned = [first.scores.astype(np.float64)]
+    aligned += [_aligned(first, other) for other in parts[1:]]
+    scores = np.average(aligned, axis=0, weights=weights)
+    names = [part.facts["experiment"] for part in parts]
+    if len(set(names)) < len(names):  # two runs of one experiment
+        names = [f"{name} ({number})" for number, name in enumerate(names, 1)]
+    return {
+        "experiment": " + ".join(
+            name if weight == 1 else f"{weight:g} x {name}"
+            for weight, name in zip(weights, names, strict=True)
+        ),
+        **{key: first.facts[key] for key in SAME},
+        "classes": [str(name) for name in first.classes],
+        "ids": first.ids,
+        "names": [str(name) for name in first.names],
+        "labels": first.labels,
+        "scores": scores.astype(np.float32),
+        "branches": {
+            name: each.astype(np.float32)
+            for name, each in zip(names, aligned, strict=True)
+        },
+    }
+
+
+def _aligned(first: Predictions, other: Predictions) -> np.ndarray:
+    """Returns the other's scores in the order of the first's clips.
+
+    Raises:
+      UserError: they are not of the same clips and classes.
+    """
+    pair = f"{first.path} and {other.path}"
+    for key in SAME:
+        if first.facts[key] != other.facts[key]:
+            raise UserError(
+                f"{pair} are not of the same {key}: {first.facts[key]!r} and "
+                f"{other.facts[key]!r}. Evaluate both on the same clips."
+            )
+    if not np.array_equal(first.classes, other.classes):
+        raise UserError(
+            f"{pair} are not of the same classes: {_some(first.classes)} and "
+            f"{_some(other.classes)}."
+        )
+    only = [
+        np.setdiff1d(one.ids, two.ids, assume_unique=True)
+        for one, two in ((first, other), (other, first))
+    ]
+    if len(only[0]) or len(only[1]):
+        raise UserError(
+            f"{pair} are not of the same clips: {len(only[0])} ids are only in the "
+            f"first ({_some(only[0])}), {len(only[1])} only in the second "
+            f"({_some(only[1])}). Evaluate both on the same split of the same data "
+            "set, with the same data.limit."
+        )
+    places = np.argsort(other.ids)[np.searchsorted(np.sort(other.ids), first.ids)]
+    for key in ("names", "labels"):
+        one, two = getattr(first, key), getattr(other, key)[places]
+        differs = np.flatnonzero(one != two)
+        if len(differs):
+            row = differs[0]
+            raise UserError(
+                f"{pair} give the same ids to other clips: {len(differs)} {key} "
+                f"differ, the first at id {first.ids[row]} ({one[row]} and "
+                f"{two[row]}). They come from two preparations of the data set; "
+                "evaluate both on one."
+            )
+    return other.scores[places].astype(np.float64)
+
+
+def _some(values: np.ndarray) -> str:
+    shown = ", ".join(str(value) for value in values[:3])
+    return shown + (", ..." if len(values) > 3 else "") if len(values) else "none"
+
+
+def table(evaluation: dict[str, Any]) -> str:
+    """Returns top-1, top-5 and mean class accuracy of each model and of the average."""
+    labels = np.asarray(evaluation["labels"])
+    rows = [*evaluation["branches"].items(), ("average", evaluation["scores"])]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{'':<{width}}  {'top-1':>7}  {'top-5':>7}  {'class mean':>10}"]
+    for name, scores in rows:
+        values = metrics.classification(scores, labels)
+        lines.append(
+            f"{name:<{width}}  {values['top1']:>7.2%}  {values['top5']:>7.2%}  "
+            f"{values['mean_class_accuracy']:>10.2%}"
+        )
+    return "\n".join(lines)
