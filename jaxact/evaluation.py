@@ -16,6 +16,9 @@ from jax.sharding import Mesh
 from jaxact import distributed, metrics, progress, steps
 
 TRUTH = ("actor_visible", "actor_box", "difficulty")
+JOINTS = "joints_seen"  # only drawn, so it never goes to the devices
+ROWS = ("id", "label", "scores", "difficulty")
+BRANCH = "scores/"
 
 
 @dataclasses.dataclass
@@ -25,7 +28,10 @@ class Result:
     Attributes:
       ids, labels: int [N].
       scores: float32 [N y], softmax, mean of the views.
-      metrics: top1, top5, mean_class_accuracy, loss, and the selection figures.
+      branches: the same of the model's other predictions, by name: of one stream alone,
+        of a teacher.
+      metrics: top1, top5, mean_class_accuracy, loss, top1/NAME of each branch, and the
+        selection figures.
       selection: the selection figures alone; None without ground truth or selection.
       difficulty: int [N] bit masks, or None.
       examples: what the report shows of a few clips.
@@ -35,6 +41,7 @@ class Result:
     ids: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
+    branches: dict[str, np.ndarray]
     metrics: dict[str, float]
     selection: dict[str, float] | None
     difficulty: np.ndarray | None
@@ -72,7 +79,8 @@ def evaluate(
     seen, views = 0, 1
     for batch in batches:
         views = _views(batch, inputs)
-        on_device = distributed.put_batch(batch, mesh)
+        read = {name: v for name, v in batch.items() if name != JOINTS}
+        on_device = distributed.put_batch(read, mesh)
         result = dict(eval_step(state, on_device))
         result |= {name: on_device[name] for name in TRUTH if name in batch}
         local = distributed.to_host(result)
@@ -84,8 +92,8 @@ def evaluate(
         real = {name: value[local["mask"]] for name, value in local.items()}
         if "keep" in real and "actor_box" in real:
             pairs = metrics.add(pairs, _selection(real, inputs))
-        for name in ("id", "label", "scores", "difficulty"):
-            if name in real:
+        for name in real:
+            if name in ROWS or name.startswith(BRANCH):
                 rows.setdefault(name, []).append(real[name])
         done = sum(map(len, rows.get("id", [])))
         if distributed.is_main():
@@ -94,10 +102,19 @@ def evaluate(
     _check_ids(table.get("id", np.zeros(0, int)), num_examples)
     selection = metrics.summary(pairs) if pairs else None
     numbers = metrics.classification(table["scores"], table["label"])
+    branches = {
+        name.removeprefix(BRANCH): scores
+        for name, scores in table.items()
+        if name.startswith(BRANCH)
+    }
+    for name, scores in branches.items():
+        right = metrics.top_k(scores, table["label"], 1)
+        numbers[f"top1/{name}"] = metrics.ratio(right)
     return Result(
         ids=table["id"],
         labels=table["label"],
         scores=table["scores"],
+        branches=branches,
         metrics=numbers | (selection or {}),
         selection=selection,
         difficulty=table.get("difficulty"),
@@ -160,4 +177,6 @@ def _example(
     for name in ("scores", *steps.SELECTION, *TRUTH):
         if name in local:
             example[name] = local[name][row]
+    if JOINTS in batch:
+        example[JOINTS] = batch[JOINTS][row]
     return example

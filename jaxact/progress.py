@@ -199,6 +199,9 @@ def eval_line(values: Mapping[str, float]) -> str:
         f"top-1 {values['top1']:.2%}  top-5 {values['top5']:.2%}  "
         f"mean class {values['mean_class_accuracy']:.2%}  loss {values['loss']:.4f}"
     )
+    for name, share in values.items():
+        if name.startswith("top1/"):
+            text += f"  {name.removeprefix('top1/')} {share:.2%}"
     for kind in ("frame", "region"):
         if (recall := values.get(f"{kind}_recall")) is not None:
             chance = values[f"{kind}_chance"]

@@ -22,6 +22,8 @@ Metrics = dict[str, jax.Array]
 RNG_STREAMS = ("dropout", "selection")
 # Entries of a model's out that evaluation looks at, where a model has them.
 SELECTION = ("frame_scores", "frame_marks", "region_scores", "keep")
+# The end of the names of a model's other predictions: of one stream, of a teacher.
+BRANCH = "_logits"
 
 
 @flax.struct.dataclass
@@ -230,8 +232,9 @@ def make_eval_step(
     """Returns the compiled step (state, batch) -> what evaluation reads, by row.
 
     Streams may carry a view axis after the batch axis; the views' softmax scores are
-    averaged. Returns ``scores`` [b y], the batch's id, label and mask, and of the
-    model's selection (see `SELECTION`) what there is, for the first view.
+    averaged. Returns ``scores`` [b y], ``scores/NAME`` [b y] for every ``NAME_logits``
+    in ``out``, the batch's id, label and mask, and of the model's selection (see
+    `SELECTION`) what there is, for the first view.
     """
 
     def step_fn(params: Any, batch_stats: Any, batch: Any) -> Metrics:
@@ -244,15 +247,22 @@ def make_eval_step(
                 flat[name] = einops.rearrange(batch[name], "b u ... -> (b u) ...")
         variables = {"params": params, "batch_stats": batch_stats}
         out: Any = module.apply(variables, flat, train=False)
-        scores = jax.nn.softmax(out["logits"].astype(jnp.float32))
-        scores = einops.reduce(scores, "(b u) y -> b y", "mean", b=rows)
+
+        def scores(name: str) -> jax.Array:
+            of_views = jax.nn.softmax(out[name].astype(jnp.float32))
+            return einops.reduce(of_views, "(b u) y -> b y", "mean", b=rows)
+
         result = {name: batch[name] for name in ("id", "label", "mask")}
+        result["scores"] = scores("logits")
+        for name in sorted(out):
+            if name.endswith(BRANCH) and out[name].shape == out["logits"].shape:
+                result[f"scores/{name.removesuffix(BRANCH)}"] = scores(name)
         for name in SELECTION:
             if name in out:
                 result[name] = out[name].reshape(rows, views, *out[name].shape[1:])[
                     :, 0
                 ]
-        return {"scores": scores, **result}
+        return result
 
     replicated = distributed.replicated(mesh)
     by_row = distributed.batch_sharding(mesh)

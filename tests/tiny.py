@@ -117,6 +117,7 @@ class TinyData:
             num_clips=self.sizes,
             names=np.array(names),
             difficulties=("dark",),
+            bones=(),
         )
 
     def train_batches(self, data, inputs, batch_size, seed, start_step, host, hosts):

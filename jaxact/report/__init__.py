@@ -31,11 +31,13 @@ def write_report(folder: str | os.PathLike, evaluation: Mapping[str, Any]) -> Pa
       folder: made if it is missing.
       evaluation: experiment, classes [y], ids [N], names [N], labels [N] and scores
         [N y]; and, each of them optional: checkpoint, dataset, protocol, split, views,
-        loss, difficulty [N] (bit mask), difficulty_names, selection (shares and, under
-        ``*_chance``, those of a random choice), examples, history, config. An example
-        holds name, label, scores [y], streams (name -> uint8 [t h w 1 or 3]) and,
-        optional, frame_marks, frame_scores, actor_visible [s*t], keep [s*t n] and
-        actor_box [s*t 4].
+        loss, branches (name -> scores [N y] of a part of the model), difficulty [N]
+        (bit mask), difficulty_names, selection (shares and, under ``*_chance``, those
+        of a random choice), examples, bones (pairs of joints), history, config. An
+        example holds name, label, scores [y], streams (name -> uint8 [t h w 1 or 3],
+        or under "skeleton" [m t v 3]) and, optional, frame_marks, frame_scores,
+        actor_visible [s*t], keep [s*t n], actor_box [s*t 4] and joints_seen
+        [s*t m v 2].
 
     Returns:
       The path of ``report.html``.
@@ -63,6 +65,8 @@ def _predictions(evaluation: Mapping[str, Any]) -> bytes:
         "scores": np.asarray(evaluation["scores"], np.float32),
         "classes": np.asarray([str(name) for name in evaluation["classes"]]),
     }
+    for name, scores in (evaluation.get("branches") or {}).items():
+        arrays[f"scores_{name}"] = np.asarray(scores, np.float32)
     for key in ("experiment", "dataset", "protocol", "split"):
         arrays[key] = np.asarray(str(evaluation.get(key) or ""))
     buffer = io.BytesIO()

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from jaxact.report import figures, numbers, overlays, page, style
+from jaxact.report import figures, numbers, overlays, page, skeletons, style
 
 SELECTION_ROWS = (
     ("frame_precision", "frame_precision_chance", "kept frames that show the actor"),
@@ -22,7 +22,15 @@ SELECTION_ROWS = (
         "the same, within the kept frames",
     ),
 )
-SELECTION_KEYS = ("frame_marks", "frame_scores", "keep", "actor_visible", "actor_box")
+# In the order of the fields of `overlays.Selection`.
+SELECTION_KEYS = (
+    "frame_marks",
+    "frame_scores",
+    "keep",
+    "actor_visible",
+    "actor_box",
+    "joints_seen",
+)
 CURVES: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
     ("loss", ("loss", "eval/loss"), {}),
     ("accuracy", ("accuracy", "eval/top1"), {"limits": (0.0, 1.0)}),
@@ -68,6 +76,7 @@ def render(summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
         ),
         curves=_curves(summary["history"]),
         selection=_selection(summary["selection"]),
+        branches=_branches(summary),
         examples=[
             _example(example, evaluation)
             for example in evaluation.get("examples") or ()
@@ -111,6 +120,16 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> list[Markup]:
     return [chart for chart in charts if chart]
 
 
+def _branches(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the model's own row and, if it has any, those of its branches."""
+    names = overlays.STREAM_NAMES
+    rows = [
+        row | {"name": names.get(row["name"], row["name"].replace("_", " "))}
+        for row in summary["branches"]
+    ]
+    return [{**summary, "name": "the model"}, *rows] if rows else []
+
+
 def _selection(table: Mapping[str, float] | None) -> list[dict[str, Any]]:
     """Pairs every share of what was kept with that of a random choice."""
     if not table:
@@ -137,17 +156,18 @@ def _example(
     example: Mapping[str, Any], evaluation: Mapping[str, Any]
 ) -> dict[str, Any]:
     classes = evaluation["classes"]
-    streams = {
-        name: np.asarray(frames)
-        for name, frames in example["streams"].items()
-        if overlays.is_video(np.asarray(frames))
-    }
-    marks, scores, keep, visible, boxes = (
+    marks, scores, keep, visible, boxes, joints = (
         None if example.get(key) is None else np.asarray(example[key])
         for key in SELECTION_KEYS
     )
-    chosen = overlays.Selection(marks, scores, keep, visible, boxes)
-    sheet = overlays.selection_sheet(streams, chosen) if streams else None
+    given = {name: np.asarray(x) for name, x in example["streams"].items()}
+    bones = evaluation.get("bones") or ()
+    videos = skeletons.as_videos(given, bones, over=joints is not None)
+    streams = {name: x for name, x in videos.items() if overlays.is_video(x)}
+    chosen = overlays.Selection(marks, scores, keep, visible, boxes, joints)
+    if streams:
+        streams, chosen = overlays.spread(streams, chosen)
+    sheet = overlays.selection_sheet(streams, chosen, bones=bones) if streams else None
     probabilities = np.asarray(example["scores"])
     best = np.argsort(-probabilities, kind="stable")[:3]
     label = int(example["label"])
@@ -166,5 +186,7 @@ def _example(
         "difficulties": numbers.difficulties_in(
             example.get("difficulty"), evaluation.get("difficulty_names")
         ),
-        "not_shown": [name for name in example["streams"] if name not in streams],
+        "joints": joints is not None or "skeleton" in streams,
+        "overlaid": joints is not None,
+        "not_shown": [name for name in videos if name not in streams],
     }

@@ -34,6 +34,12 @@ def check(evaluation: Mapping[str, Any]) -> None:
             f"Got scores {scores} for {clips} labels and {classes} classes; they must "
             f"be ({clips}, {classes})."
         )
+    for name, branch in (evaluation.get("branches") or {}).items():
+        if np.shape(branch) != scores:
+            raise ValueError(
+                f"Got scores {np.shape(branch)} of the branch {name!r}; expected "
+                f"{scores}, as the model's own."
+            )
     for key in ("ids", "names", "difficulty"):
         values = evaluation.get(key)
         if values is not None and len(values) != clips:
@@ -73,6 +79,7 @@ def summarise(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "loss": float(values["loss"] if loss is None else loss),
         "classes": _classes(confusion, classes),
         "confusion": confusion.tolist(),
+        "branches": _branches(evaluation, labels),
         "difficulties": _difficulties(evaluation, labels == predicted),
         "selection": _floats(evaluation.get("selection")),
         "mistakes": _mistakes(evaluation, labels, scores, predicted),
@@ -125,6 +132,20 @@ def _classes(confusion: np.ndarray, classes: Sequence[str]) -> list[dict[str, An
                 ),
             }
         )
+    return rows
+
+
+def _branches(
+    evaluation: Mapping[str, Any], labels: np.ndarray
+) -> list[dict[str, Any]]:
+    """Returns the numbers of the model's other predictions, a row each."""
+    rows = []
+    for name, scores in (evaluation.get("branches") or {}).items():
+        scores = np.asarray(scores)
+        values = metrics.classification(scores, labels)
+        right = int((scores.argmax(axis=1) == labels).sum())
+        row = {"name": str(name), "top1_interval": interval(right, len(labels))}
+        rows.append(row | values)
     return rows
 
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from jaxact.report import skeletons
+
 BACKGROUND, SECONDARY, KEY = 0, 1, 2  # as in jaxact.selection, which needs JAX
 
 DARKEN = 0.25  # brightness of what was dropped
@@ -42,6 +44,7 @@ class Selection:
       keep: bool ``[s*t n]``.
       visible: bool ``[s*t]``, truth: the frame shows the actor.
       boxes: ``[s*t 4]``, truth: (y0 x0 y1 x1) as fractions of the frame.
+      joints: ``[s*t m v 2]``, (column, row) of the joints as fractions of the frame.
     """
 
     marks: np.ndarray | None = None
@@ -49,6 +52,7 @@ class Selection:
     keep: np.ndarray | None = None
     visible: np.ndarray | None = None
     boxes: np.ndarray | None = None
+    joints: np.ndarray | None = None
 
 
 def is_video(stream: np.ndarray) -> bool:
@@ -149,6 +153,8 @@ def draw_frame(
     keep: np.ndarray | None = None,
     grid: tuple[int, int] | None = None,
     box: Sequence[float] | None = None,
+    joints: np.ndarray | None = None,
+    bones: skeletons.Bones = (),
 ) -> np.ndarray:
     """Returns one frame as a sheet shows it, with its border.
 
@@ -158,6 +164,7 @@ def draw_frame(
       keep: bool ``[n]`` or None for the whole frame.
       grid: rows and columns of patches; found from the frame's shape if None.
       box: (y0 x0 y1 x1), fractions of the frame, outlined thinly.
+      joints, bones: see `skeletons.draw`; drawn over it all.
 
     Returns:
       uint8 ``[h + 2 * BORDER, w + 2 * BORDER, 3]``.
@@ -170,6 +177,8 @@ def draw_frame(
     elif keep is not None:
         grid = grid or patch_grid(len(keep), *shape)
         picture = region_overlay(picture, keep, grid, outline=edge)
+    if joints is not None:
+        picture = skeletons.draw(picture, joints, bones)
     image = Image.fromarray(np.ascontiguousarray(picture))
     if box is not None:
         y0, x0, y1, x1 = box
@@ -188,6 +197,7 @@ def selection_sheet(
     selection: Selection | None = None,
     grid: tuple[int, int] | None = None,
     title: str = "",
+    bones: skeletons.Bones = (),
 ) -> Image.Image:
     """Draws all frames of a clip, what was kept bright and the rest dark.
 
@@ -196,6 +206,7 @@ def selection_sheet(
       selection: what was kept; without it the sheet is a plain strip of frames.
       grid: rows and columns of patches; found from the frames' shape if None.
       title: a line above the frames.
+      bones: pairs of joints, to draw ``selection.joints``.
 
     Raises:
       ValueError: a stream is no video, or the selection has another number of frames.
@@ -211,13 +222,38 @@ def selection_sheet(
             mark = _at(selection.marks, at)
             box = _at(selection.boxes, at)
             hidden = selection.visible is not None and not selection.visible[at]
-            keep = _at(selection.keep, at)
-            drawn[name].append(
-                draw_frame(frame, mark, keep, grid, None if hidden else box)
-            )
+            keep, joints = _at(selection.keep, at), _at(selection.joints, at)
+            box = None if hidden else box
+            drawn[name].append(draw_frame(frame, mark, keep, grid, box, joints, bones))
             captions[name].append(_caption(mark, _at(selection.scores, at), hidden))
             at += 1
     return _compose(drawn, captions, title)
+
+
+def spread(
+    streams: Mapping[str, np.ndarray], selection: Selection
+) -> tuple[dict[str, np.ndarray], Selection]:
+    """Returns a row of frames of each stream, evenly spread, of clips that have more.
+
+    Where frames were selected all of them matter, and all are returned.
+    """
+    if selection.marks is not None or selection.keep is not None:
+        return dict(streams), selection
+    chosen, start = [], 0
+    fewer = {}
+    for name, frames in streams.items():
+        count = min(len(frames), FRAMES_A_ROW)
+        index = (2 * np.arange(count) + 1) * len(frames) // (2 * count)
+        fewer[name] = frames[index]
+        chosen.append(start + index)
+        start += len(frames)
+    rows = np.concatenate(chosen) if chosen else np.zeros(0, int)
+    fields = {
+        field.name: values[rows]
+        for field in dataclasses.fields(selection)
+        if (values := getattr(selection, field.name)) is not None
+    }
+    return fewer, Selection(**fields)
 
 
 def _at(values: np.ndarray | None, index: int):

@@ -51,6 +51,11 @@ The thin green box is the actor as the data set knows it; <i>hidden</i> means th
 frame does not show them.
 {% endif %}</p>
 {% endif %}
+{% if examples | selectattr("joints") | list %}
+<p>Lines are the skeleton as the data set has it{% if examples
+| selectattr("overlaid") | list %}, drawn where the camera sees it{% endif %}.
+Each person has a colour.</p>
+{% endif %}
 {% for e in examples %}
 <figure>
 {% if e.picture %}
@@ -75,8 +80,27 @@ alt="Frames of {{ e.name }}, a row for each stream"></div>
 </section>
 {% endif %}
 
-{% if selection or r.difficulties %}
+{% if selection or r.difficulties or branches %}
 <section class="pair">
+{% if branches %}
+<div id="branches">
+<h2>Each branch alone</h2>
+<table>
+<thead><tr><th>Prediction of</th><th class="n">Top-1</th><th class="n">Top-5</th>
+<th class="n">Mean class</th><th class="bar"></th></tr></thead>
+<tbody>
+{% for row in branches %}
+<tr><th scope="row">{{ row.name }}</th><td class="n">{{ row.top1 | percent }}</td>
+<td class="n">{{ row.top5 | percent }}</td>
+<td class="n">{{ row.mean_class_accuracy | percent }}</td>
+<td class="bar">{{ bar(row.top1) }}</td></tr>
+{% endfor %}
+</tbody>
+</table>
+<p class="note">The same network, read at its other outputs: a branch was trained
+together with the rest, so alone and trained for itself it may do better or worse.</p>
+</div>
+{% endif %}
 {% if selection %}
 <div id="selection">
 <h2>Selection against chance</h2>
