@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from input_pipeline import differences
+from input_pipeline import differences, joints
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.encode import ClipError
@@ -26,7 +26,7 @@ from jaxact import commandline, distributed, errors, preflight
 from jaxact import config as config_lib
 from jaxact.checkpoint import find
 from jaxact.program import make_plan, make_program
-from jaxact.report import overlays
+from jaxact.report import overlays, skeletons
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "last, best or a path.")
 OUT = flags.DEFINE_string("out", "prediction", "Folder of the picture.")
@@ -37,8 +37,10 @@ FILES = {
 }
 
 
-def read_facts(data: DataConfig, num_classes: int) -> tuple[Sequence[str], int]:
-    """Returns the class names and the short side of stored frames.
+def read_facts(
+    data: DataConfig, num_classes: int
+) -> tuple[Sequence[str], int, Mapping[str, Any]]:
+    """Returns class names, the short side of stored frames, facts about skeletons.
 
     Where the data set is not prepared on this machine, classes go by their numbers.
 
@@ -49,7 +51,7 @@ def read_facts(data: DataConfig, num_classes: int) -> tuple[Sequence[str], int]:
         dataset = PreparedDataset.open(data.dir, data.name, data.version)
     except DatasetError:
         print(f"Class names unknown: no data set {data.name!r} in {data.dir!r}.")
-        return [f"class {i}" for i in range(num_classes)], SHORT_SIDE
+        return [f"class {i}" for i in range(num_classes)], SHORT_SIDE, {}
     if len(dataset.classes) != num_classes:
         raise errors.UserError(
             f"The model has {num_classes} classes (model.num_classes), but the data "
@@ -57,7 +59,8 @@ def read_facts(data: DataConfig, num_classes: int) -> tuple[Sequence[str], int]:
             "overrides) that the checkpoint was trained with."
         )
     sides = [facts.get("short_side") for facts in dataset.streams.values()]
-    return dataset.classes, next(filter(None, sides), SHORT_SIDE)
+    side = next(filter(None, sides), SHORT_SIDE)
+    return dataset.classes, side, dataset.streams.get("skeleton", {})
 
 
 def choose_files(
@@ -101,16 +104,21 @@ def draw(
     inputs: Mapping[str, Any],
     result: Mapping[str, np.ndarray],
     title: str,
+    body: Mapping[str, Any],
 ) -> Any:
-    """Returns the sheet of the clip's first view, None for a model without videos."""
+    """Returns the sheet of the clip's first view; ``body``: facts about skeletons."""
     first = {
         name: stream if stream.ndim == len(inputs[name].shape) else stream[0]
         for name, stream in clip.items()
     }
-    videos = {name: s for name, s in first.items() if overlays.is_video(s)}
+    count = inputs["skeleton"].shape[2] if "skeleton" in inputs else 0
+    layout = joints.of_stream({"joints": count, **body})
+    shown = skeletons.as_videos(first, layout.bones if layout else (), over=False)
+    videos = {name: s for name, s in shown.items() if overlays.is_video(s)}
     keys = ("frame_marks", "frame_scores", "keep")
     selection = overlays.Selection(*(result.get(key) for key in keys))
-    return overlays.selection_sheet(videos, selection, title=title) if videos else None
+    drawn = overlays.spread(videos, selection)
+    return overlays.selection_sheet(*drawn, title=title) if videos else None
 
 
 def main() -> None:
@@ -122,8 +130,8 @@ def main() -> None:
     run = commandline.workdir()
     path = run if which in ("last", "best") else pathlib.Path(which)
     folder, step = find(path, which, experiment.eval.best_metric)
-    classes, short_side = read_facts(experiment.data, experiment.model.num_classes)
-    clip = read_clip(paths, experiment.data, inputs, short_side)
+    classes, side, body = read_facts(experiment.data, experiment.model.num_classes)
+    clip = read_clip(paths, experiment.data, inputs, side)
     result = predict(experiment, folder, step, clip)
 
     order = np.argsort(-result["scores"], kind="stable")[: TOP.value]
@@ -132,7 +140,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     facts = {"files": paths, "checkpoint": str(folder / str(step)), "best": best}
     (out / "prediction.json").write_text(json.dumps(facts, indent=1))
-    sheet = draw(clip, inputs, result, f"{best[0][0]}  {best[0][1]:.0%}")
+    sheet = draw(clip, inputs, result, f"{best[0][0]}  {best[0][1]:.0%}", body)
     if sheet is not None:
         sheet.save(out / "prediction.png")
         print(f"What the model looked at: {out / 'prediction.png'}")

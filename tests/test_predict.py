@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from input_pipeline.dataset import DatasetError
+from input_pipeline.formats import ntu
 from input_pipeline.own_clip import read_clip
 from jaxact import checkpoint, distributed, load_experiment
 from jaxact.program import make_plan, make_program
+from jaxact.report import skeletons
+from tests.input_pipeline import raw
 from tests.input_pipeline.test_own_clip import write_video
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -74,6 +78,78 @@ def test_predicts_what_the_model_says_of_the_clip(tmp_path, experiment):
     with Image.open(tmp_path / "out" / "prediction.png") as picture:
         colours = {colour for _, colour in picture.getcolors(2**24)}
     assert (255, 179, 0) in colours  # the border of a key frame
+
+
+BODIES = """
+import dataclasses
+import flax.linen as nn
+import jax, jax.numpy as jnp, numpy as np
+from input_pipeline.config import DataConfig
+from jaxact.config import Experiment
+from tests.tiny import TinyConfig
+
+class Height(nn.Module):
+    num_classes: int
+
+    @nn.compact
+    def __call__(self, batch, *, train, progress=1.0):
+        heights = batch["skeleton"][:, 0, :, :, 1].mean(axis=1)
+        return {"logits": nn.Dense(self.num_classes)(heights)}
+
+@dataclasses.dataclass
+class BodyConfig(TinyConfig):
+    def build(self):
+        return Height(self.num_classes)
+
+    def inputs(self):
+        return {"skeleton": jax.ShapeDtypeStruct((2, 8, 25, 3), np.float32)}
+
+def get_config(arg=""):
+    return Experiment("tiny", BodyConfig(), DataConfig(dir="nowhere"))
+"""
+
+
+def save_fresh(experiment, folder: pathlib.Path):
+    program = make_program(
+        experiment, distributed.make_mesh(), make_plan(experiment.train, 16)
+    )
+    checkpoints = checkpoint.Checkpoints(folder / "run" / "checkpoints")
+    checkpoints.save(program.create(), {"step": 1}, {"top1": 0.5})
+    checkpoints.close()
+
+
+def test_skeletons_are_read_and_drawn(tmp_path):
+    (tmp_path / "tiny.py").write_text(BODIES)
+    experiment = load_experiment(str(tmp_path / "tiny.py"))
+    save_fresh(experiment, tmp_path)
+    path = raw.write_skeleton(tmp_path / "own.skeleton", bodies=2)
+    done = run(tmp_path, "--skeleton", str(path), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((tmp_path / "out" / "prediction.json").read_text())
+    assert sum(p for _, p in facts["best"]) == pytest.approx(1)
+    with Image.open(tmp_path / "out" / "prediction.png") as picture:
+        colours = {colour for _, colour in picture.getcolors(2**24)}
+    assert set(skeletons.PERSONS) <= colours
+
+    # An array is another form of the same file.
+    np.save(tmp_path / "own.npy", ntu.read_skeleton(path).points)
+    forms = [
+        read_clip({"skeleton": file}, experiment.data, experiment.model.inputs())
+        for file in (path, tmp_path / "own.npy")
+    ]
+    np.testing.assert_array_equal(forms[0]["skeleton"], forms[1]["skeleton"])
+
+
+def test_a_skeleton_of_other_joints_is_refused(tmp_path):
+    (tmp_path / "tiny.py").write_text(BODIES)
+    experiment = load_experiment(str(tmp_path / "tiny.py"))
+    np.save(tmp_path / "own.npy", np.ones((9, 20, 3)))
+    with pytest.raises(DatasetError, match="8, 25, 3.; the data .* frames, 20, 3"):
+        read_clip(
+            {"skeleton": tmp_path / "own.npy"},
+            experiment.data,
+            experiment.model.inputs(),
+        )
 
 
 @pytest.mark.usefixtures("experiment")
