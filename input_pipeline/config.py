@@ -51,10 +51,20 @@ class DataConfig(_Strict):
     # model of another image size than 224 wants other lengths, in proportion.
     resize_min: int = 260
     resize_max: int = 320
+    # "random": as above. "corners": a crop at one of the four corners or the centre
+    # of a frame whose short side is test_resize, its side one of crop_scales times
+    # that short side, resized to the model's image size (TSN's scale jitter).
+    crop: str = "random"
+    crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)
     # Evaluation: length of the short side before the centre crop.
     test_resize: int = 256
     # Training: probability of a horizontal flip.
     flip: float = 0.5
+
+    # Frames that are cut into the model's segments: a window at a random place in
+    # training, at the centre in evaluation (with several views in time, spread from
+    # start to end); 0: the whole clip, as is a clip that is shorter.
+    window: int = 0
 
     # Models that read skeletons see a part of the clip: in training a random part of
     # at least this fraction of its length, in evaluation the centre of this length;
@@ -73,6 +83,9 @@ class DataConfig(_Strict):
     # side (1: the centre; 3: both ends and the centre). Scores are averaged over them.
     eval_views_time: int = 1
     eval_views_space: int = 1
+    # So many of a clip's views are read and evaluated together, then the next ones: a
+    # batch of 30 views would not fit into memory. It must divide their number; 0: all.
+    eval_views_at_once: int = 0
 
     # Serialized records are kept in memory if all that are read fit in this many MiB
     # (0: never, always read them from disk).

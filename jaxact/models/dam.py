@@ -1,0 +1,196 @@
+"""DAM: a residual network on video with directed attention (Li et al. 2024).
+
+Blocks of `jaxact.nonlocal_blocks` stand before units of a C2D (or C3D) by the config:
+the ablations of Tables 3 and 4 and of figure 5, and DAM x 1, 3, 6, 9, 12.
+"""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxact import nonlocal_blocks
+from jaxact.backbones.resnet import C2D_TIME_STRIDES, VARIANTS, ResNet
+from jaxact.config import ModelConfig
+from jaxact.inputs import normalize_video
+from jaxact.losses import CrossEntropy
+from jaxact.models.streams import Head
+
+# Of the public ResNets' training.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+# Kinds of blocks a layout may name. Those of one relation look at all positions; with
+# "_time" or "_space" behind the name, along one axis.
+RELATIONS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "nl": (nonlocal_blocks.NonLocal, {}),
+    "poly": (nonlocal_blocks.PolyNonLocal, {}),
+    "da_nl": (nonlocal_blocks.DirectedNonLocal, {"variant": 1}),
+    "da_nl_2": (nonlocal_blocks.DirectedNonLocal, {"variant": 2}),
+}
+KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
+    **RELATIONS,
+    **{
+        f"{name}_{axis}": (block, fields | {"axis": axis})
+        for name, (block, fields) in RELATIONS.items()
+        for axis in ("time", "space")
+    },
+    "da_da": (nonlocal_blocks.DADA, {}),
+    "da_poly": (nonlocal_blocks.DAPoly, {}),
+    "da_dp": (nonlocal_blocks.DADP, {}),
+    "poly_da": (nonlocal_blocks.PolyDA, {}),
+    "dp_da": (nonlocal_blocks.DPDA, {}),
+}
+
+# (stage, unit, kind): a block of this kind before this unit, all counted from 1.
+Layout = tuple[tuple[int, int, str], ...]
+
+# DAM x k: blocks in Res1, Res2 and Res3. The totals of figure 6 and Table 6 allow no
+# other numbers: x12 is 24.18 + 3(.65) + 3(2.05) + 6(1.35) = 40.38 million parameters.
+DAM_KINDS = ("da_poly", "da_da", "da_nl")
+DAM_COUNTS = {1: (0, 0, 1), 3: (1, 1, 1), 6: (2, 2, 2), 9: (3, 3, 3), 12: (3, 3, 6)}
+
+
+def spaced(stage: int, count: int, units: int, kind: str) -> Layout:
+    """Returns ``count`` blocks before the last units of a stage.
+
+    There is a unit between two of them where there is room (figure 5: blocks without
+    convolutions between them gain less).
+    """
+    step = min(2, (units - 1) // (count - 1)) if count > 1 else 0
+    if count > units:
+        raise ValueError(
+            f"Stage {stage} has {units} units, too few for {count} blocks."
+        )
+    return tuple((stage, units - step * i, kind) for i in reversed(range(count)))
+
+
+def dam_layout(number: int, blocks: tuple[int, ...] = VARIANTS["resnet50"]) -> Layout:
+    """Returns the layout of DAM x ``number`` in a network of these units a stage."""
+    if number not in DAM_COUNTS:
+        raise ValueError(f"Got DAM x {number}; expected one of {sorted(DAM_COUNTS)}.")
+    layout: Layout = ()
+    for stage, count in enumerate(DAM_COUNTS[number], 1):
+        if count:
+            kind = DAM_KINDS[stage - 1]
+            layout += spaced(stage, count, blocks[stage - 1], kind)
+    return layout
+
+
+@dataclasses.dataclass
+class DAMConfig(ModelConfig):
+    """A ResNet on colour video with blocks; the defaults are DAM x 12."""
+
+    frames: int = 32
+    image_size: int = 224
+    # The trunk: units of each stage (see `resnet.VARIANTS`), width of the first one.
+    blocks: tuple[int, ...] = VARIANTS["resnet50"]
+    width: int = 64
+    time_strides: tuple[int, ...] = C2D_TIME_STRIDES  # of conv1, pool1 and pool2
+    inflated: bool = False  # C3D_{3x1x1} in place of C2D
+    frozen_norm: bool = False  # the trunk's batch norms neither learn nor adapt
+    remat: bool = False  # recompute activations in the backward pass
+    # The blocks: (stage, unit, kind), see `KINDS`; () is the plain trunk.
+    layout: Layout = dam_layout(12)
+    key_width: int = 0  # of queries and keys; 0: an eighth of the channels
+    value_width: int = 0  # 0: half the channels
+    position: str = "none"  # of a frame, told to the blocks: "sinusoidal" | "learned"
+    order: str = "auto"  # of directed attention's products: "folded" | "linear" | ...
+    dropout: float = 0.5  # before the classifier
+
+    def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
+        shape = (self.frames, self.image_size, self.image_size, 3)
+        return {"rgb": jax.ShapeDtypeStruct(shape, jnp.uint8)}
+
+    def build(self) -> "DAM":
+        for entry in self.layout:
+            stage, unit, kind = entry
+            if kind not in KINDS:
+                raise ValueError(
+                    f"Got a block of kind {kind!r}; expected one of {tuple(KINDS)}."
+                )
+            fits = 1 <= stage <= len(self.blocks)
+            if not fits or not 1 <= unit <= self.blocks[stage - 1]:
+                raise ValueError(
+                    f"Got the block {entry}; the trunk's stages have {self.blocks} "
+                    "units, and both are counted from 1."
+                )
+        trunk = dict(
+            blocks=self.blocks,
+            width=self.width,
+            time_strides=self.time_strides,
+            inflated=self.inflated,
+            frozen_norm=self.frozen_norm,
+            remat=self.remat,
+            dtype=jnp.dtype(self.dtype),
+        )
+        fields = dict(
+            key_width=self.key_width,
+            value_width=self.value_width,
+            position=self.position,
+            dtype=jnp.dtype(self.dtype),
+        )
+        return DAM(
+            num_classes=self.num_classes,
+            trunk=trunk,
+            layout=self.layout,
+            fields=fields,
+            order=self.order,
+            dropout=self.dropout,
+        )
+
+    def losses(self) -> tuple[Any, ...]:
+        return (CrossEntropy(),)
+
+
+class DAM(nn.Module):
+    """The model; `DAMConfig` explains its fields."""
+
+    num_classes: int
+    trunk: Any  # fields of `ResNet`
+    layout: Layout
+    fields: Any  # of all blocks
+    order: str
+    dropout: float
+
+    @nn.compact
+    def __call__(
+        self,
+        batch: dict[str, jax.Array],
+        *,
+        train: bool = False,
+        progress: float | jax.Array = 1.0,
+    ) -> dict[str, jax.Array]:
+        """Returns ``logits [b y]`` and ``features [b t h w c]``, the last map.
+
+        The logits are the head of the map's mean: class activation maps are the head
+        of the map itself, see `jaxact.activation_maps`.
+        """
+        del progress  # nothing here changes over the training
+        dtype: DTypeLike = self.trunk["dtype"]
+        blocks: dict[tuple[int, int], list[nn.Module]] = {}
+        for stage, unit, kind in self.layout:
+            here = blocks.setdefault((stage, unit), [])
+            name = f"block{stage}_{unit}" + (f"_{len(here)}" if here else "")
+            here.append(self._block(kind, name))
+
+        def before_unit(stage: int, unit: int, x: jax.Array) -> jax.Array:
+            for block in blocks.get((stage, unit), []):
+                x = block(x, train=train)
+            return x
+
+        backbone = ResNet(**self.trunk, before_unit=before_unit, name="backbone")
+        video = normalize_video(batch["rgb"], MEAN, STD, dtype)
+        features = backbone(video, train=train)["features"]
+        pooled = features.mean(axis=(1, 2, 3), dtype=jnp.float32)
+        head = Head(self.num_classes, self.dropout, name="head")
+        return {"logits": head(pooled, train=train), "features": features}
+
+    def _block(self, kind: str, name: str) -> nn.Module:
+        block, fields = KINDS[kind]
+        fields = dict(self.fields) | fields
+        if block not in (nonlocal_blocks.NonLocal, nonlocal_blocks.PolyNonLocal):
+            fields["order"] = self.order
+        return block(**fields, name=name)

@@ -1,0 +1,54 @@
+"""Every file in configs/ at its real size: it loads, and has its exact parameters."""
+
+import math
+import pathlib
+
+import jax
+import pytest
+
+from jaxact.config import load_experiment
+from jaxact.inputs import example_batch
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+# Parameters by config and argument.
+PARAMETERS = {
+    "demo_dam": 679_072,
+    "demo_dam:row=trunk": 584_992,
+    "demo_stafusion": 282_753,
+    "infar_stafusion": 108_581_017,
+    "minikinetics_dam": 25_640_400,
+    "minikinetics_dam:kind=none": 24_327_632,
+    "ntu_stafusion": 108_654_841,
+    "sthv1_dam": 33_306_094,
+    "ucf101_dam": 33_156_517,
+    "ucf101_dam:dataset=hmdb51,split=3": 33_054_067,
+}
+
+
+def shapes_of(name):
+    file, _, arg = name.partition(":")
+    experiment = load_experiment(f"configs/{file}.py" + (f":{arg}" if arg else ""))
+    batch = example_batch(experiment, 1)
+    module = experiment.model.build()
+    variables = jax.eval_shape(lambda b: module.init(jax.random.key(0), b), batch)
+    out = jax.eval_shape(lambda v, b: module.apply(v, b), variables, batch)
+    return experiment, variables["params"], out
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters(name):
+    experiment, params, out = shapes_of(name)
+    assert out["logits"].shape == (1, experiment.model.num_classes)
+    number = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+    assert number == PARAMETERS[name]
+
+
+def test_every_config_is_in_the_table():
+    files = {path.stem for path in (ROOT / "configs").glob("*.py")} - {"__init__"}
+    configs = {name for name in files if "def get_config" in _text(name)}
+    assert configs == {name.partition(":")[0] for name in PARAMETERS}
+
+
+def _text(name):
+    return (ROOT / "configs" / f"{name}.py").read_text(encoding="utf-8")
