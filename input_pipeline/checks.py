@@ -53,10 +53,18 @@ def check_inputs(
             )
         if stream != "skeleton":
             _check_crop(data, stream, shape[1:3])
+        elif data.window:
+            raise DataConfigError(
+                f"data.window is {data.window}, but the model reads skeletons, which "
+                "are cut by data.skeleton_crop_min. Set data.window to 0."
+            )
 
 
 def _check_crop(data: DataConfig, stream: str, size: tuple[int, int]) -> None:
-    for field in ("resize_min", "test_resize"):
+    fields = (
+        ("test_resize",) if data.crop == "corners" else ("resize_min", "test_resize")
+    )
+    for field in fields:
         if getattr(data, field) < max(size):
             raise DataConfigError(
                 f"data.{field} is {getattr(data, field)}, but the model's crop of the "

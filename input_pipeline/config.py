@@ -51,9 +51,9 @@ class DataConfig(_Strict):
     # model of another image size than 224 wants other lengths, in proportion.
     resize_min: int = 260
     resize_max: int = 320
-    # "random": as above. "corners": a crop at one of the four corners or the centre
-    # of a frame whose short side is test_resize, its side one of crop_scales times
-    # that short side, resized to the model's image size (TSN's scale jitter).
+    # "random": as above. "corners": a crop at one of the four corners or the centre,
+    # its side one of crop_scales times the frame's short side, resized to the model's
+    # image size (the scale jitter of TSN).
     crop: str = "random"
     crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)
     # Evaluation: length of the short side before the centre crop.

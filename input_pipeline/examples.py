@@ -133,9 +133,10 @@ class ExampleReader:
             example["joints_seen"] = self._joints_seen(record, row)
         for stream, shape in self.shapes.items():
             if stream == "skeleton":
-                example[stream] = self._skeleton(record, shape, draws)
+                example[stream] = self._skeleton(record, shape, draws, epoch)
                 continue
-            example[stream], truth = self._video(record, stream, shape, draws)
+            views = self._views_of(record, stream, shape[0], draws, epoch)
+            example[stream], truth = self._video(record, stream, shape, draws, views)
             if truth is not None:
                 boxes.append(truth[0])
                 visible.append(truth[1])
@@ -187,6 +188,60 @@ class ExampleReader:
         owner = "" if self.data.shared_flip else differences.source(stream)
         return draws("flip", owner, lambda seed: ops.random_flip(seed, self.data.flip))
 
+    def _indices(
+        self, stream: str, frames: int, count: tf.Tensor, draws: _Draws | None
+    ) -> list[tf.Tensor]:
+        """The frames of each view in time, [t]; of a window if there is one."""
+        window = self.data.window
+        if not window:
+            times = self._times(stream, frames, draws)
+            return [sampling.frame_indices(ticks, count, frames) for ticks in times]
+        length = tf.minimum(count, window)
+        if draws is not None:
+            owner = "" if self.data.shared_time else differences.source(stream)
+            place = draws("window of frames", owner, ops.random_tick)
+            # Every window that fits is equally likely.
+            starts = [sampling.window_start(count + 1, length, place, sampling.TICKS)]
+            ticks = self._times(stream, frames, draws)[0]
+        else:
+            views = self.data.eval_views_time
+            places = [(j, views - 1) for j in range(views)] if views > 1 else [(1, 2)]
+            starts = [sampling.window_start(count, length, *place) for place in places]
+            ticks = sampling.view_ticks(frames)[0]
+        index = sampling.frame_indices(ticks, length, frames)
+        return [start + index for start in starts]
+
+    def _views_of(
+        self,
+        record: Example,
+        stream: str,
+        frames: int,
+        draws: _Draws | None,
+        part: tf.Tensor | int,
+    ) -> list[tuple[tf.Tensor, ops.Place]]:
+        """The frames and the crop of each view; of many, those of this part alone."""
+        stored = differences.source(stream)
+        count = tf.size(record[records.frames_key(stored)], tf.int64)
+        landscape = (
+            record[records.width_key(stored)] >= record[records.height_key(stored)]
+        )
+        indices = self._indices(stream, frames, count, draws)
+        places = self._places(stream, landscape, draws)
+        together = self.data.eval_views_at_once
+        if draws is not None or not together:
+            return [(index, place) for index in indices for place in places]
+        all_indices, all_places = (
+            tf.stack(indices),
+            [tf.stack(values) for values in zip(*places, strict=True)],
+        )
+        views = []
+        for j in range(together):
+            view = tf.cast(part, tf.int64) * together + j
+            index = tf.gather(all_indices, view // len(places))
+            crop = (tf.gather(values, view % len(places)) for values in all_places)
+            views.append((index, ops.Place(*crop)))
+        return views
+
     def _views(self, views: list[tf.Tensor]) -> tf.Tensor:
         return tf.stack(views) if len(views) > 1 else views[0]
 
@@ -196,6 +251,7 @@ class ExampleReader:
         stream: str,
         shape: tuple[int, ...],
         draws: _Draws | None,
+        views: list[tuple[tf.Tensor, ops.Place]],
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor] | None]:
         stored = differences.source(stream)
         jpegs = record[records.frames_key(stored)]
@@ -204,35 +260,37 @@ class ExampleReader:
         width = tf.cast(record[records.width_key(stored)], tf.int32)
         t, h, w, _ = shape
         flipped = self._flip(stream, draws)
-        views, truth = [], None
-        for ticks in self._times(stream, t, draws):
-            index = sampling.frame_indices(ticks, count, t)
-            shown, number = index, t
+        shown, truth = [], None
+        for index, place in views:
+            seen, number = index, t
             if stream != stored:
-                shown = differences.frame_indices(index, count)
+                seen = differences.frame_indices(index, count)
                 number = t * differences.FRAMES
-            chosen = tf.ensure_shape(tf.gather(jpegs, shown), [number])
-            for place in self._places(stream, width >= height, draws):
-                part = ops.window(height, width, place, (h, w))
-                frames = ops.decode(chosen, part, (h, w), records.CHANNELS[stored])
-                frames = ops.flip(frames, flipped)
-                if stream != stored:
-                    frames = differences.subtract(frames)
-                views.append(frames)
-                if truth is None and self.truth:  # of the first view
-                    boxes = tf.reshape(record[records.box_key(stored)], [-1, 4])
-                    visible = record[records.visible_key(stored)] > 0
-                    truth = ops.crop_boxes(
-                        tf.gather(boxes, index),
-                        tf.gather(visible, index),
-                        (height, width),
-                        part,
-                        flipped,
-                    )
-        return self._views(views), truth
+            chosen = tf.ensure_shape(tf.gather(jpegs, seen), [number])
+            part = ops.window(height, width, place, (h, w))
+            frames = ops.decode(chosen, part, (h, w), records.CHANNELS[stored])
+            frames = ops.flip(frames, flipped)
+            if stream != stored:
+                frames = differences.subtract(frames)
+            shown.append(frames)
+            if truth is None and self.truth:  # of the first view
+                boxes = tf.reshape(record[records.box_key(stored)], [-1, 4])
+                visible = record[records.visible_key(stored)] > 0
+                truth = ops.crop_boxes(
+                    tf.gather(boxes, index),
+                    tf.gather(visible, index),
+                    (height, width),
+                    part,
+                    flipped,
+                )
+        return self._views(shown), truth
 
     def _skeleton(
-        self, record: Example, shape: tuple[int, ...], draws: _Draws | None
+        self,
+        record: Example,
+        shape: tuple[int, ...],
+        draws: _Draws | None,
+        part: tf.Tensor | int,
     ) -> tf.Tensor:
         points = _points(record)
         frames = tf.shape(points, tf.int64)[1]
@@ -246,6 +304,10 @@ class ExampleReader:
                 chosen = ops.mirror_skeleton(chosen, flipped, self._mirror)
             crops = self.data.eval_views_space if draws is None else 1
             views += [tf.ensure_shape(chosen, shape)] * crops
+        together = self.data.eval_views_at_once
+        if draws is None and together:
+            first = tf.cast(part, tf.int64) * together
+            views = [tf.gather(tf.stack(views), first + j) for j in range(together)]
         return self._views(views)
 
     def _joints_seen(self, record: Example, row: tf.Tensor) -> tf.Tensor:

@@ -7,6 +7,7 @@ in both stay aligned without any state between them.
 """
 
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,26 @@ def random_place(seed: tf.Tensor, shortest: int, longest: int) -> Place:
     )
     y, x = tf.unstack(tf.random.stateless_uniform([2], fold_in(seed, 1)))
     return Place(tf.cast(short, tf.float32), y, x)
+
+
+def random_corner(seed: tf.Tensor, scales: Sequence[float], size: int) -> Place:
+    """Returns a crop at a corner or the centre, of a random scale (corner cropping).
+
+    Args:
+      seed: of both choices.
+      scales: the crop's side over the frame's short side, each at most 1.
+      size: length in pixels to which that side is brought.
+    """
+    index = tf.random.stateless_uniform([], fold_in(seed, 0), 0, len(scales), tf.int32)
+    short = size / tf.gather(tf.constant(scales, tf.float32), index)
+    corner = tf.random.stateless_uniform([], fold_in(seed, 1), 0, 5, tf.int32)
+    ys, xs = tf.constant([0.0, 0.0, 1.0, 1.0, 0.5]), tf.constant([0.0, 1.0, 0, 1, 0.5])
+    return Place(short, tf.gather(ys, corner), tf.gather(xs, corner))
+
+
+def random_tick(seed: tf.Tensor) -> tf.Tensor:
+    """Returns a random place in [0, TICKS); see `sampling`."""
+    return tf.random.stateless_uniform([], seed, 0, sampling.TICKS, tf.int64)
 
 
 def random_flip(seed: tf.Tensor, probability: float) -> tf.Tensor:

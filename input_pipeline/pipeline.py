@@ -157,6 +157,8 @@ def eval_batches(
     clip have mask False, id -1 and zeros elsewhere. Arguments and errors are those of
     `train_batches`. Frames and crops are fixed; with several views
     (data.eval_views_time, data.eval_views_space) streams have a view axis: [b u ...].
+    If not all of them come at once (data.eval_views_at_once), every batch of clips is
+    followed by the same clips' next views; ``view`` int32 [b] says which is the first.
 
     Returns:
       Dicts as `train_batches` yields and, where the data set has ground truth,
@@ -172,12 +174,22 @@ def eval_batches(
     reader = ExampleReader(dataset, data, inputs)
     check_rows(dataset, rows, inputs)
 
+    views = data.eval_views_time * data.eval_views_space
+    together = data.eval_views_at_once or views
+    parts = views // together
+
     def schedule(step: int) -> tuple[np.ndarray, np.ndarray]:
+        step, part = divmod(step, parts)
         start = step * batch_size + host * local
         ids = rows[start : min(start + local, (step + 1) * batch_size)]
-        return ids, np.zeros_like(ids)
+        return ids, np.full_like(ids, part)
 
-    return _batches(reader, schedule, 0, -(-len(rows) // batch_size), local)
+    stop = -(-len(rows) // batch_size) * parts
+    batches = _batches(reader, schedule, 0, stop, local)
+    if parts == 1:
+        return batches
+    first = itertools.cycle(np.arange(parts, dtype=np.int32) * together)
+    return (batch | {"view": np.full(local, next(first))} for batch in batches)
 
 
 def permutation(size: int, seed: int, epoch: int) -> np.ndarray:
@@ -218,6 +230,17 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
         "skeleton_crop_min and test_skeleton_crop must be above 0 and at most 1": (
             0 < data.skeleton_crop_min <= 1 and 0 < data.test_skeleton_crop <= 1
         ),
+        "eval_views_at_once must divide the number of views, or be 0": (
+            data.eval_views_at_once == 0
+            or data.eval_views_at_once > 0
+            and data.eval_views_time * data.eval_views_space % data.eval_views_at_once
+            == 0
+        ),
+        'crop must be "random" or "corners", with crop_scales above 0, at most 1': (
+            data.crop in ("random", "corners")
+            and all(0 < scale <= 1 for scale in data.crop_scales or (0,))
+        ),
+        "window must not be negative": data.window >= 0,
         "limit, cache_mb and workers must not be negative": (
             min(data.limit, data.cache_mb, data.workers) >= 0
         ),
@@ -240,8 +263,15 @@ def _batches(
     def steps() -> Iterator[int]:
         return iter(itertools.count(start) if stop is None else range(start, stop))
 
+    def filled(step: int) -> tuple[np.ndarray, ...]:
+        """A short batch's last example again and again: batches stay in step."""
+        return tuple(
+            np.pad(column, (0, local - len(column) if len(column) else 0), "edge")
+            for column in schedule(step)
+        )
+
     examples = tf.data.Dataset.from_generator(
-        lambda: map(schedule, steps()), output_signature=(vector, vector)
+        lambda: map(filled, steps()), output_signature=(vector, vector)
     )
     examples = examples.unbatch().map(reader, workers, deterministic=True)
     options = tf.data.Options()
@@ -262,7 +292,9 @@ def _batches(
                 key: np.zeros((0, *spec.shape), spec.dtype.as_numpy_dtype)
                 for key, spec in examples.element_spec.items()
             }
-            batch = {**empty, **batch}
+            batch = {
+                key: batch.get(key, array)[: len(ids)] for key, array in empty.items()
+            }
             batch["label"] = dataset.labels[ids].astype(np.int32)
             if reader.truth:
                 batch["difficulty"] = dataset.index["difficulty"][ids].astype(np.int32)

@@ -82,6 +82,15 @@ def frame_indices(ticks: Any, frames: Any, segments: int) -> Any:
     return ticks * frames // (segments * TICKS)
 
 
+def window_start(frames: Any, length: Any, numerator: Any, denominator: int) -> Any:
+    """Returns the first frame of a window of ``length`` frames in a clip of ``frames``.
+
+    0 / d puts it at the clip's start, d / d at its end: in evaluation view j of u lies
+    at j / (u - 1), and a single one at 1 / 2.
+    """
+    return (frames - length) * numerator // denominator
+
+
 def crop_places(views: int, landscape: Any) -> tuple[Any, Any]:
     """Returns the places (y, x) [u] of evaluation crops, as proportions of free space.
 

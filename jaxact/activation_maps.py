@@ -27,8 +27,10 @@ def class_activation_maps(
     return jnp.einsum("bthwc,bc->bthw", features.astype(jnp.float32), weights)
 
 
-def of_prediction(out: Mapping[str, Any], params: Any) -> jax.Array | None:
-    """Returns the maps ``[b t h w]`` of the predicted class, or None.
+def of_classes(
+    out: Mapping[str, Any], params: Any, labels: jax.Array
+) -> jax.Array | None:
+    """Returns the maps ``[b t h w]`` of these classes ``[b]``, or None.
 
     It is for models that return their last map as ``features`` and whose classifier
     ``head/fc`` reads the mean of it; of all others this returns None.
@@ -39,4 +41,4 @@ def of_prediction(out: Mapping[str, Any], params: Any) -> jax.Array | None:
         return None
     if features.shape[-1] != kernel.shape[0]:
         return None
-    return class_activation_maps(features, kernel, out["logits"].argmax(axis=-1))
+    return class_activation_maps(features, kernel, labels)

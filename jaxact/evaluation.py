@@ -16,9 +16,11 @@ from jax.sharding import Mesh
 from jaxact import distributed, metrics, progress, steps
 
 TRUTH = ("actor_visible", "actor_box", "difficulty")
-JOINTS = "joints_seen"  # only drawn, so it never goes to the devices
+# What never goes to the devices: joints are only drawn; VIEW says which of a clip's
+# views are in the batch, where they come one part after another.
+JOINTS, VIEW = "joints_seen", "view"
 ROWS = ("id", "label", "scores", "difficulty")
-BRANCH = "scores/"
+SCORES, BRANCH = "scores", "scores/"
 
 
 @dataclasses.dataclass
@@ -76,14 +78,21 @@ def evaluate(
     pairs: dict[str, metrics.Pair] = {}
     examples: list[dict[str, Any]] = []
     every = max(1, num_examples // max(pictures, 1) // jax.process_count())
-    seen, views = 0, 1
+    seen, views, parts = 0, 1, 1
     for batch in batches:
-        views = _views(batch, inputs)
-        read = {name: v for name, v in batch.items() if name != JOINTS}
+        part = int(batch[VIEW].max()) // _views(batch, inputs) if VIEW in batch else 0
+        parts = max(parts, part + 1)
+        views = _views(batch, inputs) * parts
+        read = {name: v for name, v in batch.items() if name not in (JOINTS, VIEW)}
         on_device = distributed.put_batch(read, mesh)
         result = dict(eval_step(state, on_device))
         result |= {name: on_device[name] for name in TRUTH if name in batch}
         local = distributed.to_host(result)
+        if part:  # further views of the clips of the batch before
+            for name, value in local.items():
+                if name.startswith(SCORES):
+                    rows[name][-1] = rows[name][-1] + value[local["mask"]]
+            continue
         if pictures:
             for row in np.flatnonzero(batch["mask"]):
                 if seen % every == 0 and len(examples) < pictures:
@@ -98,7 +107,10 @@ def evaluate(
         done = sum(map(len, rows.get("id", [])))
         if distributed.is_main():
             progress.counter("evaluating clip", done, num_examples)
-    table = {name: np.concatenate(parts) for name, parts in rows.items()}
+    table = {name: np.concatenate(arrays) for name, arrays in rows.items()}
+    for name in table:
+        if name.startswith(SCORES):
+            table[name] = table[name] / np.float32(parts)
     _check_ids(table.get("id", np.zeros(0, int)), num_examples)
     selection = metrics.summary(pairs) if pairs else None
     numbers = metrics.classification(table["scores"], table["label"])

@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxact import distributed
+from jaxact import activation_maps, distributed
 from jaxact.losses import Loss
 
 Inputs = Mapping[str, jax.ShapeDtypeStruct]
@@ -21,7 +21,7 @@ Metrics = dict[str, jax.Array]
 
 RNG_STREAMS = ("dropout", "selection")
 # Entries of a model's out that evaluation looks at, where a model has them.
-SELECTION = ("frame_scores", "frame_marks", "region_scores", "keep")
+SELECTION = ("frame_scores", "frame_marks", "region_scores", "keep", "activation")
 # The end of the names of a model's other predictions: of one stream, of a teacher.
 BRANCH = "_logits"
 
@@ -234,7 +234,9 @@ def make_eval_step(
     Streams may carry a view axis after the batch axis; the views' softmax scores are
     averaged. Returns ``scores`` [b y], ``scores/NAME`` [b y] for every ``NAME_logits``
     in ``out``, the batch's id, label and mask, and of the model's selection (see
-    `SELECTION`) what there is, for the first view.
+    `SELECTION`) what there is, for the first view. Networks that end in a map have
+    ``activation`` [b t h w] there: where the predicted class was seen, see
+    `jaxact.activation_maps`.
     """
 
     def step_fn(params: Any, batch_stats: Any, batch: Any) -> Metrics:
@@ -257,6 +259,9 @@ def make_eval_step(
         for name in sorted(out):
             if name.endswith(BRANCH) and out[name].shape == out["logits"].shape:
                 result[f"scores/{name.removesuffix(BRANCH)}"] = scores(name)
+        predicted = jnp.repeat(result["scores"].argmax(axis=-1), views)
+        maps = activation_maps.of_classes(out, params, predicted)
+        out = out if maps is None else {**out, "activation": maps}
         for name in SELECTION:
             if name in out:
                 result[name] = out[name].reshape(rows, views, *out[name].shape[1:])[

@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxact.activation_maps import class_activation_maps, of_prediction
+from jaxact.activation_maps import class_activation_maps, of_classes
 
 
 def test_maps_by_hand():
@@ -21,9 +21,9 @@ def test_the_mean_of_the_map_is_the_logit():
     logits = features.mean(axis=(1, 2, 3)) @ kernel + bias
     params = {"head": {"fc": {"kernel": kernel, "bias": bias}}}
     out = {"features": jnp.asarray(features), "logits": jnp.asarray(logits)}
-    maps = of_prediction(out, params)
-    assert maps is not None and maps.shape == (3, 2, 5, 4)
     best = logits.argmax(axis=1)
+    maps = of_classes(out, params, best)
+    assert maps is not None and maps.shape == (3, 2, 5, 4)
     np.testing.assert_allclose(
         maps.mean(axis=(1, 2, 3)) + bias[best], logits.max(axis=1), atol=1e-5
     )
@@ -31,8 +31,8 @@ def test_the_mean_of_the_map_is_the_logit():
 
 def test_models_without_a_map_have_none():
     kernel = {"head": {"fc": {"kernel": jnp.zeros((7, 2))}}}
-    logits = jnp.zeros((1, 2))
-    assert of_prediction({"logits": logits}, kernel) is None
+    logits, label = jnp.zeros((1, 2)), jnp.zeros(1, int)
+    assert of_classes({"logits": logits}, kernel, label) is None
     other = {"logits": logits, "features": jnp.zeros((1, 2, 3, 3, 5))}
-    assert of_prediction(other, kernel) is None
-    assert of_prediction(other, {"heads": {}}) is None
+    assert of_classes(other, kernel, label) is None
+    assert of_classes(other, {"heads": {}}, label) is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxact
-from jaxact.activation_maps import of_prediction
+from jaxact.activation_maps import of_classes
 from jaxact.backbones.resnet import FRAME_WISE, VARIANTS
 from jaxact.config import Experiment
 from jaxact.inputs import example_batch
@@ -109,8 +109,8 @@ def test_the_last_map_and_the_logits():
     assert out["features"].shape == (2, 4, 2, 2, 48)
     assert out["logits"].shape == (2, 5) and out["logits"].dtype == np.float32
     params = variables_of()["params"]
-    maps = of_prediction(out, params)
     best = np.argmax(out["logits"], axis=1)
+    maps = of_classes(out, params, best)
     np.testing.assert_allclose(
         maps.mean(axis=(1, 2, 3)) + params["head"]["fc"]["bias"][best],
         np.max(out["logits"], axis=1),
