@@ -1,0 +1,1 @@
+"""Data sets of other forms to manifests: a command each, for sets without builders."""
