@@ -54,6 +54,12 @@ def train(
     plan = make_plan(config, facts.num_clips["train"])
     program = make_program(experiment, mesh, plan)
 
+    def train_batches(step: int) -> Any:
+        size, seed = config.batch_size, config.seed
+        return data.train_batches(
+            experiment.data, program.inputs, size, seed, step, **part
+        )
+
     def eval_batches() -> Any:
         size = preflight.eval_batch_size(experiment.eval.batch_size, mesh)
         return data.eval_batches(experiment.data, program.inputs, split, size, **part)
@@ -64,11 +70,11 @@ def train(
     # Where to start: the run's own checkpoint, given weights, or the seed.
     folder, metric = workdir / "checkpoints", experiment.eval.best_metric
     checkpoints = Checkpoints(folder, metric, config.keep)
-    state, meta = preflight.start_state(experiment, checkpoints, program, mesh)
-    start = step = meta["step"]
-    batches = data.train_batches(
-        experiment.data, program.inputs, config.batch_size, config.seed, step, **part
+    state, meta = preflight.start_state(
+        experiment, checkpoints, program, mesh, train_batches
     )
+    start = step = meta["step"]
+    batches = train_batches(step)
     text = config_lib.config_text(experiment)
     log = progress.MetricsLog(workdir, step, text, enabled=distributed.is_main())
     window = progress.Window(meta.get("window"))

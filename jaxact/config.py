@@ -12,7 +12,7 @@ import difflib
 import importlib.util
 import pathlib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -59,6 +59,26 @@ class ModelConfig(Config):
     def losses(self) -> tuple[Any, ...]:
         """Returns the loss terms, see `jaxact.losses`."""
         raise TypeError(f"{type(self).__name__} must define losses().")
+
+    def prepare(
+        self,
+        params: Any,
+        batch_stats: Any,
+        batches: Callable[[], Iterator[Any]],
+        seed: int,
+    ) -> Any:
+        """Returns the parameters to train from, where they depend on training clips.
+
+        Called once, before the first step of a run that begins; most models need not.
+
+        Args:
+          params: random, or of `TrainConfig.init_from`.
+          batch_stats: likewise.
+          batches: opens the training batches, on the devices; from the first one on.
+          seed: of what is random.
+        """
+        del batch_stats, batches, seed
+        return params
 
 
 @dataclasses.dataclass

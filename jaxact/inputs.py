@@ -12,6 +12,8 @@ from jax.typing import DTypeLike
 IMAGE_CHANNELS = {"rgb": 3, "ir": 1}
 # Channels of rgb_diff: five differences of six successive frames.
 DIFFERENCE_CHANNELS = 15
+# Intensities of the images on which most public networks were trained.
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def normalize_video(

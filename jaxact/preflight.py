@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import pathlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -137,17 +138,21 @@ def start_state(
     checkpoints: checkpoint.Checkpoints,
     program: Program,
     mesh: Mesh,
+    train_batches: Callable[[int], Iterator[Any]],
 ) -> tuple[State, checkpoint.Meta]:
     """Returns the state to start from, and says which it is.
 
     In this order: 1. the newest checkpoint of the run; 2. the weights of
-    ``train.init_from``; 3. random weights from the seed.
+    ``train.init_from``; 3. random weights from the seed. In 2 and 3 the model may then
+    set parameters by training clips (`ModelConfig.prepare`), unless the weights are
+    those of a whole model.
 
     Args:
       experiment: what is to be trained.
       checkpoints: of this run.
       program: see `jaxact.program`.
       mesh: the devices.
+      train_batches: opens this process's training batches from a step on.
 
     Raises:
       UserError: the run was begun with another config, or weights do not fit.
@@ -173,6 +178,15 @@ def start_state(
         say(f"Start: weights of {train.init_from}")
     else:
         say(f"Start: random weights, seed {train.seed}")
+    whole = pathlib.Path(train.init_from or "-").is_dir() and train.init_part == "all"
+    if not whole:
+        params = experiment.model.prepare(
+            state.params,
+            state.batch_stats,
+            lambda: (distributed.put_batch(b, mesh) for b in train_batches(0)),
+            train.seed,
+        )
+        state = dataclasses.replace(state, params=params)
     return state, {"step": 0}
 
 

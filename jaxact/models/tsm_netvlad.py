@@ -1,0 +1,267 @@
+"""TSM-NetVLAD: a ResNet with temporal shifts and VLAD pooling (Zhou et al. 2021).
+
+Colour video and its differences from frame to frame each have a network of their own
+("streams"). The paper trains them apart and averages their scores, which is what
+``python -m jaxact fuse`` does; both can be trained jointly here too.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import einops
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxact import vlad_start
+from jaxact.activation_maps import class_activation_maps
+from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, ResNet
+from jaxact.config import ModelConfig
+from jaxact.inputs import (
+    DIFFERENCE_CHANNELS,
+    IMAGE_CHANNELS,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    normalize_differences,
+    normalize_video,
+)
+from jaxact.losses import CrossEntropy
+from jaxact.models.streams import Head
+from jaxact.pooling import NetVLAD
+from jaxact.temporal_shift import shifted_channels, temporal_shift
+
+POOLINGS = ("average", "netvlad")
+STREAMS = {
+    "rgb": (jnp.uint8, IMAGE_CHANNELS["rgb"]),
+    "ir": (jnp.uint8, IMAGE_CHANNELS["ir"]),
+    "rgb_diff": (jnp.int16, DIFFERENCE_CHANNELS),
+}
+
+
+@dataclasses.dataclass
+class TSMNetVLADConfig(ModelConfig):
+    """One ResNet a stream; the defaults are the paper's, for one stream.
+
+    With ``shift_fraction=0`` and ``pooling="average"`` it is a plain ResNet (TSN).
+    """
+
+    streams: tuple[str, ...] = ("rgb",)  # of "rgb", "rgb_diff", "ir"
+    # By which the streams' scores are averaged; (): all alike.
+    stream_weights: tuple[float, ...] = ()
+    frames: int = 8  # one of each of so many segments
+    image_size: int = 224
+    # The trunk: units of each stage (see `resnet.VARIANTS`), width of the first one.
+    blocks: tuple[int, ...] = VARIANTS["resnet50"]
+    width: int = 64
+    frozen_norm: bool = True  # section 3.1; False for training from random weights
+    remat: bool = False  # recompute activations in the backward pass
+    shift_fraction: float = 1 / 8  # of the channels, each way; 0: no shift
+    pooling: str = "netvlad"  # | "average"
+    clusters: int = 64  # not stated; NetVLAD's own number
+    alpha: float = 1000.0  # at the start
+    frame_vlad: bool = False  # pool every frame by itself and average the vectors
+    kmeans_clips: int = 256  # training clips whose features give the first centres
+    dropout: float = 0.5  # before the classifier
+
+    def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
+        unknown = [name for name in self.streams if name not in STREAMS]
+        if unknown or not self.streams or len(set(self.streams)) < len(self.streams):
+            raise ValueError(
+                f"Got streams {self.streams}; expected one or more of "
+                f"{tuple(STREAMS)}, each of them once."
+            )
+        size = (self.frames, self.image_size, self.image_size)
+        return {
+            name: jax.ShapeDtypeStruct((*size, STREAMS[name][1]), STREAMS[name][0])
+            for name in self.streams
+        }
+
+    def build(self) -> "TSMNetVLAD":
+        if self.pooling not in POOLINGS:
+            raise ValueError(
+                f"Got pooling {self.pooling!r}; expected one of {POOLINGS}."
+            )
+        weights = self.stream_weights or (1.0,) * len(self.streams)
+        if len(weights) != len(self.streams) or min(weights) <= 0:
+            raise ValueError(
+                f"Got stream_weights {weights} for the streams {self.streams}; "
+                "expected a positive number for each."
+            )
+        shifted_channels(self.width, self.shift_fraction)  # raises what it cannot do
+        shift = functools.partial(temporal_shift, fraction=self.shift_fraction)
+        trunk = dict(
+            blocks=self.blocks,
+            width=self.width,
+            time_strides=FRAME_WISE,
+            shift=shift if self.shift_fraction else None,
+            frozen_norm=self.frozen_norm,
+            remat=self.remat,
+            dtype=jnp.dtype(self.dtype),
+        )
+        return TSMNetVLAD(
+            num_classes=self.num_classes,
+            streams=self.streams,
+            weights=weights,
+            trunk=trunk,
+            vlad=dict(clusters=self.clusters, alpha=self.alpha)
+            if self.pooling == "netvlad"
+            else None,
+            frame_vlad=self.frame_vlad,
+            dropout=self.dropout,
+        )
+
+    def losses(self) -> tuple[Any, ...]:
+        return (CrossEntropy(),)
+
+    def prepare(
+        self,
+        params: Any,
+        batch_stats: Any,
+        batches: Callable[[], Iterator[Any]],
+        seed: int,
+    ) -> Any:
+        """Starts NetVLAD's centres by k-means; see `jaxact.vlad_start`."""
+        if self.pooling != "netvlad":
+            return params
+        module, streams = self.build(), self.streams
+
+        def features(params: Any, batch_stats: Any, batch: Any) -> dict[str, jax.Array]:
+            variables = {"params": params, "batch_stats": batch_stats}
+            out: Any = module.apply(variables, batch, train=False)
+            maps = einops.rearrange(
+                out["features"], "b (s t) h w c -> s b (t h w) c", s=len(streams)
+            )
+            return {f"pool_{name}": x for name, x in zip(streams, maps, strict=True)}
+
+        return vlad_start.start_centres(
+            features,
+            params,
+            batch_stats,
+            batches(),
+            clusters=self.clusters,
+            alpha=self.alpha,
+            clips=self.kmeans_clips,
+            seed=seed,
+        )
+
+
+class TSMNetVLAD(nn.Module):
+    """The model; `TSMNetVLADConfig` explains its fields."""
+
+    num_classes: int
+    streams: tuple[str, ...]
+    weights: tuple[float, ...]
+    trunk: Any  # fields of `ResNet`
+    vlad: Any  # fields of `NetVLAD`; None: the mean
+    frame_vlad: bool
+    dropout: float
+
+    @nn.compact
+    def __call__(
+        self,
+        batch: dict[str, jax.Array],
+        *,
+        train: bool = False,
+        progress: float | jax.Array = 1.0,
+    ) -> dict[str, jax.Array]:
+        """Recognises a batch.
+
+        Args:
+          batch: ``rgb`` and ``ir`` uint8, ``rgb_diff`` int16, ``[b t h w c]``.
+          train: turns on dropout (rng "dropout"), and batch norms that are not frozen.
+          progress: of no meaning here.
+
+        Returns:
+          ``logits`` ``[b y]``; ``features`` ``[b s*t h w c]``, the last maps; with
+          NetVLAD ``assignments`` ``[b s*t h w k]``, the clusters' shares of each place;
+          ``activation`` ``[b s*t h w]``, class activation maps of the predicted class:
+          a stream's mean is its logit, but for the bias. Of several streams there are
+          also ``NAME_logits`` ``[b y]`` of each, and ``logits`` are the logarithm of
+          their averaged softmax scores.
+        """
+        del progress  # nothing here changes over the training
+        streams = [self._stream(batch, name, train) for name in self.streams]
+        logits = [stream["logits"] for stream in streams]
+        out: dict[str, Any] = {}
+        if len(logits) == 1:
+            out["logits"] = logits[0]
+        else:
+            out["logits"] = log_average(logits, self.weights)
+            for name, each in zip(self.streams, logits, strict=True):
+                out[f"{name}_logits"] = each
+        predicted = out["logits"].argmax(axis=-1)
+        maps = [stream["activation"](predicted) for stream in streams]
+        out["activation"] = jnp.concatenate(maps, axis=1)
+        for name in ("features", "assignments"):
+            if name in streams[0]:
+                parts = [stream[name] for stream in streams]
+                out[name] = jnp.concatenate(parts, axis=1)
+        return out
+
+    def _video(self, batch: dict[str, jax.Array], name: str) -> jax.Array:
+        if name not in batch:
+            raise KeyError(
+                f"The batch has no stream {name!r}, only {sorted(batch)}; the model "
+                f"expects {self.streams}."
+            )
+        dtype: DTypeLike = self.trunk["dtype"]
+        video = batch[name]
+        if name == "rgb_diff":
+            return normalize_differences(video, IMAGENET_STD, dtype)
+        if video.shape[-1] == 1:
+            grey = [sum(x) / len(x) for x in (IMAGENET_MEAN, IMAGENET_STD)]
+            return normalize_video(video, grey[:1], grey[1:], dtype)
+        return normalize_video(video, IMAGENET_MEAN, IMAGENET_STD, dtype)
+
+    def _stream(self, batch: Any, name: str, train: bool) -> dict[str, Any]:
+        """Returns one stream's logits, features, assignments and, by class, its map."""
+        backbone = ResNet(**self.trunk, name=f"backbone_{name}")
+        features = backbone(self._video(batch, name), train=train)["features"]
+        _, t, h, w, _ = features.shape
+        out: dict[str, Any] = {"features": features}
+        head = Head(self.num_classes, self.dropout, name=f"head_{name}")
+
+        if self.vlad is None:
+            vector = features.mean(axis=(1, 2, 3), dtype=jnp.float32)
+        else:
+            # A bag of positions: those of the whole video, or of one frame.
+            bags = "(b t) (h w)" if self.frame_vlad else "b (t h w)"
+            x = einops.rearrange(features, f"b t h w c -> {bags} c")
+            pooled = NetVLAD(**self.vlad, name=f"pool_{name}")(x)
+            frames = t if self.frame_vlad else 1
+            vector = einops.reduce(pooled.vector, "(b f) d -> b d", "mean", f=frames)
+            out["assignments"] = einops.rearrange(
+                pooled.assignments, f"{bags} k -> b t h w k", t=t, h=h, w=w
+            )
+        out["logits"] = head(vector, train=train)
+        kernel = head.variables["params"]["fc"]["kernel"]
+
+        def activation(predicted: jax.Array) -> jax.Array:
+            if self.vlad is None:
+                return class_activation_maps(features, kernel, predicted)
+            with jax.named_scope("activation"):
+                weights = einops.repeat(
+                    kernel[:, predicted], "d b -> (b f) d", f=frames
+                )
+                shares = pooled.contributions(weights) * (t * h * w / frames)
+                return einops.rearrange(shares, f"{bags} -> b t h w", t=t, h=h, w=w)
+
+        out["activation"] = activation
+        return out
+
+
+def log_average(logits: list[jax.Array], weights: tuple[float, ...]) -> jax.Array:
+    """Returns the logarithm of the weighted average of softmax scores, ``[b y]``.
+
+    These are logits of just those scores: their softmax is the average.
+
+    Args:
+      logits: of each stream, ``[b y]``.
+      weights: of each stream; only their proportions count.
+    """
+    scores = jnp.stack([jax.nn.log_softmax(each) for each in logits])
+    shares = jnp.asarray(weights, scores.dtype) / sum(weights)
+    return jax.nn.logsumexp(scores, axis=0, b=shares[:, None, None])
