@@ -16,6 +16,10 @@ PARAMETERS = {
     "demo_dam": 679_072,
     "demo_dam:row=trunk": 584_992,
     "demo_stafusion": 282_753,
+    "demo_tsm_netvlad": 650_537,
+    "demo_tsm_netvlad:row=average": 584_992,
+    "demo_tsm_netvlad:stream=both": 1_310_482,
+    "hmdb51_tsm_netvlad": 30_454_964,
     "infar_stafusion": 108_581_017,
     "minikinetics_dam": 25_640_400,
     "minikinetics_dam:kind=none": 24_327_632,
@@ -23,6 +27,9 @@ PARAMETERS = {
     "sthv1_dam": 33_306_094,
     "ucf101_dam": 33_156_517,
     "ucf101_dam:dataset=hmdb51,split=3": 33_054_067,
+    "ucf101_tsm_netvlad": 37_008_614,
+    "ucf101_tsm_netvlad:stream=both": 74_054_860,
+    "ucf101_tsm_netvlad:stream=rgb_diff,split=3": 37_046_246,
 }
 
 
