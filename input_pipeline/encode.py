@@ -13,6 +13,7 @@ import numpy as np
 
 from input_pipeline import records
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.frames import read_frames
 from input_pipeline.formats.skeleton import read_skeleton
 from input_pipeline.formats.video import VideoOptions, read_video
 
@@ -85,7 +86,8 @@ def encode_clip(clip: Clip, options: EncodeOptions) -> records.Record:
             continue
         try:
             if stream in records.VIDEO_STREAMS:
-                setattr(record, stream, read_video(path, stream, options.video))
+                read = read_frames if path.is_dir() else read_video
+                setattr(record, stream, read(path, stream, options.video))
             elif stream == TRUTH:
                 _add_truth(record, path, options.difficulties)
             else:

@@ -20,6 +20,14 @@ from input_pipeline.formats.video import VideoOptions
 if TYPE_CHECKING:
     from input_pipeline.builders.base import ClipBuilder
 
+# Data sets of colour video alone, with what they are.
+VIDEO_SETS = {
+    "ucf101": "UCF101, three splits",
+    "hmdb51": "HMDB51, three splits",
+    "something": "Something-Something V1 (frames) or V2 (videos)",
+    "folders": "videos in SPLIT/CLASS/VIDEO, as Kinetics",
+}
+
 
 def prepare(
     builder: "ClipBuilder",
@@ -140,6 +148,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, about in (("ntu60", "NTU RGB+D"), ("ntu120", "NTU RGB+D 120")):
         ntu = _subparser(sets, name, about, common)
         ntu.add_argument("--raw", required=True, help="folder of the unzipped files")
+    for name, about in VIDEO_SETS.items():
+        videos = _subparser(sets, name, about, common)
+        videos.add_argument("--raw", required=True, help="folder of the unpacked files")
+        if name == "folders":
+            help_text = "of the data set (%(default)s)"
+            videos.add_argument("--name", default=name, help=help_text)
     world = _subparser(sets, "synthetic", "the staged world", common)
     world.add_argument(
         "--raw", help="folder of the staged files; staged if absent (OUT/synthetic_raw)"
@@ -168,7 +182,15 @@ def _subparser(
 
 
 def _builder(given: argparse.Namespace) -> "ClipBuilder":
-    from input_pipeline.builders import clips, ntu, synthetic
+    from input_pipeline.builders import (
+        clips,
+        folders,
+        hmdb51,
+        ntu,
+        something,
+        synthetic,
+        ucf101,
+    )
 
     out = Path(given.out)
     streams: tuple[str, ...] = records.STREAMS
@@ -176,6 +198,8 @@ def _builder(given: argparse.Namespace) -> "ClipBuilder":
         streams = tuple(s.strip() for s in given.streams.split(","))
     elif given.data == "clips":
         streams = clips.manifest_streams(Path(given.manifest))
+    elif given.data in VIDEO_SETS:
+        streams = ("rgb",)
     try:
         video = VideoOptions(given.short_side, given.quality, given.min_frames)
         options = EncodeOptions(streams=streams, video=video)
@@ -198,6 +222,17 @@ def _builder(given: argparse.Namespace) -> "ClipBuilder":
             print(f"There is no staged world in {raw}: staging it.")
             generate(raw, SyntheticConfig(), given.workers or None)
         return synthetic.Synthetic(raw=raw, options=options, data_dir=out)
+    if given.data == "folders":
+        return folders.Folders(
+            raw=given.raw, options=options, name=given.name, data_dir=out
+        )
+    video_sets: dict[str, Any] = {
+        "ucf101": ucf101.Ucf101,
+        "hmdb51": hmdb51.Hmdb51,
+        "something": something.Something,
+    }
+    if given.data in video_sets:
+        return video_sets[given.data](raw=given.raw, options=options, data_dir=out)
     if given.data == "ntu60":
         return ntu.Ntu60(raw=given.raw, options=options, data_dir=out)
     return ntu.Ntu120(raw=given.raw, options=options, data_dir=out)

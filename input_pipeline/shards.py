@@ -99,7 +99,8 @@ def finished_table(job: ShardJob) -> dict[str, Any] | None:
 def write_text(path: Path, text: str) -> None:
     """Write a file so that it is never seen half written, even after a power cut."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
+    # Names of files may hold bytes that are not UTF-8.
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")
     sync(part)
     os.replace(part, path)
     sync(path.parent)

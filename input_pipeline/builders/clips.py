@@ -43,11 +43,7 @@ class Clips(ClipBuilder):
         the skeletons' joints, see `joints.find` ("": the known one of as many joints).
         Raises RawDataError naming the manifest's line, or the layout.
         """
-        if not _NAME.fullmatch(name):
-            raise RawDataError(
-                f"A data set cannot be called {name!r}: use lower-case letters, digits "
-                "and underscores, and a letter first."
-            )
+        check_name(name)
         self.name = name
         self.allow_outside = allow_outside
         try:
@@ -75,6 +71,15 @@ class Clips(ClipBuilder):
         if not self._given_layout:
             return {}
         return {"layout": self._layout.name if self._layout else "none"}
+
+
+def check_name(name: str) -> None:
+    """Raises RawDataError if a data set cannot be called so."""
+    if not _NAME.fullmatch(name):
+        raise RawDataError(
+            f"A data set cannot be called {name!r}: use lower-case letters, digits and "
+            "underscores, and a letter first."
+        )
 
 
 def manifest_streams(manifest: Path) -> tuple[str, ...]:

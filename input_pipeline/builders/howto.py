@@ -30,6 +30,35 @@ _TEXTS = {
         "{skeletons}",
         "nturgbd_skeletons_s001_to_s017.zip and nturgbd_skeletons_s018_to_s032.zip",
     ),
+    "ucf101": (
+        "Download UCF101.rar and the three splits for action recognition "
+        "(UCF101TrainTestSplits-RecognitionTask.zip) from "
+        "https://www.crcv.ucf.edu/data/UCF101.php and unpack both into one folder, "
+        "RAW, so that it holds UCF-101/CLASS/*.avi and ucfTrainTestlist/*.txt. Then "
+        "run: python -m input_pipeline.prepare {name} --raw RAW --out {out}"
+    ),
+    "hmdb51": (
+        "Download hmdb51_org.rar and test_train_splits.rar from "
+        "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/ "
+        "and unpack both, and the archives of the classes in the first, into one "
+        "folder, RAW, so that it holds CLASS/*.avi and "
+        "testTrainMulti_7030_splits/*.txt. Then run: "
+        "python -m input_pipeline.prepare {name} --raw RAW --out {out}"
+    ),
+    "something": (
+        "Something-Something must be asked for at "
+        "https://www.qualcomm.com/developer/software/something-something-v-2-dataset "
+        "(V1 comes from its authors). Unpack it into one folder, RAW, so that it holds "
+        "20bn-something-something-v1/ID/*.jpg (V2: ID.webm) and, beside that folder, "
+        "the lists something-something-*-{{train,validation,labels}}.csv or .json. "
+        "Then run: python -m input_pipeline.prepare {name} --raw RAW --out {out}"
+    ),
+    "minikinetics": (
+        "Download the videos of Kinetics-400 that you want (see "
+        "https://github.com/cvdfoundation/kinetics-dataset) and sort them into "
+        "RAW/train/CLASS/*.mp4 and RAW/val/CLASS/*.mp4. Then run: python -m "
+        "input_pipeline.prepare folders --raw RAW --name {name} --out {out}"
+    ),
     "synthetic": (
         "The synthetic set is made on your own machine, nothing is downloaded. Run: "
         "python -m input_pipeline.prepare {name} --out {out}"
@@ -41,7 +70,8 @@ _CLIPS = (
     "a CSV manifest with the columns rgb, ir, skeleton (those that you have), label, "
     "split and run: "
     "python -m input_pipeline.prepare clips --manifest MANIFEST.csv --name {name} "
-    "--out {out}"
+    "--out {out}; videos in SPLIT/CLASS/VIDEO need no manifest: "
+    "python -m input_pipeline.prepare folders --raw RAW --name {name} --out {out}"
 )
 
 

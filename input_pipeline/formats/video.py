@@ -94,7 +94,8 @@ def decode(path: str | Path, stream: str, short_side: int) -> Iterator[np.ndarra
         raise UnusableFile("empty", "the file has no bytes")
     count, promised, damage = 0, 0, ""
     try:
-        with av.open(str(path)) as container:
+        # Titles and comments that are not UTF-8 are no reason to lose a clip.
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise UnusableFile("undecodable", "the file holds no video stream")
             video = container.streams.video[0]
