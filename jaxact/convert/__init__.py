@@ -5,7 +5,7 @@ from typing import Any
 
 from flax import traverse_util
 
-from jaxact.backbones import resnet_weights, timesformer_weights
+from jaxact.backbones import i3d_weights, resnet_weights, timesformer_weights
 from jaxact.convert.readers import read_weights
 from jaxact.keymaps import KeyMap, Report, Rule, WeightsError, convert
 
@@ -23,7 +23,7 @@ __all__ = [
 # Kinds of public weights. Each module says what wrappers put around the names
 # (`clean`), whether a file's names are its own (`recognizes`), how they fill a model's
 # parameters and statistics (`key_map`), and what it is called (`NAMES`).
-KINDS: tuple[Any, ...] = (timesformer_weights, resnet_weights)
+KINDS: tuple[Any, ...] = (timesformer_weights, resnet_weights, i3d_weights)
 
 
 def initialize_from(
@@ -39,7 +39,7 @@ def initialize_from(
     unshared ones start alike; what is outside the backbones keeps its values.
 
     Args:
-      path: a ``.safetensors`` file or a torch checkpoint.
+      path: a ``.safetensors`` file, a torch checkpoint, or a pickle of numpy arrays.
       params: the model's parameters, nested.
       batch_stats: the running statistics, nested, or None.
       grid: rows and columns of the model's patches, if they are not square.

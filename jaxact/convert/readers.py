@@ -1,7 +1,8 @@
-"""Reads weights files into flat dicts of arrays: safetensors and torch, torch unneeded.
+"""Reads weights files into flat dicts of arrays: safetensors, torch, pickles of numpy.
 
-Torch writes two formats: a zip archive with one pickle and one raw file a storage
-(since 1.6), and before that a row of pickles followed by the raw storages.
+Torch, which is not needed, writes two formats: a zip archive with one pickle and one
+raw file a storage (since 1.6), and before that a row of pickles followed by the raw
+storages. Flax's variables are often published as one pickle of nested dicts.
 """
 
 import pathlib
@@ -23,10 +24,11 @@ _NESTED = ("model_state", "state_dict", "model_state_dict", "model", "module")
 
 
 def read_weights(path: str | pathlib.Path) -> dict[str, np.ndarray]:
-    """Reads the state dict of a ``.safetensors`` or torch file; nothing is executed.
+    """Reads the arrays of a weights file; nothing is executed.
 
     A state dict under "model_state", "state_dict" or "model" is found; entries that
-    are not tensors are left out.
+    are not tensors are left out. Nested dicts of numpy arrays are read as paths,
+    ``params/conv/kernel``.
 
     Args:
       path: the file; its content decides the format, not its name.
@@ -40,8 +42,9 @@ def read_weights(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     path = pathlib.Path(path)
     if not path.is_file():
         raise WeightsError(
-            f"There is no weights file {path}. Give the path of one .safetensors file "
-            "or of one torch checkpoint (.pt, .pth, .pyth, .bin)."
+            f"There is no weights file {path}. Give the path of one .safetensors file, "
+            "of one torch checkpoint (.pt, .pth, .pyth, .bin), or of one pickle of "
+            "numpy arrays."
         )
     try:
         return state_dict(_read(path))
@@ -70,7 +73,7 @@ def _read(path: pathlib.Path) -> Any:
                 f"as safetensors it is damaged or incomplete ({error}). Download it "
                 "again."
             ) from None
-    return _read_torch_legacy(path)
+    return _read_pickles(path)
 
 
 def _read_torch_zip(path: pathlib.Path) -> Any:
@@ -101,7 +104,19 @@ def _read_torch_zip(path: pathlib.Path) -> Any:
             return pickles.load(file, storage)  # type: ignore[arg-type]
 
 
-def _read_torch_legacy(path: pathlib.Path) -> Any:
+def _paths(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flattens nested dicts; a state dict that training scripts nest stays whole."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and key not in _NESTED:
+            flat |= _paths(value, f"{prefix}{key}/")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _read_pickles(path: pathlib.Path) -> Any:
+    """Reads torch's old format, or one pickle of nested dicts of numpy arrays."""
     limit = path.stat().st_size
     storages: dict[str, np.ndarray] = {}
 
@@ -117,8 +132,14 @@ def _read_torch_legacy(path: pathlib.Path) -> Any:
         return pickles.strided(storages[key], offset, (size,), (1,))
 
     with path.open("rb") as file:
-        if pickles.load(file) != _LEGACY_MAGIC:
-            raise WeightsError("it is neither safetensors nor a torch checkpoint.")
+        first = pickles.load(file)
+        if isinstance(first, Mapping):
+            return _paths(first)
+        if first != _LEGACY_MAGIC:
+            raise WeightsError(
+                "it is neither safetensors, nor a torch checkpoint, nor a pickle of a "
+                "dict of arrays."
+            )
         if pickles.load(file) != _LEGACY_PROTOCOL:
             raise WeightsError("it is a torch checkpoint of an unknown version.")
         pickles.load(file)  # facts about the machine that wrote it

@@ -184,7 +184,8 @@ def test_truncated_files_give_one_paragraph(tmp_path, file, part):
         (b"", "truncated, or neither"),
         (b"<html>404 Not Found</html>" * 9, "truncated, or neither"),
         (bytes(range(256)) * 20, "truncated, or neither"),
-        (pickle.dumps({"a": 1}), "neither safetensors nor a torch"),
+        (pickle.dumps({"a": 1}), "no tensors were found in it; it holds a"),
+        (pickle.dumps([1, 2]), "neither safetensors, nor a torch"),
     ],
 )
 def test_garbage_gives_one_paragraph(tmp_path, data, match):
@@ -193,6 +194,15 @@ def test_garbage_gives_one_paragraph(tmp_path, data, match):
     with pytest.raises(WeightsError, match=match) as error:
         read_weights(path)
     one_paragraph(error)
+
+
+def test_nested_dicts_of_numpy_arrays_are_read_as_paths(tmp_path):
+    tree = {"params": {"a/b": {"kernel": np.ones((2, 3))}, "c": np.arange(3)}}
+    path = tmp_path / "weights.ckpt"
+    path.write_bytes(pickle.dumps(tree, 4))
+    arrays = read_weights(path)
+    assert arrays.keys() == {"params/a/b/kernel", "params/c"}
+    np.testing.assert_array_equal(arrays["params/c"], np.arange(3))
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -1,0 +1,224 @@
+"""I3D against an oracle; with the public weights too, where they are.
+
+The public file is not part of the project. `JAXACT_I3D_WEIGHTS` names it, and
+`JAXACT_I3D_CLIP` the clip; `tests/golden/make_i3d.py` says where both come from.
+"""
+
+import functools
+import os
+import pathlib
+import pickle
+
+import flax
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxact.backbones import i3d_weights
+from jaxact.backbones.i3d import I3D, Inception, pooled
+from jaxact.convert import WeightsError, initialize_from, read_weights
+from jaxact.inputs import normalize_video
+from jaxact.models.streams import Head
+
+GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
+NARROW, CLASSES = 1 / 29, 7
+CLIP = jax.ShapeDtypeStruct((1, 16, 224, 224, 3), jnp.float32)
+
+
+class Classifier(nn.Module):
+    """I3D and its head, on a normalised clip."""
+
+    width: float = NARROW
+    classes: int = CLASSES
+    form: str = "auto"
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, video, *, train=False):
+        backbone = I3D(
+            self.width, form=self.form, remat=self.remat, name="backbone_rgb"
+        )
+        out = backbone(video, train=train)
+        logits = Head(self.classes, name="head")(pooled(out["mixed_5c"]))
+        return out | {"logits": logits}
+
+
+@functools.cache
+def golden():
+    with np.load(GOLDEN / "i3d_tiny.npz") as file:
+        arrays = dict(file)
+    return arrays | {"input": normalize_video(jnp.asarray(arrays["video"]), 0.5, 0.5)}
+
+
+def fresh(model, video):
+    """Variables of the right shapes, all of them 9: nothing can pass unfilled."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0), video)
+    return jax.tree.map(lambda x: np.full(x.shape, 9, x.dtype), shapes)
+
+
+@functools.cache
+def variables():
+    start = fresh(Classifier(), golden()["input"])
+    params, stats, report = initialize_from(
+        GOLDEN / "i3d_tiny.ckpt", start["params"], start["batch_stats"]
+    )
+    assert not report.fresh and not report.unused and not report.resized
+    return {"params": params, "batch_stats": stats}
+
+
+@pytest.mark.parametrize(
+    "form", ["native", pytest.param("taps", marks=pytest.mark.long)]
+)
+def test_maps_and_logits_agree_with_the_oracle(form):
+    out = jax.jit(Classifier(form=form).apply)(variables(), golden()["input"])
+    for name in ("mixed_5b", "mixed_5c", "logits"):
+        expected = golden()[name]
+        assert out[name].shape == expected.shape
+        np.testing.assert_allclose(out[name], expected, atol=1e-5 * expected.max())
+
+
+@pytest.mark.long
+def test_gradients_reach_every_parameter_and_statistics_move():
+    def gradients(**fields):
+        def loss(params):
+            out, updated = Classifier(form="native", **fields).apply(
+                {**variables(), "params": params},
+                golden()["input"],
+                train=True,
+                mutable="batch_stats",
+            )
+            return jnp.sin(out["logits"]).sum(), updated["batch_stats"]
+
+        return jax.jit(jax.grad(loss, has_aux=True))(variables()["params"])
+
+    grads, stats = gradients()
+    for name, grad in flax.traverse_util.flatten_dict(grads, sep="/").items():
+        # Channels that ReLU kills in so narrow a network have none.
+        assert np.any(grad != 0) or grad.size < 10, f"no gradient reaches {name}"
+    before = flax.traverse_util.flatten_dict(variables()["batch_stats"], sep="/")
+    for name, value in flax.traverse_util.flatten_dict(stats, sep="/").items():
+        assert np.any(value != before[name]), name
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(a).max()),
+        grads,
+        gradients(remat=True)[0],
+    )
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_both_forms_of_a_module_agree_and_gradients_reach_it_all(train):
+    x = np.random.default_rng(5).normal(size=(2, 3, 5, 7, 11)).astype(np.float32)
+
+    def gradients(form):
+        module = Inception((2, 3, 5, 7, 11, 13), form=form)
+        shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), x, train))
+        random = np.random.default_rng(7)
+        start = jax.tree.map(
+            lambda s: np.abs(random.normal(size=s.shape)).astype(np.float32), shapes
+        )
+
+        def loss(params):
+            out, _ = module.apply(
+                {**start, "params": params}, x - 1, train, mutable="batch_stats"
+            )
+            return jnp.sin(out).sum()
+
+        return flax.traverse_util.flatten_dict(
+            jax.jit(jax.grad(loss))(start["params"]), sep="/"
+        )
+
+    taps, native = gradients("taps"), gradients("native")
+    for name, grad in native.items():
+        scale = np.abs(grad).max()
+        assert scale > 0, f"no gradient reaches {name}"
+        np.testing.assert_allclose(taps[name] / scale, grad / scale, atol=1e-4)
+
+
+def test_parameters_and_taps_of_the_published_network():
+    model = Classifier(1.0, 400)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), CLIP)
+    params = flax.traverse_util.flatten_dict(shapes["params"], sep="/")
+    assert sum(x.size for x in params.values()) == 12_689_984
+    assert not any(name.endswith("scale") for name in params)
+    out = jax.eval_shape(model.apply, shapes, CLIP)
+    assert out["mixed_5b"].shape == (1, 2, 7, 7, 832)
+    assert out["mixed_5c"].shape == (1, 2, 7, 7, 1024)
+
+
+def test_pooling_by_hand():
+    x = jnp.arange(1.0, 5.0).reshape(1, 4, 1, 1, 1)  # windows 1.5, 2.5, 3.5
+    assert pooled(x)[0, 0] == 2.5
+    x = jnp.asarray([8.0, 1.0, 1.0]).reshape(1, 3, 1, 1, 1)  # 4.5, 1
+    assert pooled(x)[0, 0] == 2.75
+    assert pooled(x[:, :1])[0, 0] == 8.0
+
+
+def test_weights_fill_a_model_with_other_classes_but_for_its_head():
+    start = fresh(Classifier(classes=11), golden()["input"])
+    params, stats, report = initialize_from(
+        GOLDEN / "i3d_tiny.ckpt", start["params"], start["batch_stats"]
+    )
+    assert set(report.fresh) == {"head/fc/kernel", "head/fc/bias"}
+    assert {name.rpartition("/")[0] for name in report.unused} == {
+        "params/Logits/Conv3d_0c_1x1/Conv_0"
+    }
+    assert np.all(params["head"]["fc"]["kernel"] == 9)
+    mine = variables()
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        params["backbone_rgb"],
+        mine["params"]["backbone_rgb"],
+    )
+    jax.tree.map(np.testing.assert_array_equal, stats, mine["batch_stats"])
+
+
+def test_weights_that_do_not_fit(tmp_path):
+    with (GOLDEN / "i3d_tiny.ckpt").open("rb") as file:
+        tree = pickle.load(file)
+    start = fresh(Classifier(), golden()["input"])
+
+    def load(tree):
+        path = tmp_path / "weights.ckpt"
+        path.write_bytes(pickle.dumps(tree))
+        return initialize_from(path, start["params"], start["batch_stats"])
+
+    tree["params"]["Conv3d_9z_1x1"] = {"Conv_0": {"kernel": np.ones(3)}}
+    with pytest.raises(WeightsError, match="Conv3d_9z_1x1/Conv_0/kernel .3. of the f"):
+        load(tree)
+    del tree["params"]["Conv3d_9z_1x1"]
+    lost = tree["batch_stats"]["Mixed_5c"].pop("Branch_3/Conv3d_0b_1x1")
+    with pytest.raises(WeightsError, match="has no batch_stats/Mixed_5c/Branch_3"):
+        load(tree)
+    tree["batch_stats"]["Mixed_5c"]["Branch_3/Conv3d_0b_1x1"] = lost
+    with pytest.raises(WeightsError, match="but the model has no I3D"):
+        i3d_weights.key_map(read_weights(GOLDEN / "i3d_tiny.ckpt"), {"fc/kernel": 0})
+
+
+def test_the_map_names_every_unit_of_the_network_once():
+    units = i3d_weights.units()
+    assert len(units) == len(set(units.values())) == 3 + 9 * 6
+    assert units["mixed_4d/branch1"] == "Mixed_4d/Branch_1/Conv3d_0b_3x3"
+
+
+if "JAXACT_I3D_WEIGHTS" in os.environ:
+
+    @pytest.mark.long
+    def test_the_public_weights():
+        from golden.make_i3d import read_clip
+
+        model = Classifier(1.0, 400)
+        start = fresh(model, CLIP)
+        params, stats, report = initialize_from(
+            os.environ["JAXACT_I3D_WEIGHTS"], start["params"], start["batch_stats"]
+        )
+        assert not report.fresh and not report.unused
+        apply = jax.jit(model.apply)
+        public = {"params": params, "batch_stats": stats}
+        zeros = apply(public, jnp.zeros(CLIP.shape))["logits"][0]
+        assert zeros.argmax() == 1 and round(float(zeros.max()), 4) == 3.7768
+        with np.load(GOLDEN / "i3d_kinetics.npz") as expected:
+            np.testing.assert_allclose(zeros, expected["zeros"], atol=1e-4)
+            clip = apply(public, read_clip(os.environ["JAXACT_I3D_CLIP"]))["logits"][0]
+            np.testing.assert_allclose(clip, expected["clip"], atol=1e-3)
