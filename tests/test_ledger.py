@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import pytest
 
 import jaxact
+from jaxact import paper_tables
 from jaxact.config import Experiment
 from jaxact.ledger import _products
 from jaxact.models.dual_stream import DualStreamConfig
@@ -73,3 +74,25 @@ def test_the_printed_table_adds_up():
     lines = str(ledger).splitlines()
     assert lines[-1].split()[:2] == ["total", f"{ledger.parameters:,}"]
     assert len(lines) == 3 + len(ledger.parts)
+
+
+def test_dam_x_12_next_to_the_paper_s(monkeypatch):
+    monkeypatch.setattr(paper_tables, "DAM_COUNTS", {12: ()})
+    header, *_, row = (
+        line
+        for line in paper_tables.table_6().splitlines()
+        if "24,327" in line or "x 12" in line
+    )
+    assert "24,327,632 parameters (the paper: 24.18 M), 20.44 GMAC" in header
+    name, parameters, _, theirs, _, *gmacs = row.replace("DAM x 12", "x12").split()
+    assert (name, parameters, theirs) == ("x12", "9.44", "16.20")
+    small, large, quadratic, paper = map(float, gmacs)
+    assert small < large < quadratic and paper == 10.17
+
+
+def test_directed_attention_at_the_first_stage_next_to_the_paper_s(monkeypatch):
+    monkeypatch.setattr(paper_tables, "TABLE_4", {1: {"da_nl": (24.27, 237.92)}})
+    row = next(r for r in paper_tables.table_4().splitlines() if r.startswith("Res1"))
+    small, large, quadratic, paper = map(float, row.split()[-4:])
+    assert (small, paper) == (0.82, 211.73) and small < 1 and large < 1.1
+    assert quadratic > 170
