@@ -13,6 +13,9 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 # Parameters by config and argument.
 PARAMETERS = {
+    "demo_ccdfarm": 1_872_819,
+    "demo_ccdfarm:model=mmtm": 1_687_092,
+    "demo_ccdfarm:model=skeleton": 640_336,
     "demo_dam": 679_072,
     "demo_dam:row=trunk": 584_992,
     "demo_stafusion": 282_753,
@@ -23,6 +26,11 @@ PARAMETERS = {
     "infar_stafusion": 108_581_017,
     "minikinetics_dam": 25_640_400,
     "minikinetics_dam:kind=none": 24_327_632,
+    "ntu_ccdfarm": 20_426_835,
+    "ntu_ccdfarm:dataset=ntu120,protocol=xset": 20_580_615,
+    "ntu_ccdfarm:model=mmtm": 16_688_776,
+    "ntu_ccdfarm:model=rgb": 12_341_484,
+    "ntu_ccdfarm:model=skeleton,preset=adam": 1_062_652,
     "ntu_stafusion": 108_654_841,
     "sthv1_dam": 33_306_094,
     "ucf101_dam": 33_156_517,

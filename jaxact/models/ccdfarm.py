@@ -1,0 +1,255 @@
+"""CC-DFARM: I3D on colour video and HCN on skeletons, joined at three depths.
+
+Its baseline (MMTM), its ablations (the paper's Tables 4-6) and both streams alone are
+settings of the same config.
+"""
+
+import dataclasses
+from typing import Any
+
+import einops
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxact.backbones import i3d
+from jaxact.backbones.hcn import HCN, LEAST_FRAMES
+from jaxact.backbones.i3d import I3D
+from jaxact.config import ConfigError, ModelConfig
+from jaxact.cross_modal import DSFM, MFFM, MMTM, MMTM_VARIANTS, TIAM
+from jaxact.inputs import normalize_video
+from jaxact.losses import CrossEntropy
+from jaxact.models.streams import Head
+
+STREAMS = (("rgb", "skeleton"), ("rgb",), ("skeleton",))
+TRANSFERS = ("dsfm", "mmtm", "none")
+PLACES = (1, 2)
+
+
+@dataclasses.dataclass
+class CCDFARMConfig(ModelConfig):
+    """CC-DFARM; the defaults are the paper's whole model, the last row of Table 5."""
+
+    streams: tuple[str, ...] = ("rgb", "skeleton")  # or one of them alone
+    # Colour video, for I3D.
+    frames: int = 32
+    image_size: int = 224
+    width: float = 1.0  # of all of I3D's channels
+    norm_momentum: float = 0.99  # of I3D's running statistics
+    conv3d: str = "auto"  # | "native" | "taps"; see jaxact.backbones.conv3d
+    remat: bool = False  # recompute I3D's activations in the backward pass
+    # Skeletons, for HCN.
+    skeleton_frames: int = 32  # the official HCN's other choice is 64
+    persons: int = 2
+    joints: int = 25
+    origin: tuple[int, ...] = (1,)  # joints whose mean is the origin, from 0
+    fc7: int = 512
+    dropout: float = 0.5
+    # Between the streams: after Mixed_5b and conv5 (1), after Mixed_5c and fc7 (2).
+    transfer: str = "dsfm"  # | "mmtm", the baseline | "none"
+    places: tuple[int, ...] = (1, 2)  # the rows of Table 4
+    blocks: tuple[int, ...] = (64, 256)  # DSFM: channels of a block at the two places
+    mmtm_variant: str = "paper"  # | "code"
+    # The switches of Tables 5 and 6, with transfer="dsfm".
+    tiam: bool = True
+    mffm: bool = True  # False: the mean of the streams' logits
+    tiam_scaled: bool = False  # see jaxact.cross_modal.TIAM
+    head_dropout: float = 0.5
+    # Cross-entropy of each stream's own head besides the fused one; the paper has one
+    # loss (0 is literal), the public MMTM and MSAF train both streams' heads.
+    branch_weight: float = 0.5
+
+    def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
+        if tuple(self.streams) not in STREAMS:
+            raise ConfigError(
+                f"Got model.streams={self.streams}; expected one of {STREAMS}."
+            )
+        rgb = (self.frames, self.image_size, self.image_size, 3)
+        skeleton = (self.persons, self.skeleton_frames, self.joints, 3)
+        found = {
+            "rgb": jax.ShapeDtypeStruct(rgb, jnp.uint8),
+            "skeleton": jax.ShapeDtypeStruct(skeleton, jnp.float32),
+        }
+        return {name: found[name] for name in self.streams}
+
+    def build(self) -> "CCDFARM":
+        self.inputs()  # raises what it cannot do
+        for field, value, known in (
+            ("transfer", self.transfer, TRANSFERS),
+            ("mmtm_variant", self.mmtm_variant, MMTM_VARIANTS),
+        ):
+            if value not in known:
+                raise ConfigError(
+                    f"Got model.{field}={value!r}; expected one of {known}."
+                )
+        if not set(self.places) <= set(PLACES) or len(self.blocks) != len(PLACES):
+            raise ConfigError(
+                f"Got model.places={self.places} and model.blocks={self.blocks}; "
+                f"expected places among {PLACES} and one number for each in blocks."
+            )
+        if "skeleton" in self.streams and self.skeleton_frames < LEAST_FRAMES:
+            raise ConfigError(
+                f"Got model.skeleton_frames={self.skeleton_frames}; HCN pools four "
+                f"times and needs {LEAST_FRAMES} or more."
+            )
+        dtype = jnp.dtype(self.dtype)
+        return CCDFARM(
+            num_classes=self.num_classes,
+            streams=tuple(self.streams),
+            video=dict(
+                width=self.width,
+                norm_momentum=self.norm_momentum,
+                form=self.conv3d,
+                remat=self.remat,
+                dtype=dtype,
+            ),
+            skeleton=dict(
+                fc7=self.fc7, origin=self.origin, dropout=self.dropout, dtype=dtype
+            ),
+            transfer=self.transfer,
+            places=tuple(self.places),
+            blocks=tuple(self.blocks),
+            mmtm_variant=self.mmtm_variant,
+            tiam=self.tiam,
+            tiam_scaled=self.tiam_scaled,
+            mffm=self.mffm,
+            head_dropout=self.head_dropout,
+            dtype=dtype,
+        )
+
+    def losses(self) -> tuple[Any, ...]:
+        terms = [CrossEntropy()]
+        if self.branch_weight and len(self.streams) > 1:
+            terms += [
+                CrossEntropy(
+                    name=f"{stream}_cross_entropy",
+                    weight=self.branch_weight,
+                    logits=f"{stream}_logits",
+                )
+                for stream in self.streams
+            ]
+        return tuple(terms)
+
+
+class CCDFARM(nn.Module):
+    """The model; `CCDFARMConfig` explains its fields."""
+
+    num_classes: int
+    streams: tuple[str, ...]
+    video: Any  # fields of `I3D`
+    skeleton: Any  # fields of `HCN`
+    transfer: str
+    places: tuple[int, ...]
+    blocks: tuple[int, ...]
+    mmtm_variant: str
+    tiam: bool
+    tiam_scaled: bool
+    mffm: bool
+    head_dropout: float
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(
+        self,
+        batch: dict[str, jax.Array],
+        *,
+        train: bool = False,
+        progress: float | jax.Array = 1.0,
+    ) -> dict[str, jax.Array]:
+        """Recognises a batch.
+
+        Args:
+          batch: ``rgb`` uint8 ``[b t h w 3]`` and ``skeleton`` float32
+            ``[b m t v 3]``, or the one that the model has.
+          train: turns on dropout (rng "dropout") and batch statistics.
+          progress: means nothing here.
+
+        Returns:
+          ``logits`` ``[b y]``; of two streams also ``rgb_logits`` and
+          ``skeleton_logits``, of the streams' own heads, and with ``mffm`` the
+          ``fused`` map ``[b t h w c]``. Of each stream the features that are joined:
+          ``mixed_5b`` and ``mixed_5c`` ``[b t h w c]``; ``conv5`` ``[b m t w c]`` and
+          ``fc7`` ``[b c]``, besides ``positions`` and ``motion`` ``[b m t v 3]``. What
+          a module between the streams has scaled is meant.
+        """
+        del progress
+        missing = [name for name in self.streams if name not in batch]
+        if missing:
+            raise KeyError(
+                f"The batch has no stream {missing[0]!r}, only {sorted(batch)}; the "
+                f"model expects {self.streams}."
+            )
+        out: dict[str, jax.Array] = {}
+        has_video, has_skeleton = ("rgb" in self.streams, "skeleton" in self.streams)
+        if has_video:
+            video_net = I3D(**self.video, name="backbone_rgb")
+            video = normalize_video(batch["rgb"], i3d.MEAN, i3d.STD, self.dtype)
+            out["mixed_5b"] = video_net.lower(video, train=train)
+        if has_skeleton:
+            skeleton_net = HCN(
+                **self.skeleton,
+                interaction=self._interaction(train),
+                name="backbone_skeleton",
+            )
+            out |= skeleton_net.persons(batch["skeleton"], train=train)
+        self._join(out, 1, "mixed_5b", "conv5", train)
+        if has_video:
+            out["mixed_5c"] = video_net.upper(out["mixed_5b"], train=train)
+        if has_skeleton:
+            out["fc7"] = skeleton_net.joint(out["conv5"], train=train)
+        self._join(out, 2, "mixed_5c", "fc7", train)
+        return out | self._heads(out, train)
+
+    def _interaction(self, train: bool) -> Any:
+        """Returns TIAM as HCN's `Interaction`, or None."""
+        if not self.tiam:
+            return None
+        tiam = TIAM(scaled=self.tiam_scaled, dtype=self.dtype, name="tiam")
+        return lambda a, b: tiam(a, b, train=train)
+
+    def _join(
+        self, out: dict[str, jax.Array], place: int, video: str, body: str, train: bool
+    ) -> None:
+        """Lets the streams scale each other's features, where the config says so.
+
+        MMTM squeezes all persons into one vector and scales them alike; DSFM takes
+        each for a stream of its own, as the paper does: there their order counts.
+        """
+        if len(self.streams) < 2 or place not in self.places:
+            return
+        if self.transfer == "mmtm":
+            mmtm = MMTM(variant=self.mmtm_variant, name=f"mmtm_{place}")
+            out[video], out[body] = mmtm(out[video], out[body])
+        elif self.transfer == "dsfm":
+            features = out[body]
+            persons = [features]
+            if place == 1:
+                persons = list(einops.rearrange(features, "b m t w c -> m b t w c"))
+            dsfm = DSFM(self.blocks[place - 1], name=f"dsfm_{place}")
+            out[video], *persons = dsfm(out[video], *persons, train=train)
+            out[body] = jnp.stack(persons, axis=1) if place == 1 else persons[0]
+
+    def _heads(self, out: dict[str, jax.Array], train: bool) -> dict[str, jax.Array]:
+        """Returns the logits, and the fused map if there is one."""
+
+        def head(name: str, dropout: float = 0.0) -> Any:
+            module = Head(self.num_classes, dropout, name=name)
+            return lambda x: module(x, train=train)
+
+        if self.streams == ("rgb",):
+            feature = i3d.pooled(out["mixed_5c"])
+            return {"logits": head("head", self.head_dropout)(feature)}
+        if self.streams == ("skeleton",):
+            return {"logits": head("head")(out["fc7"])}  # fc7 has its own dropout
+        video = i3d.pooled(out["mixed_5c"])
+        logits = {
+            "rgb_logits": head("rgb_head", self.head_dropout)(video),
+            "skeleton_logits": head("skeleton_head")(out["fc7"]),
+        }
+        if not self.mffm:
+            return {"logits": sum(logits.values()) / len(logits), **logits}
+        fused = MFFM(self.dtype, name="mffm")(out["mixed_5c"], out["fc7"])
+        feature = einops.reduce(fused.astype(jnp.float32), "b t h w c -> b c", "mean")
+        fused_logits = head("head", self.head_dropout)(feature)
+        return {"logits": fused_logits, **logits, "fused": fused}
