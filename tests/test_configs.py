@@ -32,6 +32,7 @@ PARAMETERS = {
     "ntu_ccdfarm:model=rgb": 12_341_484,
     "ntu_ccdfarm:model=skeleton,preset=adam": 1_062_652,
     "ntu_stafusion": 108_654_841,
+    "precog_hcn": 768_648,
     "sthv1_dam": 33_306_094,
     "ucf101_dam": 33_156_517,
     "ucf101_dam:dataset=hmdb51,split=3": 33_054_067,
