@@ -1,8 +1,9 @@
 """The torch side of `timesformer.py`: Hugging Face's model, driven by lines on stdin.
 
 It runs in an environment with torch, transformers and safetensors, as a process of its
-own, and answers every line: "forward" or "train" with the seconds one call took,
-"save FOLDER" by writing weights, video and logits there.
+own, and answers every line: "forward" or "train" with the seconds one call took, "peak"
+with the multiply-accumulates a second of its fastest matrix product, "save FOLDER" by
+writing weights, video and logits there.
 """
 
 import argparse
@@ -45,6 +46,18 @@ def main() -> None:
         torch.nn.functional.cross_entropy(model(video).logits, label).backward()
         optimizer.step()
 
+    def peak() -> float:
+        """The rate of the model's own matrix products, alone and at their best."""
+        best = 0.0
+        for n in (768, 2304, 3072):
+            a, b = torch.randn(args.batch * 1568, 768), torch.randn(768, n)
+            out = torch.empty(len(a), n)
+            for _ in range(10):
+                start = time.perf_counter()
+                torch.mm(a, b, out=out)
+                best = max(best, a.numel() * n / (time.perf_counter() - start))
+        return best
+
     print(f"transformers {transformers.__version__}, torch {torch.__version__}")
     sys.stdout.flush()
     for line in sys.stdin:
@@ -53,6 +66,9 @@ def main() -> None:
             save_file(model.state_dict(), f"{folder}/weights.safetensors")
             save_file({"video": video, "logits": forward()}, f"{folder}/io.safetensors")
             print("saved", flush=True)
+            continue
+        if command == "peak":
+            print(peak(), flush=True)
             continue
         model.train(command == "train")
         start = time.perf_counter()

@@ -26,9 +26,13 @@ from safetensors.numpy import load_file
 
 from jaxact.backbones.timesformer import TimeSformer
 from jaxact.convert import initialize_from
+from jaxact.host_memory import keep_freed_memory
 from jaxact.models.streams import Head
 
 CLASSES = 400
+# Multiply-accumulates of a layer and a clip (`python -m jaxact table1`: 163.35 G in 10
+# layers); training computes every product three times.
+LAYER_MACS, PASSES = 16.33e9, {"forward": 1, "train": 3}
 
 
 class Classifier(nn.Module):
@@ -126,7 +130,9 @@ def seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def compare(ours: Ours, theirs: Theirs | None, kind: str, turns: int) -> None:
+def compare(
+    ours: Ours, theirs: Theirs | None, kind: str, turns: int, macs: float
+) -> None:
     """Prints the median time of ``kind`` and, with a torch side, the ratio."""
     call = getattr(ours, kind)
     call()  # compiles
@@ -144,6 +150,13 @@ def compare(ours: Ours, theirs: Theirs | None, kind: str, turns: int) -> None:
             f"   torch {statistics.median(other):7.3f} s   "
             f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}..{ratios[-1]:.2f})"
         )
+        assert theirs is not None
+        peak = float(theirs.ask("peak"))
+        least = macs * PASSES[kind] / peak
+        text += (
+            f"   at most {statistics.median(other) / least:.2f}, if all of it were "
+            f"products at {peak / 1e9:.0f} GMAC/s ({least:.3f} s)"
+        )
     print(text, flush=True)
 
 
@@ -155,6 +168,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--kinds", nargs="+", default=["forward", "train"])
     args = parser.parse_args()
+    keep_freed_memory()  # as the scripts do
     print(
         f"TimeSformer-B, {args.depth} layers, 8 x 224 x 224, float32; {jax.devices()}"
     )
@@ -169,7 +183,7 @@ def main() -> None:
                 error, scale = ours.difference(folder)
             print(f"  logits differ by {error:.1e} at most; the largest is {scale:.2f}")
         for kind in args.kinds:
-            compare(ours, theirs, kind, args.turns)
+            compare(ours, theirs, kind, args.turns, batch * args.depth * LAYER_MACS)
         if theirs is not None:
             theirs.close()
 

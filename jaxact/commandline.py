@@ -9,7 +9,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from jaxact import config as config_lib
-from jaxact import errors
+from jaxact import errors, host_memory
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="FILE[:ARG]")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run [runs/NAME].")
@@ -34,6 +34,7 @@ def run(main: Callable[[], Any], *known: type[Exception]) -> None:
     """
     # Libraries tell what they do at "info" and "warning"; the script does it itself.
     logging.set_verbosity(logging.ERROR)
+    host_memory.keep_freed_memory()
     friendly = errors.friendly(main, *known)
     app.run(lambda _: friendly(), flags_parser=parse_flags)
 

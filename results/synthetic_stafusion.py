@@ -21,7 +21,10 @@ import tempfile
 import time
 from typing import Any
 
+from absl import logging
+
 from jaxact.config import Experiment, load_experiment
+from jaxact.host_memory import keep_freed_memory
 
 OUT = pathlib.Path(__file__).with_suffix(".jsonl")
 # The data sets that `make results` prepares: the one to train on, the one before it.
@@ -151,6 +154,8 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print the table")
     args = parser.parse_args()
     if not args.table:
+        logging.set_verbosity(logging.ERROR)  # Orbax tells of every folder it opens
+        keep_freed_memory()
         index, parts = map(int, args.part.split("/"))
         todo = [(name, seed) for seed in range(args.seeds) for name in rows()]
         args.out.parent.mkdir(parents=True, exist_ok=True)
