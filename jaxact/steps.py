@@ -21,7 +21,14 @@ Metrics = dict[str, jax.Array]
 
 RNG_STREAMS = ("dropout", "selection")
 # Entries of a model's out that evaluation looks at, where a model has them.
-SELECTION = ("frame_scores", "frame_marks", "region_scores", "keep", "activation")
+SELECTION = (
+    "frame_scores",
+    "frame_marks",
+    "region_scores",
+    "keep",
+    "activation",
+    "assignments",
+)
 # The end of the names of a model's other predictions: of one stream, of a teacher.
 BRANCH = "_logits"
 

@@ -200,19 +200,20 @@ def test_page_where_numbers_are_missing(tmp_path):
     assert page.texts.count("–") >= 4  # the loss, dark's top-1, recall and chance
 
 
-@pytest.mark.parametrize("streams", [("rgb",), ("ir",), ("rgb", "ir", "rgb_diff")])
+@pytest.mark.parametrize("streams", [("rgb",), ("rgb_diff",), ("rgb", "ir", "flow")])
 def test_plain_examples_of_any_streams(tmp_path, streams):
     every = {
         "rgb": video(2, 48, 48),
         "ir": video(3, 48, 48, 1),
         "rgb_diff": np.zeros((2, 48, 48, 15), np.int16),
+        "flow": np.zeros((2, 48, 48, 2), np.float32),
     }
     example = {"name": "x", "label": 0, "scores": [0.7, 0.1, 0.1, 0.1]}
     example["streams"] = {name: every[name] for name in streams}
     path = report.write_report(tmp_path, evaluation(examples=[example]))
     page = Page(path.read_text())
     assert page.tags.count("img") == 1
-    assert ("not shown: rgb_diff" in page.texts) == ("rgb_diff" in streams)
+    assert ("not shown: flow" in page.texts) == ("flow" in streams)
     assert not any("Bright regions" in text for text in page.texts)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from jaxact.report import figures, numbers, overlays, page, skeletons, style
+from jaxact.report import figures, maps, numbers, overlays, page, skeletons, style
 
 SELECTION_ROWS = (
     ("frame_precision", "frame_precision_chance", "kept frames that show the actor"),
@@ -152,6 +152,19 @@ def _selection(table: Mapping[str, float] | None) -> list[dict[str, Any]]:
     ]
 
 
+def _clusters(streams: Mapping[str, np.ndarray], assignments: Any) -> Any:
+    """Returns the sheet of NetVLAD's clusters over the frames, if there are any."""
+    if assignments is None or not streams:
+        return None
+    ends = np.cumsum([len(frames) for frames in streams.values()])
+    parts = np.split(np.asarray(assignments), ends[:-1])
+    tinted = {
+        name: maps.cluster_frames(frames, part)
+        for (name, frames), part in zip(streams.items(), parts, strict=True)
+    }
+    return overlays.selection_sheet(*overlays.spread(tinted, overlays.Selection()))
+
+
 def _example(
     example: Mapping[str, Any], evaluation: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -164,6 +177,7 @@ def _example(
     bones = evaluation.get("bones") or ()
     videos = skeletons.as_videos(given, bones, over=joints is not None)
     streams = {name: x for name, x in videos.items() if overlays.is_video(x)}
+    clusters = _clusters(streams, example.get("assignments"))
     chosen = overlays.Selection(marks, scores, keep, visible, boxes, joints)
     if streams:
         streams, chosen = overlays.spread(streams, chosen)
@@ -181,6 +195,8 @@ def _example(
         ],
         "picture": data_uri(sheet) if sheet else None,
         "size": sheet.size if sheet else None,
+        "clusters": data_uri(clusters) if clusters else None,
+        "clusters_size": clusters.size if clusters else None,
         "selected": marks is not None or keep is not None,
         "boxed": boxes is not None,
         "difficulties": numbers.difficulties_in(

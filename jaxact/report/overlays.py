@@ -28,7 +28,7 @@ BOX = (88, 230, 150)
 # Amber and blue stay apart for every common form of colour blindness.
 MARK_COLOURS = {KEY: (255, 179, 0), SECONDARY: (86, 170, 255), BACKGROUND: (58, 64, 74)}
 MARK_NAMES = {KEY: "key", SECONDARY: "second", BACKGROUND: "dropped"}
-STREAM_NAMES = {"rgb": "visible", "ir": "infrared"}
+STREAM_NAMES = {"rgb": "visible", "ir": "infrared", "rgb_diff": "change"}
 
 FRAMES_A_ROW = 8
 GAP, BORDER = 8, 3

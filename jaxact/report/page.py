@@ -56,12 +56,21 @@ frame does not show them.
 | selectattr("overlaid") | list %}, drawn where the camera sees it{% endif %}.
 Each person has a colour.</p>
 {% endif %}
+{% if examples | selectattr("clusters") | list %}
+<p>The second picture of a clip shows NetVLAD's clusters: places of one colour are
+assigned to the same centre, the stronger the surer.</p>
+{% endif %}
 {% for e in examples %}
 <figure>
 {% if e.picture %}
 <div class="scroll" tabindex="0"><img class="sheet" src="{{ e.picture }}"
 width="{{ e.size[0] }}" height="{{ e.size[1] }}" loading="lazy"
 alt="Frames of {{ e.name }}, a row for each stream"></div>
+{% endif %}
+{% if e.clusters %}
+<div class="scroll" tabindex="0"><img class="sheet" src="{{ e.clusters }}"
+width="{{ e.clusters_size[0] }}" height="{{ e.clusters_size[1] }}" loading="lazy"
+alt="Clusters of {{ e.name }}, a row for each stream"></div>
 {% endif %}
 <figcaption><span class="verdict {{ "good" if e.right else "bad" }}">
 {{- "right" if e.right else "wrong" }}</span>

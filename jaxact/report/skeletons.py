@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from jaxact.report import maps
+
 Bones = Sequence[tuple[int, int]]
 
 # A colour a person; they stand out from frames, borders and boxes, and from each other
@@ -84,14 +86,17 @@ def panels(points: np.ndarray, bones: Bones, size: int = PANEL_SIZE) -> np.ndarr
 def as_videos(
     streams: Mapping[str, np.ndarray], bones: Bones, over: bool
 ) -> dict[str, np.ndarray]:
-    """Returns the streams with the skeleton, if there is one, as frames to look at.
+    """Returns the streams with those that are no frames as frames to look at.
 
     Args:
-      streams: name -> frames, or ``[m t v 3]`` under "skeleton".
+      streams: name -> frames, or ``[m t v 3]`` under "skeleton", or int16
+        ``[t h w 15]`` under "rgb_diff".
       bones: pairs of joints.
       over: it will be drawn over the other frames, and needs none of its own.
     """
     shown = dict(streams)
+    if "rgb_diff" in shown:
+        shown["rgb_diff"] = maps.difference_frames(shown["rgb_diff"])
     points = shown.pop("skeleton", None)
     if points is not None and not over:
         shown["skeleton"] = panels(points, bones)

@@ -1,0 +1,67 @@
+"""Pictures of what a model sees besides plain frames: differences, clusters.
+
+Alphabet: t frames, h w a frame, n m rows and columns of a feature map, k clusters.
+"""
+
+import colorsys
+
+import numpy as np
+
+# The part of a cluster's colour in a picture where a place belongs to it alone.
+TINT = 0.65
+
+
+def difference_frames(differences: np.ndarray) -> np.ndarray:
+    """Returns RGB differences as frames to look at: grey where nothing changes.
+
+    Args:
+      differences: int16 ``[t h w 15]``, five successive differences of RGB.
+
+    Returns:
+      uint8 ``[t h w 3]``: 128 and half of the whole change.
+    """
+    t, h, w, channels = differences.shape
+    change = differences.reshape(t, h, w, channels // 3, 3).sum(axis=3, dtype=np.int32)
+    return np.clip(128 + change // 2, 0, 255).astype(np.uint8)
+
+
+def cluster_colours(clusters: int) -> np.ndarray:
+    """Returns a colour a cluster, uint8 ``[k 3]``; successive ones are far apart.
+
+    Hues go round by the golden angle, and every third one is darker.
+    """
+    hues = (0.61803399 * np.arange(clusters)) % 1.0
+    values = np.array([1.0, 0.8, 0.6])[np.arange(clusters) % 3]
+    colours = [
+        colorsys.hsv_to_rgb(h, 0.85, v) for h, v in zip(hues, values, strict=True)
+    ]
+    return np.round(255 * np.array(colours)).astype(np.uint8)
+
+
+def cluster_frames(frames: np.ndarray, assignments: np.ndarray) -> np.ndarray:
+    """Returns frames tinted by the cluster that each place belongs to most.
+
+    Args:
+      frames: uint8 ``[t h w 1 or 3]``.
+      assignments: ``[t n m k]``, shares that add up to 1 at each place.
+
+    Returns:
+      uint8 ``[t h w 3]``; the surer the assignment, the stronger the colour.
+    """
+    (_, h, w, _), (_, n, m, k) = frames.shape, assignments.shape
+    rows, columns = np.arange(h) * n // h, np.arange(w) * m // w
+    best = assignments.argmax(axis=-1)[:, rows][:, :, columns]
+    share = assignments.max(axis=-1)[:, rows][:, :, columns, None]
+    grey = frames.mean(axis=-1, keepdims=True)
+    part = TINT * share
+    tinted = (1 - part) * grey + part * cluster_colours(k)[best]
+    return np.round(tinted).astype(np.uint8)
+
+
+def cluster_shares(assignments: np.ndarray) -> np.ndarray:
+    """Returns how much of each frame belongs to each cluster, ``[t k]``.
+
+    Args:
+      assignments: ``[t n m k]``.
+    """
+    return assignments.mean(axis=(1, 2))

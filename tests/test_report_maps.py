@@ -1,0 +1,70 @@
+import numpy as np
+
+from jaxact.report import html, maps
+
+
+def test_differences_as_frames():
+    differences = np.zeros((2, 3, 5, 15), np.int16)
+    differences[1, 2, 4, 0::3] = (10, 10, -4, 0, 20)  # red: 36 in all
+    differences[1, 2, 4, 1::3] = -200
+    frames = maps.difference_frames(differences)
+    assert frames.shape == (2, 3, 5, 3) and frames.dtype == np.uint8
+    assert frames[1, 2, 4].tolist() == [146, 0, 128]
+    assert (frames[0] == 128).all()
+
+
+def test_places_take_the_colour_of_their_cluster():
+    frames = np.full((2, 4, 6, 3), 100, np.uint8)
+    assignments = np.zeros((2, 2, 3, 7))
+    assignments[..., 0] = 1.0
+    assignments[1, 1, 2] = [0, 0, 0, 0.75, 0.25, 0, 0]
+    tinted = maps.cluster_frames(frames, assignments)
+    colours = maps.cluster_colours(7).astype(float)
+    sure = 0.35 * 100 + 0.65 * colours[0]
+    half = (1 - 0.65 * 0.75) * 100 + 0.65 * 0.75 * colours[3]
+    np.testing.assert_allclose(tinted[0], np.broadcast_to(sure, (4, 6, 3)), atol=0.5)
+    np.testing.assert_allclose(
+        tinted[1, 2:, 4:], np.broadcast_to(half, (2, 2, 3)), atol=0.5
+    )
+    np.testing.assert_allclose(
+        tinted[1, :2], np.broadcast_to(sure, (2, 6, 3)), atol=0.5
+    )
+
+
+def test_colours_differ():
+    colours = maps.cluster_colours(64)
+    assert len({tuple(colour) for colour in colours}) == 64
+    steps = np.abs(np.diff(colours.astype(int), axis=0)).max(axis=1)
+    assert steps.min() > 60
+
+
+def test_shares_of_a_frame():
+    assignments = np.zeros((2, 2, 2, 3))
+    assignments[0, ..., 1] = 1.0
+    assignments[1, 0, :, 0] = assignments[1, 1, :, 2] = 1.0
+    shares = maps.cluster_shares(assignments)
+    np.testing.assert_array_equal(shares, [[0, 1, 0], [0.5, 0, 0.5]])
+
+
+def test_the_page_shows_differences_and_clusters():
+    random = np.random.default_rng(0)
+    streams = {
+        "rgb": random.integers(0, 256, (3, 20, 28, 3)).astype(np.uint8),
+        "rgb_diff": random.integers(-99, 99, (3, 20, 28, 15)).astype(np.int16),
+    }
+    example = {
+        "name": "clip 1",
+        "label": 1,
+        "scores": np.array([0.2, 0.8]),
+        "streams": streams,
+        "assignments": random.dirichlet(np.ones(5), (6, 2, 2)),
+        "actor_visible": np.ones(6, bool),
+        "actor_box": np.tile([0.1, 0.2, 0.8, 0.9], (6, 1)),
+    }
+    evaluation = {"classes": ["a", "b"]}
+    drawn = html._example(example, evaluation)
+    assert drawn["not_shown"] == []
+    assert drawn["picture"] and drawn["clusters"]
+    assert drawn["clusters_size"][1] > 2 * 20  # a row for each stream
+    plain = {key: value for key, value in example.items() if key != "assignments"}
+    assert html._example(plain, evaluation)["clusters"] is None
