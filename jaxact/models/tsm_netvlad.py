@@ -1,4 +1,4 @@
-"""TSM-NetVLAD: a ResNet with temporal shifts and VLAD pooling (Zhou et al. 2021).
+"""TSM-NetVLAD: a ResNet with temporal shifts, RGB differences and VLAD pooling.
 
 Colour video and its differences from frame to frame each have a network of their own
 ("streams"). The paper trains them apart and averages their scores, which is what
