@@ -14,24 +14,26 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 
-def attention_logits(query: jax.Array, key: jax.Array) -> jax.Array:
-    """Returns Q K^T / sqrt(d) as ``[... a q k]`` float32."""
+def attention_weights(query: jax.Array, key: jax.Array) -> jax.Array:
+    """Returns softmax(Q K^T / sqrt(d)), ``[... a q k]`` float32, of ``[... n a d]``."""
     logits = jnp.einsum(
         "...qad,...kad->...aqk", query, key, preferred_element_type=jnp.float32
     )
-    return logits * query.shape[-1] ** -0.5
+    return jax.nn.softmax(logits * query.shape[-1] ** -0.5, axis=-1)
 
 
-def attention_weights(query: jax.Array, key: jax.Array) -> jax.Array:
-    """Returns softmax(Q K^T / sqrt(d)) of ``[... n a d]``: ``[... a q k]`` float32."""
-    return jax.nn.softmax(attention_logits(query, key), axis=-1)
-
-
-def attend(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+def attend(
+    query: jax.Array, key: jax.Array, value: jax.Array, pairs: jax.Array | None = None
+) -> jax.Array:
     """Returns the attended values ``[... q a d]`` of three ``[... n a d]`` arrays.
 
     The softmax is divided by its sum after it has met the values: a division of q x d
     numbers in place of q x k, and a backward pass of about half the time.
+
+    Args:
+      query, key, value: of a kind ``[... n a d]``.
+      pairs: bool, broadcast to ``[... q k]``: which query attends to which key. One
+        that attends to none gives exactly 0, in value and gradient. None is all.
     """
     # Heads come before positions: every product is then a plain batched one. On CPU
     # that is three times as fast as a contraction over positions and heads in place.
@@ -42,18 +44,26 @@ def attend(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
         "...qd,...kd->...qk", query, key, preferred_element_type=jnp.float32
     )
     logits = logits * query.shape[-1] ** -0.5
+    if pairs is not None:
+        pairs = pairs[..., None, :, :]
+        # A finite floor in place of -inf: a row without any pair has no NaN.
+        logits = jnp.where(pairs, logits, jnp.finfo(jnp.float32).min)
     # Softmax does not depend on what is subtracted, so no gradient is lost.
     weights = jnp.exp(
         logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
     )
+    if pairs is not None:
+        weights = jnp.where(pairs, weights, 0.0)
+    total = weights.sum(axis=-1, keepdims=True)
+    if pairs is not None:
+        total = jnp.where(total > 0, total, 1.0)
     out = jnp.einsum(
         "...qk,...kd->...qd",
         weights.astype(value.dtype),
         value,
         preferred_element_type=jnp.float32,
     )
-    out = out / weights.sum(axis=-1, keepdims=True)
-    return einops.rearrange(out, "... a n d -> ... n a d").astype(value.dtype)
+    return einops.rearrange(out / total, "... a n d -> ... n a d").astype(value.dtype)
 
 
 class QKV(nn.Module):

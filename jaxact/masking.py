@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.attention import QKV, Mlp, attend, attention_logits
+from jaxact.attention import QKV, Mlp, attend
 from jaxact.selection import KEY, SECONDARY
 
 LAYER_NORM_EPSILON = 1e-6
@@ -35,16 +35,12 @@ def masked_attention(
       ``[b n a d]`` in the dtype of ``value``; softmax is computed in float32.
     """
     keep = jnp.broadcast_to(keep.astype(bool), query.shape[:-2])
-    logits = attention_logits(query, key)
-    keep_key = keep[..., None, None, :]
-    # A finite floor in place of -inf: a row without any kept key has no NaN, neither
-    # in value nor in gradient, and the second mask makes its weights exactly 0.
-    logits = jnp.where(keep_key, logits, jnp.finfo(jnp.float32).min)
-    pair = keep_key & keep[..., None, :, None]
-    weights = jnp.where(pair, jax.nn.softmax(logits, axis=-1), 0.0)
-    # 0 * NaN is NaN: a dropped value must not be able to spoil a kept row.
-    value = jnp.where(keep[..., None, None], value, 0)
-    return jnp.einsum("...aqk,...kad->...qad", weights.astype(value.dtype), value)
+    # 0 * NaN is NaN: what is dropped must not be able to spoil a kept row, nor a sum
+    # over all rows in the backward pass.
+    query, key, value = (
+        jnp.where(keep[..., None, None], x, 0) for x in (query, key, value)
+    )
+    return attend(query, key, value, keep[..., :, None] & keep[..., None, :])
 
 
 class MaskedSelfAttention(nn.Module):

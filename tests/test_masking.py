@@ -59,11 +59,22 @@ def test_nothing_kept_gives_zeros_without_nan(dtype):
 def test_dropped_tokens_cannot_influence_anything():
     query, key, value = tokens()
     keep = jnp.array([[True, False] * 5 + [True]] * 2)
-    out = masked_attention(query, key, value, keep)
     drop = ~keep[..., None, None]
+
+    @jax.jit
+    def value_and_grads(*inputs):
+        def total(*inputs):
+            out = masked_attention(*inputs, keep)
+            return (out**2).sum(), out
+
+        grads, out = jax.grad(total, argnums=(0, 1, 2), has_aux=True)(*inputs)
+        return out, *grads
+
+    expected = value_and_grads(query, key, value)
     for poison in (1e30, jnp.nan, jnp.inf):
         changed = [jnp.where(drop, poison, x) for x in (query, key, value)]
-        np.testing.assert_array_equal(masked_attention(*changed, keep), out)
+        for found, want in zip(value_and_grads(*changed), expected, strict=True):
+            np.testing.assert_array_equal(found, want)
 
 
 def test_packed_places_by_hand():
