@@ -1,6 +1,6 @@
 import numpy as np
 
-from jaxact.report import html, maps
+from jaxact.report import html, maps, write_report
 
 
 def test_differences_as_frames():
@@ -46,25 +46,72 @@ def test_shares_of_a_frame():
     np.testing.assert_array_equal(shares, [[0, 1, 0], [0.5, 0, 0.5]])
 
 
-def test_the_page_shows_differences_and_clusters():
+def test_heat_by_hand():
+    """One place of one frame is hot; another speaks against the class."""
+    frames = np.full((4, 2, 2, 3), 100, np.uint8)
+    activation = np.zeros((2, 2, 2), np.float32)  # of two frames each
+    activation[1] = [[3.0, 0.0], [-9.0, 1.5]]
+    hot = maps.heat_frames(frames, activation)
+    assert hot.shape == (4, 2, 2, 3) and hot.dtype == np.uint8
+    assert (hot[:2] == 100).all()
+    np.testing.assert_array_equal(hot[2], hot[3])
+    colour = np.array(maps.HEAT)
+    np.testing.assert_allclose(hot[2, 0, 0], 100 + 0.65 * (colour - 100), atol=0.5)
+    np.testing.assert_allclose(hot[2, 1, 1], 100 + 0.325 * (colour - 100), atol=0.5)
+    assert (hot[2, 0, 1] == 100).all() and (hot[2, 1, 0] == 100).all()
+    assert (maps.heat_frames(frames, -(activation[:1] ** 2)) == 100).all()
+
+
+def example(**entries):
     random = np.random.default_rng(0)
     streams = {
         "rgb": random.integers(0, 256, (3, 20, 28, 3)).astype(np.uint8),
         "rgb_diff": random.integers(-99, 99, (3, 20, 28, 15)).astype(np.int16),
     }
-    example = {
+    values = {
         "name": "clip 1",
         "label": 1,
         "scores": np.array([0.2, 0.8]),
         "streams": streams,
-        "assignments": random.dirichlet(np.ones(5), (6, 2, 2)),
         "actor_visible": np.ones(6, bool),
         "actor_box": np.tile([0.1, 0.2, 0.8, 0.9], (6, 1)),
     }
+    return values | entries
+
+
+def test_examples_show_differences_and_maps():
+    random = np.random.default_rng(0)
+    assignments = random.dirichlet(np.ones(5), (6, 2, 2))
+    activation = random.normal(size=(2, 3, 3)).astype(np.float32)
     evaluation = {"classes": ["a", "b"]}
-    drawn = html._example(example, evaluation)
-    assert drawn["not_shown"] == []
-    assert drawn["picture"] and drawn["clusters"]
-    assert drawn["clusters_size"][1] > 2 * 20  # a row for each stream
-    plain = {key: value for key, value in example.items() if key != "assignments"}
-    assert html._example(plain, evaluation)["clusters"] is None
+    plain = html._example(example(), evaluation)
+    assert plain["picture"] and plain["not_shown"] == plain["maps"] == []
+    drawn = html._example(
+        example(assignments=assignments, activation=activation), evaluation
+    )
+    assert [m["kind"] for m in drawn["maps"]] == ["activation", "assignments"]
+    assert all(m["size"][1] > 2 * 20 for m in drawn["maps"])  # a row for each stream
+    # Maps that cannot be told apart by stream are left out.
+    odd = html._example(example(activation=activation[:1]), evaluation)
+    assert odd["maps"] == []
+
+
+def test_the_page_explains_the_maps(tmp_path):
+    evaluation = {
+        "experiment": "test",
+        "classes": ["a", "b"],
+        "ids": [0, 1],
+        "names": ["clip 0", "clip 1"],
+        "labels": [0, 1],
+        "scores": [[0.9, 0.1], [0.2, 0.8]],
+    }
+    words = ("class activation map", "NetVLAD")
+    for entries, expected in (
+        ({}, (False, False)),
+        ({"activation": np.ones((2, 3, 3), np.float32)}, (True, False)),
+        ({"assignments": np.ones((6, 2, 2, 1))}, (False, True)),
+    ):
+        path = write_report(tmp_path, evaluation | {"examples": [example(**entries)]})
+        page = path.read_text()
+        assert tuple(word in page for word in words) == expected
+        assert page.count("<img") == 1 + sum(expected)

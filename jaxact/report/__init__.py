@@ -36,8 +36,8 @@ def write_report(folder: str | os.PathLike, evaluation: Mapping[str, Any]) -> Pa
         of a random choice), examples, bones (pairs of joints), history, config. An
         example holds name, label, scores [y], streams (name -> uint8 [t h w 1 or 3],
         or under "skeleton" [m t v 3]) and, optional, frame_marks, frame_scores,
-        actor_visible [s*t], keep [s*t n], actor_box [s*t 4] and joints_seen
-        [s*t m v 2].
+        actor_visible [s*t], keep [s*t n], actor_box [s*t 4], joints_seen
+        [s*t m v 2], activation [s*t h w] and assignments [s*t h w k].
 
     Returns:
       The path of ``report.html``.

@@ -22,6 +22,8 @@ SELECTION_ROWS = (
         "the same, within the kept frames",
     ),
 )
+# What a model may say of every place, and how it is drawn.
+MAPS = {"activation": maps.heat_frames, "assignments": maps.cluster_frames}
 # In the order of the fields of `overlays.Selection`.
 SELECTION_KEYS = (
     "frame_marks",
@@ -152,17 +154,26 @@ def _selection(table: Mapping[str, float] | None) -> list[dict[str, Any]]:
     ]
 
 
-def _clusters(streams: Mapping[str, np.ndarray], assignments: Any) -> Any:
-    """Returns the sheet of NetVLAD's clusters over the frames, if there are any."""
-    if assignments is None or not streams:
-        return None
-    ends = np.cumsum([len(frames) for frames in streams.values()])
-    parts = np.split(np.asarray(assignments), ends[:-1])
-    tinted = {
-        name: maps.cluster_frames(frames, part)
-        for (name, frames), part in zip(streams.items(), parts, strict=True)
-    }
-    return overlays.selection_sheet(*overlays.spread(tinted, overlays.Selection()))
+def _maps(
+    streams: Mapping[str, np.ndarray], example: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Returns the sheets of what the model says of every place of its frames."""
+    videos = {name: frames for name, frames in streams.items() if name != "skeleton"}
+    sheets = []
+    for key, draw in MAPS.items():
+        values = example.get(key)
+        # The streams' maps follow each other, as many of each.
+        if values is None or not videos or len(values) % len(videos):
+            continue
+        parts = np.split(np.asarray(values), len(videos))
+        drawn = {
+            name: draw(frames, part)
+            for (name, frames), part in zip(videos.items(), parts, strict=True)
+        }
+        rows = overlays.spread(drawn, overlays.Selection())
+        sheet = overlays.selection_sheet(*rows)
+        sheets.append({"kind": key, "picture": data_uri(sheet), "size": sheet.size})
+    return sheets
 
 
 def _example(
@@ -177,7 +188,7 @@ def _example(
     bones = evaluation.get("bones") or ()
     videos = skeletons.as_videos(given, bones, over=joints is not None)
     streams = {name: x for name, x in videos.items() if overlays.is_video(x)}
-    clusters = _clusters(streams, example.get("assignments"))
+    drawn_maps = _maps(streams, example)
     chosen = overlays.Selection(marks, scores, keep, visible, boxes, joints)
     if streams:
         streams, chosen = overlays.spread(streams, chosen)
@@ -195,8 +206,7 @@ def _example(
         ],
         "picture": data_uri(sheet) if sheet else None,
         "size": sheet.size if sheet else None,
-        "clusters": data_uri(clusters) if clusters else None,
-        "clusters_size": clusters.size if clusters else None,
+        "maps": drawn_maps,
         "selected": marks is not None or keep is not None,
         "boxed": boxes is not None,
         "difficulties": numbers.difficulties_in(

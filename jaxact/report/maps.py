@@ -1,4 +1,4 @@
-"""Pictures of what a model sees besides plain frames: differences, clusters.
+"""Pictures of what a model sees besides plain frames: differences, clusters, heat.
 
 Alphabet: t frames, h w a frame, n m rows and columns of a feature map, k clusters.
 """
@@ -6,9 +6,11 @@ Alphabet: t frames, h w a frame, n m rows and columns of a feature map, k cluste
 import colorsys
 
 import numpy as np
+from PIL import Image
 
-# The part of a cluster's colour in a picture where a place belongs to it alone.
+# The part of a colour in a picture where it is strongest.
 TINT = 0.65
+HEAT = (255, 179, 0)
 
 
 def difference_frames(differences: np.ndarray) -> np.ndarray:
@@ -43,19 +45,50 @@ def cluster_frames(frames: np.ndarray, assignments: np.ndarray) -> np.ndarray:
 
     Args:
       frames: uint8 ``[t h w 1 or 3]``.
-      assignments: ``[t n m k]``, shares that add up to 1 at each place.
+      assignments: ``[t' n m k]``, shares that add up to 1 at each place; of fewer
+        frames than there are, each stands for several.
 
     Returns:
       uint8 ``[t h w 3]``; the surer the assignment, the stronger the colour.
     """
+    assignments = _of_frames(assignments, len(frames))
     (_, h, w, _), (_, n, m, k) = frames.shape, assignments.shape
     rows, columns = np.arange(h) * n // h, np.arange(w) * m // w
     best = assignments.argmax(axis=-1)[:, rows][:, :, columns]
     share = assignments.max(axis=-1)[:, rows][:, :, columns, None]
+    return _tint(frames, share, cluster_colours(k)[best])
+
+
+def heat_frames(frames: np.ndarray, activation: np.ndarray) -> np.ndarray:
+    """Returns frames that glow where the activation is high.
+
+    Args:
+      frames: uint8 ``[t h w 1 or 3]``.
+      activation: ``[t' n m]``; of fewer frames than there are, each stands for several.
+        What is negative speaks against the class and does not glow; the clip's highest
+        value glows most.
+
+    Returns:
+      uint8 ``[t h w 3]``.
+    """
+    t, h, w, _ = frames.shape
+    positive = np.maximum(np.asarray(activation, np.float32), 0)
+    share = _of_frames(positive / max(float(positive.max()), 1e-12), t)
+    smooth = [
+        np.asarray(Image.fromarray(each).resize((w, h), Image.Resampling.BILINEAR))
+        for each in share
+    ]
+    return _tint(frames, np.stack(smooth)[..., None], np.array(HEAT))
+
+
+def _of_frames(values: np.ndarray, frames: int) -> np.ndarray:
+    """Repeats what stands for several frames each, ``[t' ...]`` to ``[frames ...]``."""
+    return values[np.arange(frames) * len(values) // frames]
+
+
+def _tint(frames: np.ndarray, share: np.ndarray, colour: np.ndarray) -> np.ndarray:
     grey = frames.mean(axis=-1, keepdims=True)
-    part = TINT * share
-    tinted = (1 - part) * grey + part * cluster_colours(k)[best]
-    return np.round(tinted).astype(np.uint8)
+    return np.round(grey + TINT * share * (colour - grey)).astype(np.uint8)
 
 
 def cluster_shares(assignments: np.ndarray) -> np.ndarray:

@@ -56,10 +56,13 @@ frame does not show them.
 | selectattr("overlaid") | list %}, drawn where the camera sees it{% endif %}.
 Each person has a colour.</p>
 {% endif %}
-{% if examples | selectattr("clusters") | list %}
-<p>The second picture of a clip shows NetVLAD's clusters: places of one colour are
-assigned to the same centre, the stronger the surer.</p>
-{% endif %}
+{% for kind in examples | map(attribute="maps") | sum(start=[])
+| map(attribute="kind") | unique %}
+<p>{{ {"activation": "Frames in grey glow where the model saw the class that it predicts
+(class activation map).", "assignments": "Frames in grey and colours show NetVLAD's
+clusters: places of one colour are assigned to one centre, the stronger the surer."
+}[kind] }}</p>
+{% endfor %}
 {% for e in examples %}
 <figure>
 {% if e.picture %}
@@ -67,11 +70,11 @@ assigned to the same centre, the stronger the surer.</p>
 width="{{ e.size[0] }}" height="{{ e.size[1] }}" loading="lazy"
 alt="Frames of {{ e.name }}, a row for each stream"></div>
 {% endif %}
-{% if e.clusters %}
-<div class="scroll" tabindex="0"><img class="sheet" src="{{ e.clusters }}"
-width="{{ e.clusters_size[0] }}" height="{{ e.clusters_size[1] }}" loading="lazy"
-alt="Clusters of {{ e.name }}, a row for each stream"></div>
-{% endif %}
+{% for m in e.maps %}
+<div class="scroll" tabindex="0"><img class="sheet" src="{{ m.picture }}"
+width="{{ m.size[0] }}" height="{{ m.size[1] }}" loading="lazy"
+alt="{{ m.kind }} of {{ e.name }}, a row for each stream"></div>
+{% endfor %}
 <figcaption><span class="verdict {{ "good" if e.right else "bad" }}">
 {{- "right" if e.right else "wrong" }}</span>
 <span><span class="quiet">true</span> {{ e.true }}</span>
