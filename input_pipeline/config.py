@@ -72,6 +72,10 @@ class DataConfig(_Strict):
     # of the clip show the same part. Models without skeletons see the whole clip.
     skeleton_crop_min: float = 0.5
     test_skeleton_crop: float = 0.9
+    # Training: skeletons are turned about the vertical by a random angle of at most so
+    # many degrees, either way, as if the camera stood elsewhere. Videos are not: beside
+    # them a large angle parts what belongs together.
+    skeleton_turn: float = 0.0
 
     # Whether the streams of a clip draw their frames' times, their crop (as a
     # proportion: the sensors are not registered) and their flip together.

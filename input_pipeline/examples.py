@@ -295,10 +295,14 @@ class ExampleReader:
         points = _points(record)
         frames = tf.shape(points, tf.int64)[1]
         persons, t = shape[:2]
+        most = self.data.skeleton_turn
         views = []
         for ticks in self._times("skeleton", t, draws):
             places = sampling.frame_positions(ticks, frames, t)
             chosen = ops.skeleton_at(points, places, persons)
+            if draws is not None and most:
+                angle = draws("turn", "", lambda seed: ops.random_angle(seed, most))
+                chosen = ops.turn_skeleton(chosen, angle)
             if self._mirror is not None:
                 flipped = self._flip("skeleton", draws)
                 chosen = ops.mirror_skeleton(chosen, flipped, self._mirror)

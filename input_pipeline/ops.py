@@ -221,6 +221,21 @@ def _present(points: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any(points != 0, axis=-1, keepdims=True)
 
 
+def random_angle(seed: tf.Tensor, most: float) -> tf.Tensor:
+    """Returns a uniformly random angle between -most and most, given in degrees."""
+    return tf.random.stateless_uniform([], seed, -1.0, 1.0) * (most * np.pi / 180)
+
+
+def turn_skeleton(points: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
+    """Turns a skeleton [m t v 3] about the camera's upright axis, y, by an angle.
+
+    From z, away from the camera, towards x; absent joints stay at the origin.
+    """
+    x, y, z = tf.unstack(points, axis=-1)
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    return tf.stack([cos * x + sin * z, y, cos * z - sin * x], axis=-1)
+
+
 def mirror_skeleton(
     points: tf.Tensor, flipped: tf.Tensor, mirror: tuple[int, ...]
 ) -> tf.Tensor:

@@ -230,6 +230,7 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
         "skeleton_crop_min and test_skeleton_crop must be above 0 and at most 1": (
             0 < data.skeleton_crop_min <= 1 and 0 < data.test_skeleton_crop <= 1
         ),
+        "skeleton_turn must be from 0 to 180 degrees": 0 <= data.skeleton_turn <= 180,
         "eval_views_at_once must divide the number of views, or be 0": (
             data.eval_views_at_once == 0
             or data.eval_views_at_once > 0

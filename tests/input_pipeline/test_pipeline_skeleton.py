@@ -117,6 +117,24 @@ def test_flip_swaps_the_sides_of_a_body(root):
     np.testing.assert_array_equal(plain["skeleton"], flipped["skeleton"])
 
 
+def test_turned_bodies_keep_their_shape(root):
+    plain, turned = (
+        next(train_batches(config(root, flip=0.0, skeleton_turn=turn), SKELETON, 4, 0))
+        for turn in (0.0, 40.0)
+    )
+    for one, other in zip(plain["skeleton"], turned["skeleton"], strict=True):
+        np.testing.assert_array_equal(one[..., 1], other[..., 1])
+        lengths = [np.linalg.norm(x, axis=-1) for x in (one, other)]
+        np.testing.assert_allclose(*lengths, rtol=1e-5)
+        angle = np.arctan2(other[0, 0, 0, 0], other[0, 0, 0, 2])
+        assert 0 < abs(angle) <= np.deg2rad(40)
+    evaluated = [
+        next(eval_batches(config(root, skeleton_turn=turn), SKELETON, "test", 2))
+        for turn in (0.0, 40.0)
+    ]
+    assert same(*evaluated)
+
+
 def test_flip_is_the_videos_flip(tmp_path):
     """A body that leans to the left, in a frame that is bright on the left."""
     frame = np.zeros((20, 26, 3), np.uint8)
@@ -192,8 +210,13 @@ def test_unknown_layouts_cannot_be_flipped(tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"skeleton_crop_min": 0.0}, {"skeleton_crop_min": 1.1}, {"test_skeleton_crop": 0}],
+    [
+        {"skeleton_crop_min": 0.0},
+        {"skeleton_crop_min": 1.1},
+        {"test_skeleton_crop": 0},
+        {"skeleton_turn": -1.0},
+    ],
 )
-def test_crops_that_are_none_are_refused(root, changes):
-    with pytest.raises(DataConfigError, match="must be above 0 and at most 1"):
+def test_values_that_cannot_be_are_refused(root, changes):
+    with pytest.raises(DataConfigError, match=f"{next(iter(changes))}.* must be "):
         train_batches(config(root, **changes), SKELETON, 2, seed=0)

@@ -69,6 +69,20 @@ def test_a_mirrored_body_has_its_left_on_the_other_side():
     np.testing.assert_array_equal(flip(points, False), points)
 
 
+def test_a_quarter_turn_takes_depth_to_the_side():
+    points = np.zeros((1, 1, 3, 3), np.float32)
+    points[0, 0, :2] = [[1, 2, 3], [-1, 0, 4]]
+    turned = ops.turn_skeleton(tf.constant(points), tf.constant(np.pi / 2, tf.float32))
+    want = [[3, 2, -1], [4, 0, 1], [0, 0, 0]]
+    np.testing.assert_allclose(turned[0, 0], want, atol=1e-6)
+
+
+def test_angles_cover_their_range():
+    angles = [float(ops.random_angle(ops.op_seed(SEED, str(i)), 30)) for i in range(99)]
+    assert np.pi / 6 * 0.9 < max(angles) <= np.pi / 6
+    assert -np.pi / 6 <= min(angles) < -np.pi / 6 * 0.9
+
+
 def test_windows_cover_their_range():
     seeds = [ops.op_seed(SEED, "w", str(i)) for i in range(200)]
     drawn = [ops.random_window(seed, 0.5) for seed in seeds]
