@@ -21,8 +21,8 @@ SMALL = dict(
     num_classes=5,
     dtype="float32",
     frames=3,
-    image_size=38,
-    blocks=(1, 2),
+    image_size=22,
+    blocks=(1,),
     width=8,
     clusters=7,
     alpha=20.0,
@@ -150,7 +150,7 @@ def test_first_convolutions_start_from_the_mean_over_rgb():
 
 
 def test_nothing_in_batch_norm_moves_in_ten_steps():
-    model = config(streams=("rgb_diff",), image_size=22, blocks=(1, 1))
+    model = config(streams=("rgb_diff",))
     mesh = tiny.mesh_of(1)
     optimizer = OptimConfig(lr=0.01, weight_decay=1e-2)
     tx = optim.make_optimizer(optimizer, lambda step: 0.01)
@@ -173,15 +173,17 @@ def test_nothing_in_batch_norm_moves_in_ten_steps():
     before = traverse_util.flatten_dict(variables, sep="/")
     before = {name: np.array(value) for name, value in before.items()}
     batch = tiny.put(batch_of(model, rows=3), mesh)
+    losses = []
     for _ in range(10):
         state, metrics = step(state, batch)
-    assert bool(metrics["finite"])
+        losses.append(float(metrics["loss"]))
+    assert np.isfinite(losses).all() and np.mean(losses[-3:]) < 0.9 * losses[0]
     after = {"params": state.params, "batch_stats": state.batch_stats}
     still, moved = set(), set()
     for name, value in traverse_util.flatten_dict(after, sep="/").items():
         (still if np.array_equal(value, before[name]) else moved).add(name)
     norms = {name for name in before if "norm" in name}
-    assert len(norms) == 4 * (1 + 2 * 4) and norms <= still
+    assert len(norms) == 4 * (1 + 4) and norms <= still
     assert moved == set(before) - norms
 
 
@@ -190,13 +192,13 @@ def test_assignments_and_activation_maps_add_up():
         model = config(streams=("rgb_diff", "rgb"), **fields)
         variables = filled(model)
         out = apply(model, variables, batch_of(model))
-        rows, (places, side) = np.arange(2), (6, 5)
+        rows, (places, side) = np.arange(2), (6, 6)
         if "pooling" in fields:
             assert "assignments" not in out
         else:
             assert out["assignments"].shape == (2, places, side, side, 7)
             np.testing.assert_allclose(out["assignments"].sum(-1), 1.0, atol=1e-5)
-        assert out["features"].shape == (2, places, side, side, 64)
+        assert out["features"].shape == (2, places, side, side, 32)
         predicted = np.asarray(out["logits"].argmax(axis=-1))
         halves = np.split(np.asarray(out["activation"]), 2, axis=1)
         for name, half in zip(model.streams, halves, strict=True):
@@ -232,7 +234,7 @@ def test_a_bfloat16_model_pools_in_float32():
 
 
 def test_centres_start_by_kmeans_of_training_clips():
-    model = config(image_size=22, blocks=(1, 1), kmeans_clips=5)
+    model = config(kmeans_clips=5)
     variables = filled(model)
     batches = [batch_of(model, rows=4) for _ in range(2)]
     batches[1]["rgb"] = batches[1]["rgb"] // 3
@@ -258,7 +260,7 @@ def test_centres_start_by_kmeans_of_training_clips():
     jax.tree.map(np.testing.assert_array_equal, pool, expected)
     # Nearer to the features than centres in random directions are.
     out = apply(model, variables | {"params": params}, batches[1])
-    x = np.array(out["features"]).reshape(-1, 64)
+    x = np.array(out["features"]).reshape(-1, 32)
     x /= np.linalg.norm(x, axis=-1, keepdims=True)
 
     def error(centres):
