@@ -27,8 +27,12 @@ Interaction = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
 
 def pool(x: jax.Array) -> jax.Array:
-    """Maximum over 2 x 2 of ``[n t w c]``; an odd last row or column is dropped."""
-    return nn.max_pool(x, (2, 2), (2, 2), ((0, 0), (0, 0)))
+    """Maximum over 2 x 2 of ``[n t w c]``; an odd last row or column is dropped.
+
+    Not a windowed maximum, whose gradient is slow on CPU.
+    """
+    t, w = (size // 2 * 2 for size in x.shape[1:3])
+    return einops.reduce(x[:, :t, :w], "n (t p) (w q) c -> n t w c", "max", p=2, q=2)
 
 
 class HCN(nn.Module):
