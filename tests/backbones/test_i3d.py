@@ -9,6 +9,7 @@ import os
 import pathlib
 import pickle
 
+import av
 import flax
 import flax.linen as nn
 import jax
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 from jaxact.backbones import i3d_weights
-from jaxact.backbones.i3d import I3D, Inception, pooled
+from jaxact.backbones.i3d import I3D, MEAN, STD, Inception, pooled
 from jaxact.convert import WeightsError, initialize_from, read_weights
 from jaxact.inputs import normalize_video
 from jaxact.models.streams import Head
@@ -49,7 +50,7 @@ class Classifier(nn.Module):
 def golden():
     with np.load(GOLDEN / "i3d_tiny.npz") as file:
         arrays = dict(file)
-    return arrays | {"input": normalize_video(jnp.asarray(arrays["video"]), 0.5, 0.5)}
+    return arrays | {"input": normalize_video(jnp.asarray(arrays["video"]), MEAN, STD)}
 
 
 def fresh(model, video):
@@ -202,12 +203,21 @@ def test_the_map_names_every_unit_of_the_network_once():
     assert units["mixed_4d/branch1"] == "Mixed_4d/Branch_1/Conv3d_0b_3x3"
 
 
+def read_clip(path):
+    """The clip's first 32 frames, twice as large, the middle 224 x 224, -1 to 1."""
+    with av.open(path) as file:
+        frames = [f.to_ndarray(format="rgb24") for f in file.decode(video=0)][:32]
+    video = np.stack(frames).repeat(2, axis=1).repeat(2, axis=2)
+    top, left = (video.shape[1] - 224) // 2, (video.shape[2] - 224) // 2
+    return normalize_video(
+        jnp.asarray(video[None, :, top : top + 224, left : left + 224]), MEAN, STD
+    )
+
+
 if "JAXACT_I3D_WEIGHTS" in os.environ:
 
     @pytest.mark.long
     def test_the_public_weights():
-        from golden.make_i3d import read_clip
-
         model = Classifier(1.0, 400)
         start = fresh(model, CLIP)
         params, stats, report = initialize_from(
