@@ -20,6 +20,7 @@ import statistics
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from input_pipeline.synthetic.actions import REVERSALS
 from jaxact import score_fusion
@@ -111,6 +112,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print the table")
     args = parser.parse_args()
     if not args.table:
+        logging.set_verbosity(logging.ERROR)  # Orbax tells of every folder it opens
         keep_freed_memory()
         done = {(row["row"], row["seed"]) for row in read(args.out)}
         for seed in range(args.seeds):
