@@ -16,7 +16,6 @@ A run that has ended is evaluated, not trained again, and one that was stopped g
 import argparse
 import json
 import pathlib
-import statistics
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from jaxact import score_fusion
 from jaxact.config import load_experiment
 from jaxact.host_memory import keep_freed_memory
 from jaxact.report import write_report
+from results.study import read, spread
 
 OUT = pathlib.Path(__file__).with_suffix(".jsonl")
 RUNS = pathlib.Path("runs/synthetic_tsm_netvlad")
@@ -81,14 +81,6 @@ def run(name: str, seed: int) -> dict[str, Any]:
     return {"row": name, "seed": seed, **figures(scores, parts[0].labels, classes)}
 
 
-def read(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the finished rows, each once."""
-    if not path.exists():
-        return []
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return list({(row["row"], row["seed"]): row for row in rows}.values())
-
-
 def table(rows: list[dict[str, Any]]) -> str:
     """Returns the results as a Markdown table: mean and standard deviation of seeds."""
     lines = [f"| | {' | '.join(FIGURES.values())} | seeds |"]
@@ -97,9 +89,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         mine = [row for row in rows if row["row"] == name]
         cells = []
         for key in FIGURES if mine else ():
-            values = [100 * row[key] for row in mine]
-            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.1f}{spread}")
+            cells.append(spread([row[key] for row in mine]))
         if mine:
             lines.append(f"| {name} | {' | '.join(cells)} | {len(mine)} |")
     return "\n".join(lines)
