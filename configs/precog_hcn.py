@@ -44,9 +44,9 @@ def get_config(arg: str = "") -> Experiment:
             fc7=256,  # the official HCN's
             tiam=False,
         ),
-        data=DataConfig(name="precog", flip=0.0),
+        data=DataConfig(name="precog", flip=0.0, skeleton_turn=30.0),
         optim=OptimConfig(optimizer="adam", lr=1e-3, weight_decay=1e-4),
         schedule=ScheduleConfig(kind="cosine", warmup_epochs=2.0),
-        train=TrainConfig(batch_size=16, epochs=120.0, eval_every=20.0),
+        train=TrainConfig(batch_size=16, epochs=80.0, eval_every=40.0),
         eval=EvalConfig(batch_size=64),
     )
