@@ -1,28 +1,32 @@
 """What the results tables have in common: rows x seeds, trained once each, and printed.
 
-A study's file says what its rows are and calls `main`. A finished run is a line of the
-``.jsonl`` beside that file and is not trained again, so a study can be stopped and
-called again; ``--part 0/2`` and ``--part 1/2`` share the runs between two processes.
-The figures are those of the last step, not of the best.
+A study's file says what its rows are and calls `main`. A trained network stays in
+``runs/`` with its report, a finished row is a line of the ``.jsonl`` beside the study's
+file; neither is made again, so a study can be stopped and called again, and two
+processes share it with ``--part 0/2`` and ``--part 1/2``. The figures are those of the
+last step, not of the best.
 """
 
 import argparse
 import dataclasses
 import json
 import pathlib
+import re
 import statistics
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from absl import logging
 
+from jaxact import score_fusion
 from jaxact.config import Experiment, load_experiment
 from jaxact.host_memory import keep_freed_memory
+from jaxact.report import write_report
 
 Run = dict[str, Any]
+# One network: the config's argument and what is overridden.
+Network = tuple[str, Mapping[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +35,11 @@ class Study:
 
     Attributes:
       path: of the study's file.
-      config: the experiment all rows are variations of.
-      rows: by name, the config's argument and what is overridden.
-      recipe: what is overridden in every row.
-      pretraining: argument, overrides and folder of the run whose weights the recipe
-        starts from; None: there is none.
+      config: the experiment all networks are variations of.
+      rows: by name, the network; of several the scores are averaged.
+      recipe: what is overridden in every network.
+      pretraining: the network whose weights the recipe starts from, and its folder;
+        None: there is none.
       classes: by name, classes whose accuracy has a column of its own.
       difficulties: likewise, clips with this difficulty.
       more: lines below the table, from all runs.
@@ -43,65 +47,93 @@ class Study:
 
     path: str
     config: str
-    rows: Mapping[str, tuple[str, Mapping[str, Any]]]
+    rows: Mapping[str, Network | tuple[Network, ...]]
     recipe: Mapping[str, Any]
-    pretraining: tuple[str, Mapping[str, Any], str] | None = None
+    pretraining: tuple[Network, str] | None = None
     classes: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     difficulties: Sequence[str] = ()
     more: Callable[[list[Run]], list[str]] = lambda runs: []
 
-    def experiment(self, row: str, seed: int) -> Experiment:
-        """Returns one row's experiment."""
-        arg, changes = self.rows[row]
-        overrides = {**self.recipe, **changes, "train.seed": seed}
-        return load_experiment(_with(self.config, arg), overrides)
+    def networks(self, row: str) -> tuple[Network, ...]:
+        """Returns the networks whose scores a row averages."""
+        given: Any = self.rows[row]
+        return (given,) if isinstance(given[0], str) else given
+
+    def experiment(self, network: Network, seed: int) -> Experiment:
+        """Returns a network's experiment."""
+        arg, changes = network
+        return self._load(arg, {**self.recipe, **changes, "train.seed": seed})
+
+    def folder(self, network: Network, seed: int) -> pathlib.Path:
+        """Returns where a network is trained."""
+        arg, changes = network
+        words = re.findall(r"\w+", f"{arg} {' '.join(map(str, changes.items()))}")
+        name = "_".join([*words, "seed", str(seed)]).replace("model_", "")
+        return pathlib.Path("runs") / pathlib.Path(self.path).stem / name
+
+    def pretrain(self) -> None:
+        """Trains the weights that every network starts from, unless they are there."""
+        if self.pretraining is None:
+            return
+        import train  # imports TensorFlow: not needed to print the table
+
+        (arg, changes), folder = self.pretraining
+        train.train(self._load(arg, changes), pathlib.Path(folder))
+
+    def _load(self, arg: str, changes: Mapping[str, Any]) -> Experiment:
+        return load_experiment(
+            f"{self.config}:{arg}" if arg else self.config, dict(changes)
+        )
 
 
-def _with(config: str, arg: str) -> str:
-    return f"{config}:{arg}" if arg else config
-
-
-def pretrain(study: Study) -> None:
-    """Trains the weights that every row starts from, unless they are there."""
-    if study.pretraining is None:
-        return
-    import train  # imports TensorFlow: not needed to print the table
-
-    arg, overrides, folder = study.pretraining
-    train.train(
-        load_experiment(_with(study.config, arg), dict(overrides)), pathlib.Path(folder)
-    )
-
-
-def run(study: Study, row: str, seed: int) -> Run:
-    """Trains one row with one seed; returns its line of the output file."""
+def evaluated(study: Study, network: Network, seed: int) -> pathlib.Path:
+    """Returns the folder of a network's report; trains it first if it is not there."""
     import evaluate
     import train
     from jaxact.checkpoint import find
 
-    start, spec = time.time(), study.experiment(row, seed)
-    with tempfile.TemporaryDirectory() as folder:
-        metrics = train.train(spec, pathlib.Path(folder))
-        if study.classes or study.difficulties:
-            found = evaluate.evaluate(spec, *find(folder))
-            metrics = metrics | groups(study, found)
-    seconds = round(time.time() - start)
-    return {"row": row, "seed": seed, "seconds": seconds, **metrics}
+    folder = study.folder(network, seed)
+    if not (folder / "report" / "report.html").exists():
+        spec = study.experiment(network, seed)
+        train.train(spec, folder)
+        write_report(folder / "report", evaluate.evaluate(spec, *find(folder)))
+    return folder / "report"
 
 
-def groups(study: Study, found: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the accuracy on the study's groups of classes and of clips."""
-    right = found["scores"].argmax(axis=1) == found["labels"]
-    names = np.array(found["classes"])[found["labels"]]
-    of = {key: np.isin(names, list(each)) for key, each in study.classes.items()}
-    for name in study.difficulties:
-        bit = found["difficulty_names"].index(name)
-        of[name] = (np.asarray(found["difficulty"]) >> bit & 1).astype(bool)
-    return {f"top1/{key}": float(right[rows].mean()) for key, rows in of.items()}
+def run(study: Study, row: str, seed: int) -> Run:
+    """Returns a row's line of the output file."""
+    reports = [evaluated(study, network, seed) for network in study.networks(row)]
+    parts = [score_fusion.read(report) for report in reports]
+    scores, facts = parts[0].scores, {}
+    if len(parts) > 1:
+        scores = score_fusion.fuse(parts, [1.0] * len(parts))["scores"]
+    else:  # what else evaluation found, of which `Study.more` may speak
+        facts = json.loads((reports[0] / "report.json").read_text()).get("selection")
+    right = scores.argmax(axis=1) == parts[0].labels
+    better = (scores > np.take_along_axis(scores, parts[0].labels[:, None], 1)).sum(1)
+    figures = {"top1": right.mean(), "top5": (better < 5).mean()}
+    for name, chosen in _groups(study, parts[0], reports[0]).items():
+        figures[f"top1/{name}"] = right[chosen].mean()
+    numbers = {name: float(value) for name, value in figures.items()}
+    return {"row": row, "seed": seed, **numbers, **(facts or {})}
+
+
+def _groups(
+    study: Study, predictions: score_fusion.Predictions, report: pathlib.Path
+) -> dict[str, np.ndarray]:
+    """Returns which clips belong to each of the study's groups, bool [N]."""
+    names = predictions.classes[predictions.labels]
+    groups = {key: np.isin(names, list(some)) for key, some in study.classes.items()}
+    if study.difficulties:
+        stored = np.load(report / score_fusion.FILE)
+        known = [str(name) for name in stored["difficulty_names"]]
+        for name in study.difficulties:
+            groups[name] = (stored["difficulty"] >> known.index(name) & 1) > 0
+    return groups
 
 
 def read(path: pathlib.Path) -> list[Run]:
-    """Returns the finished runs, each once."""
+    """Returns the finished rows, each once."""
     if not path.exists():
         return []
     runs = [json.loads(line) for line in path.read_text().splitlines()]
@@ -144,7 +176,7 @@ def main(study: Study) -> None:
     if not args.table:
         logging.set_verbosity(logging.ERROR)  # Orbax tells of every folder it opens
         keep_freed_memory()
-        pretrain(study)
+        study.pretrain()
         index, parts = map(int, args.part.split("/"))
         todo = [(row, seed) for seed in range(args.seeds) for row in study.rows]
         # Its own share first, then what the other processes have not finished.

@@ -10,9 +10,7 @@ staged world of other people without any of the difficulties. Then each row is t
 with every seed, all alike: the same data, recipe, epochs and batches.
 """
 
-from typing import Any
-
-from results.study import Run, Study, main, spread
+from results.study import Network, Run, Study, main, spread
 
 SWITCHES = ("selection", "fusion", "distillation")
 # What is said of STAFusion's selection: the words, the metric, the metric by chance.
@@ -45,9 +43,9 @@ RECIPE = {
 }
 
 
-def rows() -> dict[str, tuple[str, dict[str, Any]]]:
+def rows() -> dict[str, Network]:
     """Returns each row's name, the config's argument and what it changes."""
-    table: dict[str, tuple[str, dict[str, Any]]] = {
+    table: dict[str, Network] = {
         "visible only": ("baseline", {"model.streams": ("rgb",)}),
         "infrared only": ("baseline", {"model.streams": ("ir",)}),
         "average": ("baseline", {"model.fusion": "average"}),
@@ -79,7 +77,7 @@ STUDY = Study(
     config="configs/demo_stafusion.py",
     rows=rows(),
     recipe=RECIPE,
-    pretraining=("baseline", PRETRAINING, PRETRAINED),
+    pretraining=(("baseline", PRETRAINING), PRETRAINED),
     more=selection,
 )
 

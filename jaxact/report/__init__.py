@@ -20,7 +20,8 @@ def write_report(folder: str | os.PathLike, evaluation: Mapping[str, Any]) -> Pa
     The page needs no network and no other file. ``predictions.npz`` holds, readable
     with ``allow_pickle=False``: ``ids`` int64 [N] (row numbers of the prepared data
     set's index), ``names`` str [N], ``labels`` int32 [N], ``scores`` float32 [N y]
-    (softmax, mean of the views) and ``classes`` str [y]; and as single strings
+    (softmax, mean of the views) and ``classes`` str [y]; of a staged set
+    ``difficulty`` int32 [N] and ``difficulty_names``; and as single strings
     ``experiment``, ``dataset``, ``protocol`` and ``split``. The predictions of two
     models are joined by ``ids`` where ``dataset`` agrees.
 
@@ -67,6 +68,9 @@ def _predictions(evaluation: Mapping[str, Any]) -> bytes:
     }
     for name, scores in (evaluation.get("branches") or {}).items():
         arrays[f"scores_{name}"] = np.asarray(scores, np.float32)
+    if evaluation.get("difficulty") is not None:
+        arrays["difficulty"] = np.asarray(evaluation["difficulty"], np.int32)
+        arrays["difficulty_names"] = np.asarray(evaluation["difficulty_names"], np.str_)
     for key in ("experiment", "dataset", "protocol", "split"):
         arrays[key] = np.asarray(str(evaluation.get(key) or ""))
     buffer = io.BytesIO()

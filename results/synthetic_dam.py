@@ -1,0 +1,47 @@
+"""What directed attention, and a position in time, are worth on the synthetic set.
+
+    python -m results.synthetic_dam            # trains what is not trained yet
+    python -m results.synthetic_dam --table    # only prints
+
+Rows: the trunk, with a non-local block, with directed ones, DAM x 3; each kind of block
+without and with a position. Without one no row can tell a clip from its reversal: the
+classes of which one is the other backwards in time stand in a column of their own.
+"""
+
+from input_pipeline.synthetic.actions import ACTIONS, REVERSALS
+from results.study import Network, Study, main
+
+ORDERED = [name for pair in REVERSALS for name in pair]
+ROWS = {
+    "ResNet-C2D": "trunk",
+    "+ NL": "nl",
+    "+ DA-NL-1": "da_nl",
+    "+ DA-DA": "da_da",
+    "+ DA-Poly": "da_poly",
+    "DAM x 3": "dam3",
+}
+
+
+def rows() -> dict[str, Network]:
+    """Returns each row's name and network; a trunk has nothing to tell a position."""
+    table: dict[str, Network] = {}
+    for name, row in ROWS.items():
+        table[name] = f"row={row},position=none", {}
+        if row != "trunk":
+            table[f"{name}, position"] = f"row={row},position=sinusoidal", {}
+    return table
+
+
+STUDY = Study(
+    path=__file__,
+    config="configs/demo_dam.py",
+    rows=rows(),
+    recipe={"train.eval_every": 0.0},  # only at the end
+    classes={
+        "told by their order": ORDERED,
+        "others": [name for name in ACTIONS if name not in ORDERED],
+    },
+)
+
+if __name__ == "__main__":
+    main(STUDY)

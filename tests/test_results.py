@@ -1,0 +1,85 @@
+"""The studies behind the README's tables: their rows, their figures, their tables."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from jaxact.report import write_report
+from results import study
+
+STUDIES = ("stafusion", "ccdfarm", "dam", "tsm_netvlad")
+CLASSES = ["sit down", "stand up", "wave"]
+
+
+def small(tmp_path, **fields):
+    return study.Study(path=str(tmp_path / "small.py"), config="", recipe={}, **fields)
+
+
+def reported(folder, scores, labels):
+    scores = np.asarray(scores, np.float32)
+    count = len(labels)
+    evaluation = dict(
+        experiment=folder.name,
+        classes=CLASSES,
+        ids=np.arange(count),
+        names=[f"clip{i}" for i in range(count)],
+        labels=np.asarray(labels),
+        scores=scores,
+        difficulty=np.asarray([0, 2, 3, 0]),
+        difficulty_names=["occluded", "dark_rgb"],
+    )
+    write_report(folder, evaluation)
+    return folder
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_network_of_a_study_is_one_that_can_be_built(name):
+    one = importlib.import_module(f"results.synthetic_{name}").STUDY
+    folders = {}
+    for row in one.rows:
+        for network in one.networks(row):
+            spec = one.experiment(network, seed=2)
+            assert spec.train.seed == 2 and spec.data.name == "synthetic"
+            spec.model.build()
+            folders[one.folder(network, 2)] = network
+    # Different networks never share a folder.
+    assert len(folders) == len({str(network) for network in folders.values()})
+
+
+def test_figures_by_hand_of_one_network_and_of_an_average(tmp_path, monkeypatch):
+    a = reported(
+        tmp_path / "a",
+        [[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.2, 0.2, 0.6], [0.5, 0.1, 0.4]],
+        labels=[0, 1, 2, 2],
+    )
+    b = reported(
+        tmp_path / "b",
+        [[0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6], [0.5, 0.1, 0.4]],
+        labels=[0, 1, 2, 2],
+    )
+    monkeypatch.setattr(study, "evaluated", lambda _, network, seed: network[1]["at"])
+    given = small(
+        tmp_path,
+        rows={"one": ("", {"at": a}), "both": (("", {"at": a}), ("", {"at": b}))},
+        classes={"ordered": CLASSES[:2]},
+        difficulties=("dark_rgb",),
+    )
+    one, both = study.run(given, "one", 0), study.run(given, "both", 1)
+    assert one["top1"] == 0.5 and one["top5"] == 1.0
+    assert one["top1/ordered"] == 0.5  # clips 0 and 1; the first is right
+    assert one["top1/dark_rgb"] == 0.5  # clips 1 and 2; the second is right
+    assert both["top1"] == 0.75 and both["top1/ordered"] == 1.0
+    assert both["row"] == "both" and both["seed"] == 1
+
+
+def test_a_finished_row_counts_once_and_the_table_says_mean_and_spread(tmp_path):
+    path = tmp_path / "small.jsonl"
+    line = '{{"row": "one", "seed": {}, "top1": {}, "top5": 1.0}}\n'
+    path.write_text(line.format(0, 0.9) + line.format(0, 0.5) + line.format(1, 0.7))
+    runs = study.read(path)
+    assert [(run["seed"], run["top1"]) for run in runs] == [(0, 0.5), (1, 0.7)]
+    given = small(tmp_path, rows={"one": ("", {}), "not yet": ("", {})})
+    head, _, row = study.table(given, runs).split("\n")
+    assert head == "| | Top-1 % | Top-5 % | seeds |"
+    assert row == "| one | 60.0 ± 14.1 | 100.0 ± 0.0 | 2 |"
