@@ -15,12 +15,9 @@ from jax.typing import DTypeLike
 from jaxact import nonlocal_blocks
 from jaxact.backbones.resnet import C2D_TIME_STRIDES, VARIANTS, ResNet
 from jaxact.config import ModelConfig
-from jaxact.inputs import normalize_video
+from jaxact.inputs import IMAGENET_MEAN, IMAGENET_STD, normalize_video
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Head
-
-# Of the public ResNets' training.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 # Kinds of blocks a layout may name. Those of one relation look at all positions; with
 # "_time" or "_space" behind the name, along one axis.
@@ -182,7 +179,7 @@ class DAM(nn.Module):
             return x
 
         backbone = ResNet(**self.trunk, before_unit=before_unit, name="backbone")
-        video = normalize_video(batch["rgb"], MEAN, STD, dtype)
+        video = normalize_video(batch["rgb"], IMAGENET_MEAN, IMAGENET_STD, dtype)
         features = backbone(video, train=train)["features"]
         pooled = features.mean(axis=(1, 2, 3), dtype=jnp.float32)
         head = Head(self.num_classes, self.dropout, name="head")
