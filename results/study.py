@@ -179,9 +179,9 @@ def main(study: Study) -> None:
         study.pretrain()
         index, parts = map(int, args.part.split("/"))
         todo = [(row, seed) for seed in range(args.seeds) for row in study.rows]
-        # Its own share first, then what the other processes have not finished.
+        # Its own share first, then from the end what the others have not come to.
         own = todo[index::parts]
-        for row, seed in own + [each for each in todo if each not in own]:
+        for row, seed in own + [each for each in reversed(todo) if each not in own]:
             if any((e["row"], e["seed"]) == (row, seed) for e in read(out)):
                 continue
             entry = run(study, row, seed)
