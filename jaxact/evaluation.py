@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxact import distributed, metrics, progress, steps
+from jaxact.inputs import IMAGE_CHANNELS
 
 TRUTH = ("actor_visible", "actor_box", "difficulty")
 # What never goes to the devices: joints are only drawn; VIEW says which of a clip's
@@ -156,8 +157,8 @@ def _selection(
     real: Mapping[str, Any], inputs: steps.Inputs
 ) -> dict[str, metrics.Pair]:
     patches = real["keep"].shape[-1]
-    frame = next(spec.shape for spec in inputs.values() if len(spec.shape) == 4)
-    height, width = frame[1:3]
+    videos = [inputs[name].shape for name in inputs if name in IMAGE_CHANNELS]
+    height, width = videos[0][1:3]
     patch = math.sqrt(height * width / patches)
     grid = (round(height / patch), round(width / patch))
     return metrics.selection_recall(
