@@ -15,6 +15,7 @@ class TorchSide:
     """
 
     def __init__(self, python: str, script: str, **sizes: Any) -> None:
+        self._script = script
         path = pathlib.Path(__file__).with_name(script)
         options = [part for key, value in sizes.items() for part in (f"--{key}", value)]
         self._process = subprocess.Popen(
@@ -32,7 +33,7 @@ class TorchSide:
         if not line:
             raise SystemExit(
                 "The torch side ended without an answer. --torch_python must name an "
-                "interpreter with torch and numpy."
+                f"interpreter with torch and what else {self._script} imports."
             )
         return line
 
@@ -54,7 +55,7 @@ class TorchSide:
 
 def compare(
     name: str, call: Callable[[], Any], other: Callable[[], float] | None, turns: int
-) -> None:
+) -> float | None:
     """Prints the median time of ``call`` and, with another side, the ratio's.
 
     Args:
@@ -62,6 +63,9 @@ def compare(
       call: our side; returns when the result is there.
       other: the other side; returns its seconds.
       turns: how often each is timed, after once for compilation.
+
+    Returns:
+      The other side's median seconds, None where there is none.
     """
     call()
     if other is not None:
@@ -81,3 +85,4 @@ def compare(
             f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}..{ratios[-1]:.2f})"
         )
     print(text, flush=True)
+    return statistics.median(theirs) if theirs else None

@@ -9,12 +9,8 @@ that a busy machine slows both alike. The ratio is the median of the turns' rati
 """
 
 import argparse
-import pathlib
-import statistics
-import subprocess
+import functools
 import tempfile
-import time
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -24,6 +20,7 @@ import numpy as np
 import optax
 from safetensors.numpy import load_file
 
+from benchmarks._turns import TorchSide, compare
 from jaxact.backbones.timesformer import TimeSformer
 from jaxact.convert import initialize_from
 from jaxact.host_memory import keep_freed_memory
@@ -87,77 +84,15 @@ class Ours:
         return float(error.max()), float(np.abs(io["logits"]).max())
 
 
-class Theirs:
-    """The torch side, in a process of its own."""
-
-    def __init__(self, python: str, batch: int, depth: int) -> None:
-        script = pathlib.Path(__file__).with_name("_torch_timesformer.py")
-        sizes = ["--batch", batch, "--depth", depth, "--classes", CLASSES]
-        self._process = subprocess.Popen(
-            [python, str(script), *map(str, sizes)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.versions = self._answer()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
-        if not line:
-            raise SystemExit(
-                "The torch side ended without an answer. --torch_python must name an "
-                "interpreter with torch, transformers and safetensors."
-            )
-        return line
-
-    def ask(self, command: str) -> str:
-        assert self._process.stdin is not None
-        self._process.stdin.write(command + "\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-
-
-def seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def compare(
-    ours: Ours, theirs: Theirs | None, kind: str, turns: int, macs: float
-) -> None:
-    """Prints the median time of ``kind`` and, with a torch side, the ratio."""
-    call = getattr(ours, kind)
-    call()  # compiles
-    if theirs is not None:
-        theirs.ask(kind)
-    mine, other = [], []
-    for _ in range(turns):
-        mine.append(seconds(call))
-        if theirs is not None:
-            other.append(float(theirs.ask(kind)))
-    text = f"  {kind:8} jaxact {statistics.median(mine):7.3f} s"
-    if other:
-        ratios = sorted(b / a for a, b in zip(mine, other, strict=True))
-        text += (
-            f"   torch {statistics.median(other):7.3f} s   "
-            f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}..{ratios[-1]:.2f})"
-        )
-        assert theirs is not None
-        peak = float(theirs.ask("peak"))
-        least = macs * PASSES[kind] / peak
-        text += (
-            f"   at most {statistics.median(other) / least:.2f}, if all of it were "
-            f"products at {peak / 1e9:.0f} GMAC/s ({least:.3f} s)"
-        )
-    print(text, flush=True)
+def print_bound(theirs: TorchSide, taken: float, macs: float) -> None:
+    """Prints the ratio there would be if all of the time were matrix products."""
+    peak = float(theirs.ask("peak"))
+    least = macs / peak
+    print(
+        f"    at most {taken / least:.2f}, if all of it were products at "
+        f"{peak / 1e9:.0f} GMAC/s ({least:.3f} s)",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -176,14 +111,24 @@ def main() -> None:
         ours, theirs = Ours(batch, args.depth), None
         print(f"batch {batch}")
         if args.torch_python:
-            theirs = Theirs(args.torch_python, batch, args.depth)
+            theirs = TorchSide(
+                args.torch_python,
+                "_torch_timesformer.py",
+                batch=batch,
+                depth=args.depth,
+                classes=CLASSES,
+            )
             print(f"  {theirs.versions}")
             with tempfile.TemporaryDirectory() as folder:
                 theirs.ask(f"save {folder}")
                 error, scale = ours.difference(folder)
             print(f"  logits differ by {error:.1e} at most; the largest is {scale:.2f}")
         for kind in args.kinds:
-            compare(ours, theirs, kind, args.turns, batch * args.depth * LAYER_MACS)
+            other = None if theirs is None else functools.partial(theirs.seconds, kind)
+            taken = compare(kind, getattr(ours, kind), other, args.turns)
+            if theirs is not None and taken is not None:
+                macs = batch * args.depth * LAYER_MACS * PASSES[kind]
+                print_bound(theirs, taken, macs)
         if theirs is not None:
             theirs.close()
 
