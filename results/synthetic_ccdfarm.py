@@ -4,8 +4,8 @@
     python -m results.synthetic_ccdfarm --table    # only prints
 
 Rows: each stream alone, the baseline MMTM, and every combination of TIAM, DSFM and MFFM
-(the paper's Table 5), of which the last is CC-DFARM. Dark clips stand in a column of
-their own: they show what the skeletons bring.
+(the paper's Table 5), of which the last is CC-DFARM. Dark clips, and those with a noisy
+skeleton, stand in columns of their own: they show what each stream brings.
 """
 
 from results.study import Network, Study, main
@@ -40,7 +40,7 @@ STUDY = Study(
     config="configs/demo_ccdfarm.py",
     rows=rows(),
     recipe={"train.eval_every": 0.0},  # only at the end
-    difficulties=("dark_rgb",),
+    difficulties=("dark_rgb", "noisy_skeleton"),
 )
 
 if __name__ == "__main__":

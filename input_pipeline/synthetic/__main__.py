@@ -22,8 +22,11 @@ _HELP = {
     "dark_rgb": "fraction of clips with a dark visible video",
     "warm_background": "fraction of clips with an infrared video warm all over",
     "bystander": "fraction of clips in which somebody does something else",
+    "noisy_skeleton": "fraction of clips whose joints shake and are partly guessed",
     "rgb_noise": "noise of the visible camera, in grey levels",
     "ir_noise": "noise of the infrared camera, in grey levels",
+    "joint_noise": "noise of the joints of a noisy skeleton, in metres",
+    "joints_guessed": "fraction of its joints that are guessed, three times as far off",
 }
 
 

@@ -9,7 +9,13 @@ import numpy as np
 from input_pipeline.formats.ntu import NtuName
 from input_pipeline.synthetic.actions import ACTIONS
 
-DIFFICULTIES = ("occluded", "dark_rgb", "warm_background", "bystander")
+DIFFICULTIES = (
+    "occluded",
+    "dark_rgb",
+    "warm_background",
+    "bystander",
+    "noisy_skeleton",
+)
 
 
 class Sensor(NamedTuple):
@@ -50,9 +56,14 @@ class SyntheticConfig:
     dark_rgb: float = 0.15
     warm_background: float = 0.2
     bystander: float = 0.25
+    noisy_skeleton: float = 0.2
     # Standard deviations of the sensors' noise, in grey levels of 255.
     rgb_noise: float = 5.0
     ir_noise: float = 8.0
+    # What is wrong with a noisy skeleton: every joint shakes by this standard deviation
+    # in metres, and this fraction of them is guessed, three times as far off.
+    joint_noise: float = 0.08
+    joints_guessed: float = 0.25
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.actions if name not in ACTIONS]
@@ -69,7 +80,7 @@ class SyntheticConfig:
                 raise ValueError(
                     f"{name}: got {getattr(self, name)}, expected 1 to 999."
                 )
-        for name in DIFFICULTIES:
+        for name in (*DIFFICULTIES, "joints_guessed"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
                     f"{name}: got {getattr(self, name)}, expected a fraction, 0 to 1."

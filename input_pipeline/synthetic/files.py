@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from input_pipeline.formats.ntu import (
+    INFERRED,
     TRACKED,
     NtuName,
     Skeletons,
@@ -141,6 +142,12 @@ def skeletons(config: SyntheticConfig, clip: world.Clip) -> Skeletons:
     result.tracked[:] = TRACKED
     result.body[..., -1] = TRACKED
     points = np.stack([joints for _, joints in people])
+    if "noisy_skeleton" in clip.difficulties:
+        rng = np.random.default_rng([*clip.seed, 2])  # 0 and 1: pictures
+        guessed = rng.random(points.shape[:-1]) < config.joints_guessed
+        sizes = config.joint_noise * np.where(guessed, 3.0, 1.0)
+        points = points + sizes[..., None] * rng.standard_normal(points.shape)
+        result.tracked[guessed] = INFERRED
     for modality, pixels in (("ir", result.depth_xy), ("rgb", result.color_xy)):
         lens = camera(config, clip.room, clip.name.camera, modality)
         sensor = getattr(config, modality)

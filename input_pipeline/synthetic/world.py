@@ -136,7 +136,8 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
 
     # Everything is drawn whether it is used or not, so that changing one fraction
     # changes nothing else.
-    chance = dict(zip(DIFFICULTIES, clip.random(len(DIFFICULTIES)), strict=True))
+    pictured = DIFFICULTIES[:-1]  # the skeletons' is drawn last, below
+    chance = dict(zip(pictured, clip.random(len(pictured)), strict=True))
     dark = chance["dark_rgb"] < config.dark_rgb
     # The same draw, from its other end: never dark and warm at once.
     warm = chance["dark_rgb"] >= 1 - config.warm_background
@@ -148,9 +149,10 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
     begin = clip.uniform(0.1, 0.95 - length)
     players = [player]
     other = _bystander(config, name, space, clip)
+    noisy = clip.random() < config.noisy_skeleton
     if bystander:
         players.append(other)
-    flags = (occluded, dark, warm, bystander)
+    flags = (occluded, dark, warm, bystander, noisy)
     return Clip(
         name=name,
         action=action,

@@ -22,9 +22,10 @@ from input_pipeline.synthetic.actions import (
     ACTIONS,
     TWO_PERSONS,
 )
+from input_pipeline.synthetic.config import DIFFICULTIES
 from input_pipeline.synthetic.render import render
 
-CLEAN = {"occluded": 0.0, "dark_rgb": 0.0, "warm_background": 0.0, "bystander": 0.0}
+CLEAN = dict.fromkeys(DIFFICULTIES, 0.0)
 SMALL = SyntheticConfig(
     actions=("wave", "sit down", "stand up", "hug"),
     subjects=2,
@@ -365,11 +366,15 @@ def test_bystander_is_somebody_else_elsewhere():
 
 def test_difficulties_come_as_often_as_asked_and_only_where_they_belong():
     settings = SyntheticConfig(
-        occluded=0.3, dark_rgb=0.2, warm_background=0.2, bystander=0.1
+        occluded=0.3,
+        dark_rgb=0.2,
+        warm_background=0.2,
+        bystander=0.1,
+        noisy_skeleton=0.4,
     )
     names = clip_names(SyntheticConfig(clips=600))
     drawn = [set(world.stage(settings, name).difficulties) for name in names]
-    for kind in ("occluded", "dark_rgb", "warm_background", "bystander"):
+    for kind in DIFFICULTIES:
         share = np.mean([kind in one for one in drawn])
         assert abs(share - getattr(settings, kind)) < 0.05
     assert not any({"dark_rgb", "warm_background"} <= one for one in drawn)
@@ -380,3 +385,25 @@ def test_difficulties_come_as_often_as_asked_and_only_where_they_belong():
         assert set(after.difficulties) == before - {"occluded"}
         assert after.occluded == ()
         assert after.gain == world.stage(settings, name).gain
+
+
+def test_a_noisy_skeleton_shakes_and_partly_guesses_and_changes_no_picture():
+    for name in NAMES[:3]:
+        clip = world.stage(config(), name)
+        noisy_config = config(noisy_skeleton=1.0)
+        noisy_clip = world.stage(noisy_config, name)
+        assert noisy_clip.difficulties == ("noisy_skeleton",)
+        clean = files.skeletons(config(), clip)
+        noisy = files.skeletons(noisy_config, noisy_clip)
+        guessed = noisy.tracked == ntu.INFERRED
+        assert 0.2 < guessed.mean() < 0.3 and (clean.tracked == ntu.TRACKED).all()
+        far = np.linalg.norm(noisy.points - clean.points, axis=-1)
+        assert 0.06 < far[~guessed].mean() / np.sqrt(3) < 0.09
+        assert far[guessed].mean() > 2.5 * far[~guessed].mean()
+        # The joints are where the pictures show the noisy ones, and nothing else moved.
+        assert not np.allclose(noisy.depth_xy, clean.depth_xy, atol=1)
+        one, other = (
+            render(config(), clip, "ir"),
+            render(noisy_config, noisy_clip, "ir"),
+        )
+        np.testing.assert_array_equal(one.frames, other.frames)
