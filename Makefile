@@ -61,13 +61,15 @@ bench: $(STAMP)  ## Every script in benchmarks/
 		$(BIN)/python -m benchmarks.$$(basename $$script .py); done
 
 # The pretraining's world: other people, and nothing that makes it difficult.
-results: $(STAMP)  ## Train every row of the README's results table (hours; resumable)
+results: $(STAMP)  ## Train every row of every results table (many hours; resumable)
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW) --out data
 	$(BIN)/python -m input_pipeline.synthetic --out $(RAW)_pretraining --seed 1 \
-		--subjects 20 --occluded 0 --dark_rgb 0 --warm_background 0 --bystander 0
+		--subjects 20 --occluded 0 --dark_rgb 0 --warm_background 0 \
+		--bystander 0 --noisy_skeleton 0
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW)_pretraining \
 		--out data/pretraining
-	$(BIN)/python -m results.synthetic_stafusion
+	@set -e; for study in results/synthetic_*.py; do \
+		$(BIN)/python -m results.$$(basename $$study .py); done
 
 constraints:  ## Rewrite constraints.txt with the newest versions that fit together
 	$(PYTHON) -m venv --clear $(VENV)-new
