@@ -40,7 +40,7 @@ def evaluate(
     Raises:
       UserError: see its message.
     """
-    mesh = distributed.make_mesh()
+    mesh = distributed.make_mesh(experiment.train.fsdp)
     facts = data.dataset_facts(experiment.data)
     preflight.check(experiment, facts)
     split, count = experiment.eval.split, facts.num_clips[experiment.eval.split]

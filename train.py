@@ -44,7 +44,7 @@ def train(
     config, split = experiment.train, experiment.eval.split
     if config.compilation_cache:
         jax.config.update("jax_compilation_cache_dir", config.compilation_cache)
-    mesh = distributed.make_mesh()
+    mesh = distributed.make_mesh(config.fsdp)
     part = {"host": jax.process_index(), "hosts": jax.process_count()}
 
     # Everything that can be wrong is found before anything is computed.

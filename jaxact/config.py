@@ -111,6 +111,7 @@ class TrainConfig(Config):
     batch_size: int = 64  # global: over all hosts and devices
     epochs: float = 100.0
     accumulate: int = 1  # micro-batches whose gradients are added in one step
+    fsdp: int = 1  # devices over which parameters and optimiser state are divided
     seed: int = 0  # of weights, data order, augmentation and dropout
     init_from: str = ""  # weights to start from: a checkpoint or a foreign file
     # Of a checkpoint: "all" | "backbone" (heads and fusion start from the seed, so that

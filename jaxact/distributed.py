@@ -1,8 +1,13 @@
 """Processes, mesh and shardings: the only place that knows how many devices there are.
 
-A global batch is divided over the mesh axis "data"; parameters are replicated.
+The mesh has two axes, "data" and "fsdp". The rows of a global batch are divided over
+both. The state has a copy for each place along "data", and each copy is divided over
+"fsdp" (fully sharded data parallelism): with an axis of 1, the default, every device
+has all of it.
 """
 
+import contextlib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,21 +19,24 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxact import errors
 
-DATA = "data"
+DATA, FSDP = "data", "fsdp"
+# Arrays of fewer elements are not worth the exchange: every device keeps them whole.
+SMALL = 2**14
 
 
 def initialize(environ: Mapping[str, str] = os.environ) -> None:
     """Joins the other processes of this run, if there are any. Call it first.
 
     Several processes are assumed where JAX_NUM_PROCESSES (with
-    JAX_COORDINATOR_ADDRESS and JAX_PROCESS_ID), SLURM_NTASKS or
-    TPU_WORKER_HOSTNAMES say so; a single process needs no coordinator.
+    JAX_COORDINATOR_ADDRESS and JAX_PROCESS_ID) says so, under SLURM and Open MPI, and
+    on Cloud TPU machines, where JAX finds the others by itself. A single process needs
+    no coordinator.
 
     Raises:
-      UserError: JAX_NUM_PROCESSES is set without the other two.
+      UserError: the variables contradict each other, or the others do not answer.
     """
-    if int(environ.get("JAX_NUM_PROCESSES", "1")) > 1:
-        names = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+    names = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+    if environ.get("JAX_NUM_PROCESSES", "1") != "1":
         missing = [name for name in names if name not in environ]
         if missing:
             raise errors.UserError(
@@ -37,32 +45,99 @@ def initialize(environ: Mapping[str, str] = os.environ) -> None:
                 "on every process, or unset JAX_NUM_PROCESSES to run alone."
             )
         address, count, index = (environ[name] for name in names)
-        jax.distributed.initialize(address, int(count), int(index))
-        return
-    slurm = int(environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in environ
-    hosts = environ.get("TPU_WORKER_HOSTNAMES", "").split(",")
-    if slurm or len(hosts) > 1:
+        numbers = count.isdecimal() and index.isdecimal()
+        if not numbers or int(index) >= int(count) or ":" not in address:
+            raise errors.UserError(
+                f"Got {names[0]}={address}, {names[1]}={count} and {names[2]}={index}; "
+                "expected HOST:PORT of the first process, the number of processes, and "
+                f"the number of this one, from 0 to {names[1]} - 1."
+            )
+        try:
+            jax.distributed.initialize(address, int(count), int(index))
+        except jax.errors.JaxRuntimeError as error:
+            raise errors.UserError(
+                f"Process {index} of {count} waited in vain for the others at "
+                f"{address} ({names[0]}): {str(error).splitlines()[0][:160]}. Start the same "
+                "command on every machine, with the address of the first one and a "
+                f"port that the others can reach, and {names[2]} from 0 on."
+            ) from error
+    elif _many(environ, "SLURM_NTASKS", "SLURM_PROCID") or _many(
+        environ, "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"
+    ):
         jax.distributed.initialize()
+    elif environ.get("TPU_ML_PLATFORM") == "JAX":  # JAX sets it where it finds TPUs
+        # A TPU without a cluster around it, as in notebooks, is no error.
+        with contextlib.suppress(ValueError):
+            jax.distributed.initialize()
 
 
-def make_mesh(axes: Sequence[str] = (DATA,)) -> Mesh:
-    """Returns a mesh of all devices of all processes; the first axis takes them all.
+def _many(environ: Mapping[str, str], count: str, index: str) -> bool:
+    return int(environ.get(count, "1")) > 1 and index in environ
 
-    Devices stay in process order, so that a process's rows of the batch are together.
+
+def make_mesh(fsdp: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
+    """Returns the mesh ("data", "fsdp") of all devices of all processes.
+
+    Devices stand in the order of their processes, whatever their own numbers (on TPU
+    slices these run along the rows of chips, across machines): a process's rows of the
+    batch are then together, and in the order of processes.
+
+    Args:
+      fsdp: the size of that axis, ``train.fsdp``.
+      devices: others than all that there are.
+
+    Raises:
+      UserError: fsdp does not divide the number of devices.
     """
-    devices = np.array(jax.devices())
-    shape = (devices.size,) + (1,) * (len(axes) - 1)
-    return Mesh(devices.reshape(shape), tuple(axes), (AxisType.Auto,) * len(axes))
+    devices = list(jax.devices() if devices is None else devices)
+    if fsdp < 1 or len(devices) % fsdp:
+        fitting = [n for n in range(1, len(devices) + 1) if len(devices) % n == 0]
+        raise errors.UserError(
+            f"The state is to be divided over {fsdp} devices (train.fsdp), which does "
+            f"not divide the {len(devices)} devices there are. Choose one of "
+            f"{', '.join(map(str, fitting))}, for example --config.train.fsdp="
+            f"{max(n for n in fitting if n <= max(fsdp, 1))}."
+        )
+    devices.sort(key=lambda device: (device.process_index, device.id))
+    grid = np.array(devices).reshape(-1, fsdp)
+    return Mesh(grid, (DATA, FSDP), (AxisType.Auto,) * 2)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """Returns the sharding of parameters: a copy on every device."""
+    """Returns the sharding of what every device has a copy of."""
     return NamedSharding(mesh, PartitionSpec())
 
 
-def batch_sharding(mesh: Mesh) -> NamedSharding:
-    """Returns the sharding of batches: rows divided over the data axis."""
-    return NamedSharding(mesh, PartitionSpec(DATA))
+def batch_sharding(mesh: Mesh, before: int = 0) -> NamedSharding:
+    """Returns the sharding of batches: rows divided over all devices.
+
+    Args:
+      mesh: the devices.
+      before: how many axes stand before that of the rows.
+    """
+    return NamedSharding(mesh, PartitionSpec(*[None] * before, mesh.axis_names))
+
+
+def state_shardings(tree: Any, mesh: Mesh) -> Any:
+    """Returns the sharding of every array of a state, from its shape alone.
+
+    The longest axis that "fsdp" divides is divided over it; where there is none, or
+    the array is small, each device has a copy.
+
+    Args:
+      tree: of anything that has a shape.
+      mesh: the devices.
+    """
+    parts = mesh.shape.get(FSDP, 1)
+
+    def sharding(leaf: Any) -> NamedSharding:
+        sizes = {axis: n for axis, n in enumerate(leaf.shape) if n % parts == 0}
+        if parts == 1 or math.prod(leaf.shape) < SMALL or not sizes:
+            return replicated(mesh)
+        axis = max(sizes, key=lambda a: sizes[a])
+        return NamedSharding(mesh, PartitionSpec(*[None] * axis, FSDP))
+
+    return jax.tree.map(sharding, tree)
 
 
 def put_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
@@ -90,6 +165,11 @@ def put_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Arra
 def put_replicated(tree: Any, mesh: Mesh) -> Any:
     """Puts the same values onto every device."""
     return jax.device_put(tree, replicated(mesh))
+
+
+def put_state(tree: Any, mesh: Mesh) -> Any:
+    """Puts the same parameters, given on every process, where their state is."""
+    return jax.device_put(tree, state_shardings(tree, mesh))
 
 
 def to_host(tree: Any) -> Any:

@@ -21,6 +21,7 @@ FREE_KEYS = (
     "name",
     "train.init_from",
     "train.init_part",
+    "train.fsdp",
     "train.log_every",
     "train.eval_every",
     "train.checkpoint_every",
@@ -186,6 +187,7 @@ def start_state(
             lambda: (distributed.put_batch(b, mesh) for b in train_batches(0)),
             train.seed,
         )
+        params = distributed.put_state(params, mesh)
         state = dataclasses.replace(state, params=params)
     return state, {"step": 0}
 
@@ -209,7 +211,7 @@ def initialize_from(
         params, batch_stats, report = convert.initialize_from(
             path, state.params, state.batch_stats
         )
-        params, batch_stats = distributed.put_replicated((params, batch_stats), mesh)
+        params, batch_stats = distributed.put_state((params, batch_stats), mesh)
         say(str(report))
     return dataclasses.replace(state, params=params, batch_stats=batch_stats)
 

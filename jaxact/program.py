@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 from jax.sharding import Mesh
 
 from jaxact import config as config_lib
@@ -84,9 +85,10 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
         plan.total_steps,
     )
     tx = optim.make_optimizer(experiment.optim, schedule)
+    abstract = steps.abstract_state(module, tx, inputs, mesh)
     return Program(
         inputs=inputs,
-        abstract=steps.abstract_state(module, tx, inputs, mesh),
+        abstract=abstract,
         create=lambda: steps.create_state(module, tx, inputs, mesh, train.seed),
         train_step=steps.make_train_step(
             module,
@@ -97,6 +99,7 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
             seed=train.seed,
             total_steps=plan.total_steps,
             accumulate=train.accumulate,
+            shardings=jax.tree.map(lambda x: x.sharding, abstract),
         ),
         eval_step=steps.make_eval_step(module, inputs, mesh=mesh),
     )

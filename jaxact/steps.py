@@ -1,5 +1,6 @@
 """The state of training and the two compiled steps that every model family shares."""
 
+import functools
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 
 from jaxact import activation_maps, distributed
 from jaxact.losses import Loss
@@ -55,6 +56,10 @@ def stream_key(key: jax.Array, name: str) -> jax.Array:
     return jax.random.fold_in(key, zlib.crc32(name.encode()))
 
 
+def _key_shape() -> Any:
+    return jax.eval_shape(lambda: jax.random.key(0))
+
+
 def _initializer(
     module: nn.Module, tx: optax.GradientTransformation, inputs: Inputs
 ) -> Callable[[jax.Array], State]:
@@ -82,10 +87,11 @@ def abstract_state(
     module: nn.Module, tx: optax.GradientTransformation, inputs: Inputs, mesh: Mesh
 ) -> State:
     """Returns the state's shapes, dtypes and shardings without computing anything."""
-    sharding = distributed.replicated(mesh)
-    shapes = jax.eval_shape(_initializer(module, tx, inputs), jax.random.key(0))
+    shapes = jax.eval_shape(_initializer(module, tx, inputs), _key_shape())
     return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), shapes
+        lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        shapes,
+        distributed.state_shardings(shapes, mesh),
     )
 
 
@@ -98,8 +104,8 @@ def create_state(
 ) -> State:
     """Initialises the state on the devices; equal for every number of devices."""
     init = _initializer(module, tx, inputs)
-    sharding = distributed.replicated(mesh)
-    return jax.jit(init, out_shardings=sharding)(jax.random.key(seed))
+    shardings = distributed.state_shardings(jax.eval_shape(init, _key_shape()), mesh)
+    return jax.jit(init, out_shardings=shardings)(jax.random.key(seed))
 
 
 def make_train_step(
@@ -112,13 +118,16 @@ def make_train_step(
     seed: int,
     total_steps: int,
     accumulate: int = 1,
+    shardings: State | None = None,
 ) -> Callable[[State, Mapping[str, jax.Array]], tuple[State, Metrics]]:
     """Returns the compiled step (state, batch) -> (state, metrics).
 
     The state is donated: use the returned one. The loss is the mean over examples
     whose mask is True of sum_i weight_i * loss_i. With ``accumulate`` = k the batch is
     cut into k micro-batches whose gradients are added before the one update; batch
-    norm then sees micro-batches, one after another.
+    norm then sees micro-batches, one after another. The state stays as ``shardings``
+    say, by default a copy on every device. ``.lower(state, batch)`` of what is returned
+    takes shapes and is for compiling ahead of time.
 
     Metrics are sums over examples (``loss``, ``loss/NAME``, ``correct``) and their
     ``count``, then ``lr``, ``grad_norm`` and ``finite``. Where loss or gradient is not
@@ -203,19 +212,34 @@ def make_train_step(
         return new, metrics
 
     replicated = distributed.replicated(mesh)
+    placed = replicated if shardings is None else shardings
     compiled = jax.jit(
         step_fn,
-        in_shardings=(replicated, replicated, distributed.batch_sharding(mesh)),
-        out_shardings=replicated,
+        in_shardings=(replicated, placed, distributed.batch_sharding(mesh)),
+        out_shardings=(placed, replicated),
         donate_argnums=1,
     )
+
     # An argument, not a constant: another seed then finds the compiled step in cache.
-    key = jax.jit(jax.random.key, out_shardings=replicated)(np.uint32(seed))
+    @functools.cache
+    def key() -> jax.Array:
+        with jax.transfer_guard("allow"):
+            make = jax.jit(jax.random.key, out_shardings=replicated)
+            return make(np.uint32(seed))
 
     def train_step(state: State, batch: Any) -> tuple[State, Metrics]:
-        return compiled(key, state, batch)
+        return compiled(key(), state, batch)
+
+    def lower(state: State, batch: Any) -> Any:
+        shape = _key_shape()
+        return compiled.lower(
+            jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=replicated),
+            state,
+            batch,
+        )
 
     train_step.compiled = compiled  # type: ignore[attr-defined]
+    train_step.lower = lower  # type: ignore[attr-defined]
     return train_step
 
 
@@ -224,7 +248,7 @@ def _split(batch: Any, parts: int, mesh: Mesh) -> Any:
 
     Every k-th row goes together, so that each device keeps a share of each part.
     """
-    sharding = NamedSharding(mesh, PartitionSpec(None, distributed.DATA))
+    sharding = distributed.batch_sharding(mesh, before=1)
 
     def split(value: jax.Array) -> jax.Array:
         value = einops.rearrange(value, "(b k) ... -> k b ...", k=parts)
@@ -276,11 +300,9 @@ def make_eval_step(
                 ]
         return result
 
-    replicated = distributed.replicated(mesh)
     by_row = distributed.batch_sharding(mesh)
-    compiled = jax.jit(
-        step_fn, in_shardings=(replicated, replicated, by_row), out_shardings=by_row
-    )
+    # None: the state is taken as it lies, whole or divided.
+    compiled = jax.jit(step_fn, in_shardings=(None, None, by_row), out_shardings=by_row)
 
     def eval_step(state: State, batch: Any) -> Metrics:
         return compiled(state.params, state.batch_stats, batch)

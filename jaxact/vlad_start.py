@@ -6,6 +6,7 @@ from typing import Any
 import einops
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxact import distributed, pooling, progress
 
@@ -44,6 +45,8 @@ def start_centres(
       The parameters, with other values under the names of ``features``.
     """
     sharding = jax.tree.leaves(params)[0].sharding
+    if isinstance(sharding, NamedSharding):  # that of a copy, not of a part
+        sharding = NamedSharding(sharding.mesh, PartitionSpec())
 
     def sample(key: jax.Array, *inputs: Any) -> dict[str, jax.Array]:
         def some(x: jax.Array) -> jax.Array:

@@ -31,7 +31,7 @@ class Prepared(tiny.TinyConfig):
 
 @pytest.fixture(autouse=True)
 def one_device(monkeypatch):
-    monkeypatch.setattr(distributed, "make_mesh", lambda: tiny.mesh_of(1))
+    monkeypatch.setattr(distributed, "make_mesh", lambda *_: tiny.mesh_of(1))
     CALLS.clear()
 
 

@@ -49,7 +49,7 @@ def cached_program(experiment, mesh, plan):
 def quick():
     """One device and shared programs: what is tested here depends on neither."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distributed, "make_mesh", lambda: tiny.mesh_of(1))
+        patch.setattr(distributed, "make_mesh", lambda *_: tiny.mesh_of(1))
         patch.setattr(train, "make_program", cached_program)
         patch.setattr(evaluate, "make_program", cached_program)
         yield

@@ -9,9 +9,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh
+from jax.sharding import Mesh
 
 from jaxact import config, distributed, losses
+from jaxact.distributed import make_mesh  # this one, whatever a test puts there
 
 FRAMES, SIZE, CLASSES = 2, 4, 3
 
@@ -83,9 +84,9 @@ def batch(number: int, size: int, masked: int = 0) -> dict[str, np.ndarray]:
     }
 
 
-def mesh_of(devices: int) -> Mesh:
+def mesh_of(devices: int, fsdp: int = 1) -> Mesh:
     """Returns a mesh of the first so many devices."""
-    return Mesh(np.array(jax.devices()[:devices]), ("data",), (AxisType.Auto,))
+    return make_mesh(fsdp, jax.devices()[:devices])
 
 
 def put(arrays: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
