@@ -181,19 +181,6 @@ def test_variants_are_finite_in_value_and_gradient(fields):
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(grads))
 
 
-def test_with_added_class_tokens_the_teacher_is_the_baseline():
-    config = small(class_token="add")
-    variables, batch = variables_of(), batch_of(config)
-    baseline = small(DualStreamConfig, fusion="add")
-    params = variables["params"]
-    same = {"branches": params["branches"], "head": params["teacher_head"]}
-    teacher = run(config, variables, batch)["teacher_logits"]
-    wanted = run(baseline, {"params": same}, batch)["logits"]
-    np.testing.assert_allclose(teacher, wanted, atol=1e-6)
-    mean = run(small(), variables, batch)["teacher_logits"]
-    assert np.abs(mean - wanted).max() > 1e-3
-
-
 def test_remat_changes_nothing():
     first, second = (
         gradients(small(remat=remat), variables_of()) for remat in (False, True)

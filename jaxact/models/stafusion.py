@@ -20,7 +20,7 @@ from jaxact.masking import AdaptiveMaskedFusion
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig
 
 ROLLOUTS = ("residual", "literal")
-CLASS_TOKENS = ("mean", "add", "concat")
+CLASS_TOKENS = ("mean", "concat")
 
 
 @dataclasses.dataclass
@@ -42,9 +42,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     rollout: str = "residual"  # | "literal" (Eq. 6's plain product)
     rollout_heads: str = "product"  # | "mean" (average the heads first: cheaper)
     # Adaptive masked fusion; the switches of Table 5.
-    # The streams' class tokens in one: their "mean", "add" as in the baseline, which is
-    # then the teacher exactly, or "concat" + linear.
-    class_token: str = "mean"
+    class_token: str = "mean"  # of the streams' class tokens | "concat" + linear
     fusion_depth: int = 1
     fusion_mlp_ratio: float = 2.0  # with two attentions 12 d^2: Table 1's + 8 M
     masked_attention: bool = True
@@ -82,7 +80,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             region_fractions=(self.r1, self.r2),
             residual_rollout=self.rollout == "residual",
             rollout_heads=self.rollout_heads,
-            class_token=self.class_token,
+            concat_class_tokens=self.class_token == "concat",
             heads=self.heads,
             fusion_depth=self.fusion_depth,
             fusion_mlp_ratio=self.fusion_mlp_ratio,
@@ -132,7 +130,7 @@ class STAFusion(nn.Module):
     region_fractions: tuple[float, float]
     residual_rollout: bool
     rollout_heads: str
-    class_token: str
+    concat_class_tokens: bool
     heads: int
     fusion_depth: int
     fusion_mlp_ratio: float
@@ -166,13 +164,12 @@ class STAFusion(nn.Module):
         """
         features = Branches(**self.branches, name="branches")(batch, train=train)
         tokens, teacher_patches = features["tokens"], features["patches"]
-        if self.class_token == "concat":
+        if self.concat_class_tokens:
             joint = tokens.reshape(tokens.shape[0], -1)
             width = tokens.shape[-1]
             token = nn.Dense(width, dtype=self.dtype, name="join_tokens")(joint)
         else:
-            join = jnp.sum if self.class_token == "add" else jnp.mean
-            token = join(tokens, axis=1, dtype=jnp.float32).astype(tokens.dtype)
+            token = tokens.mean(axis=1, dtype=jnp.float32).astype(tokens.dtype)
         teacher_logits = Head(self.num_classes, name="teacher_head")(token)
 
         with jax.named_scope("rollout"):
