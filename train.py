@@ -30,8 +30,10 @@ from jaxact import config as config_lib
 from jaxact.checkpoint import Checkpoints
 from jaxact.preflight import say
 from jaxact.program import make_plan, make_program
+from jaxact.workdir import claims
 
 
+@claims
 def train(
     experiment: config_lib.Experiment, workdir: pathlib.Path, data: Any = pipeline
 ) -> dict[str, float]:

@@ -8,6 +8,8 @@ only once it is whole; what an interruption leaves is never read.
 
 import contextlib
 import gc
+import hashlib
+import json
 import logging
 import pathlib
 import sys
@@ -22,6 +24,12 @@ from jaxact import distributed, errors
 from jaxact.steps import State
 
 Meta = dict[str, Any]
+# What TensorStore and Orbax raise where a disk is full, read-only or gone.
+WRITE_ERRORS = (OSError, ValueError, RuntimeError)
+
+
+class DamagedError(errors.UserError):
+    """A checkpoint that is not what was saved."""
 
 
 class Checkpoints:
@@ -86,20 +94,21 @@ class Checkpoints:
         ``metrics`` may be empty; a step without metrics is never the best one.
         """
         items = ocp.args.Composite(
-            state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta)
+            state=ocp.args.StandardSave(state),
+            meta=ocp.args.JsonSave(meta | {"digest": _digest(meta)}),
         )
         try:
             self._manager.save(
                 meta["step"], args=items, metrics=dict(metrics) or None, force=True
             )
-        except (OSError, ValueError) as error:
+        except WRITE_ERRORS as error:
             raise self._write_error(error) from error
 
     def wait(self) -> None:
         """Waits until what is being saved is on disk; a failed save raises here."""
         try:
             self._manager.wait_until_finished()
-        except (OSError, ValueError) as error:
+        except WRITE_ERRORS as error:
             raise self._write_error(error) from error
 
     def close(self) -> None:
@@ -108,21 +117,46 @@ class Checkpoints:
         self._manager.close()
 
     def meta(self, step: int) -> Meta:
-        """Reads what was stored beside the state."""
+        """Reads what was stored beside the state.
+
+        Raises:
+          DamagedError: it is not what was stored.
+        """
         items = ocp.args.Composite(meta=ocp.args.JsonRestore())
-        return self._manager.restore(step, args=items)["meta"]
+        with self._reading(step):
+            meta = self._manager.restore(step, args=items)["meta"]
+            if meta.pop("digest", "") not in ("", _digest(meta)):
+                raise ValueError("its metadata are not those that were stored")
+            return meta
 
     def restore(self, step: int, abstract: State) -> State:
         """Restores one step onto the devices that ``abstract`` names.
 
         Raises:
+          DamagedError: not everything is there that was saved.
           UserError: the checkpoint is of another model.
         """
-        tree = self._manager.item_metadata(step)["state"].tree
-        wanted = {"params": abstract.params, "batch_stats": abstract.batch_stats}
-        check_same_shapes(tree, wanted, f"{self.folder / str(step)}")
-        items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-        return self._manager.restore(step, args=items)["state"]
+        with self._reading(step):
+            tree = self._manager.item_metadata(step)["state"].tree
+            wanted = {"params": abstract.params, "batch_stats": abstract.batch_stats}
+            check_same_shapes(tree, wanted, f"{self.folder / str(step)}")
+            items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
+            return self._manager.restore(step, args=items)["state"]
+
+    @contextlib.contextmanager
+    def _reading(self, step: int) -> Iterator[None]:
+        """Turns what Orbax raises at a damaged checkpoint into one error."""
+        try:
+            with _quietly():
+                yield
+        except errors.UserError:
+            raise
+        except Exception as error:  # damaged files make Orbax raise almost anything
+            raise DamagedError(
+                f"The checkpoint {self.folder / str(step)} cannot be read; it is "
+                f"damaged or was not copied whole ({_first_line(error)}). Use another "
+                f"one: {self.folder} has the steps {self.steps()}."
+            ) from error
 
     def restore_weights(
         self, step: int, abstract: State, part: str = "all"
@@ -133,7 +167,8 @@ class Checkpoints:
         read, and must fit; the result then holds nothing else.
 
         Raises:
-          UserError: the checkpoint is of another model, or cannot be read.
+          DamagedError: it cannot be read.
+          UserError: the checkpoint is of another model.
         """
         path = self.folder / str(step)
         wanted = {
@@ -145,18 +180,12 @@ class Checkpoints:
             restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
             partial_restore=True,
         )
-        try:
+        with self._reading(step):
             tree = self._manager.item_metadata(step)["state"].tree
             stored = {name: _part(tree.get(name) or {}, part) for name in wanted}
             check_same_shapes(stored, wanted, str(path))
-            with _quietly(), ocp.PyTreeCheckpointer() as checkpointer:
+            with ocp.PyTreeCheckpointer() as checkpointer:
                 weights = checkpointer.restore(path / "state", args=arguments)
-        except (OSError, ValueError, KeyError) as error:
-            raise errors.UserError(
-                f"The checkpoint {path} cannot be read; it is damaged or was not "
-                f"copied whole ({_first_line(error)}). Use another one: "
-                f"{self.folder} has the steps {self.steps()}."
-            ) from error
         return weights["params"], weights["batch_stats"]
 
     def restore_latest(self, abstract: State) -> tuple[State, Meta] | None:
@@ -170,10 +199,9 @@ class Checkpoints:
         damaged = []
         for step in reversed(self.steps()):
             try:
-                with _quietly():
-                    restored = self.restore(step, abstract), self.meta(step)
-            except (OSError, ValueError, KeyError) as error:
-                reason = _first_line(error)
+                restored = self.restore(step, abstract), self.meta(step)
+            except DamagedError as error:
+                reason = _first_line(error.__cause__ or error)
                 print(f"Checkpoint {step} is damaged and left out: {reason}")
                 damaged.append(step)
                 continue
@@ -263,7 +291,7 @@ def _quietly() -> Iterator[None]:
     sys.unraisablehook = lambda _: None
     try:
         yield
-    except (OSError, ValueError, KeyError):
+    except Exception:
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         gc.collect()  # the abandoned reads end here, not later
         raise
@@ -271,8 +299,13 @@ def _quietly() -> Iterator[None]:
         sys.unraisablehook = hook
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"
+
+
+def _digest(meta: Meta) -> str:
+    """Returns the checksum of what JSON gives back as it was."""
+    return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
 
 
 def find(

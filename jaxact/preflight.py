@@ -163,8 +163,8 @@ def start_state(
     if steps:
         try:
             stored = checkpoints.meta(steps[-1])
-        except (OSError, ValueError, KeyError):
-            stored = None  # a damaged one; restore_latest deals with it
+        except checkpoint.DamagedError:
+            stored = None  # restore_latest deals with it
         if stored:
             check_same_config(stored["config"], text, str(checkpoints.folder.parent))
     restored = checkpoints.restore_latest(program.abstract)

@@ -1,16 +1,19 @@
 """What a run says as it goes on: the progress line, metrics.jsonl and TensorBoard."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
-import tensorboardX
+from tensorboardX.proto import event_pb2, summary_pb2
+from tensorboardX.record_writer import RecordWriter
 
 from jaxact import errors
 
@@ -123,6 +126,9 @@ class MetricsLog:
       start_step: the step that was restored, 0 at the start.
       config_text: written to config.txt, for people.
       enabled: False on all processes but one; nothing is written then.
+
+    Raises:
+      UserError: here and in every method, if the disk is full or read-only.
     """
 
     def __init__(
@@ -132,36 +138,41 @@ class MetricsLog:
         config_text: str = "",
         enabled: bool = True,
     ):
+        self._folder = folder
         self._file: Any = None
+        self._board: Any = None
         if not enabled:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.txt").write_text(config_text)
-        path = folder / METRICS_FILE
-        kept = [row for row in read_history(folder) if row["step"] <= start_step]
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
-        temporary.replace(path)
-        self._file = path.open("a")
-        self._board = tensorboardX.SummaryWriter(
-            str(folder / "tensorboard"), purge_step=start_step + 1
-        )
+        with self._writing():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.txt").write_text(config_text)
+            path = folder / METRICS_FILE
+            kept = [row for row in read_history(folder) if row["step"] <= start_step]
+            temporary = path.with_suffix(".tmp")
+            with temporary.open("w") as file:
+                file.write("".join(json.dumps(row) + "\n" for row in kept))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            self._board = _Board(folder / "tensorboard", start_step + 1)
+            # Unbuffered, in bytes: a line that fails is not tried again at the end.
+            self._file = path.open("ab", buffering=0)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Appends one line of numbers."""
         if self._file is None:
             return
-        row = {"step": step, **values}
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
-        for name, value in values.items():
-            self._board.add_scalar(name, value, step)
+        with self._writing():
+            line = (json.dumps({"step": step, **values}) + "\n").encode()
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._board.add(step, values)
 
     def sync(self) -> None:
         """Forces what was written to disk; called before a checkpoint is saved."""
         if self._file is not None:
-            os.fsync(self._file.fileno())
-            self._board.flush()
+            with self._writing():
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Closes both."""
@@ -170,16 +181,73 @@ class MetricsLog:
             self._file.close()
             self._board.close()
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turns what the system says of the disk into an error that a person can mend.
+
+        After it nothing more is written: half a line may stand there, which the next
+        run removes.
+        """
+        try:
+            yield
+        except OSError as error:
+            for opened in filter(None, (self._file, self._board)):
+                with contextlib.suppress(OSError):
+                    opened.close()
+            self._file = None
+            raise errors.UserError(
+                f"The run's numbers could not be written to {self._folder}: "
+                f"{error.strerror or error}. Make room there; the same command then "
+                "continues from the last checkpoint, and nothing is lost. Or choose "
+                "another --workdir."
+            ) from error
+
+
+class _Board:
+    """TensorBoard's events, written at once by whoever calls.
+
+    TensorBoardX has a thread write them; where the disk is full that thread dies, and
+    the training then waits for it for ever.
+    """
+
+    def __init__(self, folder: pathlib.Path, first_step: int):
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
+        self._writer = RecordWriter(str(folder / f"{name}.{os.getpid()}"))
+        self._write(event_pb2.Event(file_version="brain.Event:2"))
+        # Tells TensorBoard to forget what an interrupted run wrote of these steps.
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write(event_pb2.Event(step=first_step, session_log=start))
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes numbers by their names."""
+        summary = summary_pb2.Summary()
+        for name, value in values.items():
+            summary.value.add(tag=name, simple_value=value)
+        self._write(event_pb2.Event(step=step, summary=summary))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._writer.close()
+
+    def _write(self, event: Any) -> None:
+        event.wall_time = time.time()
+        self._writer.write(event.SerializeToString())
+
 
 def read_history(folder: pathlib.Path) -> list[dict[str, Any]]:
     """Reads metrics.jsonl up to the first line that an interruption cut off."""
     path = folder / METRICS_FILE
-    rows = []
-    for line in path.read_text().splitlines() if path.is_file() else ():
+    rows: list[dict[str, Any]] = []
+    for line in path.read_bytes().split(b"\n") if path.is_file() else ():
         try:
-            rows.append(json.loads(line))
-        except ValueError:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+            break
+        rows.append(row)
     return rows
 
 

@@ -5,22 +5,35 @@ from types import FrameType
 from typing import Any
 
 import jax
+from jax.experimental import multihost_utils
 
 from jaxact import distributed
+
+# Several processes agree on SIGINT at steps that this divides: asking takes time.
+ASK_EVERY = 10
 
 
 class StopSignal:
     """A context that turns SIGTERM and SIGINT into a question asked between steps.
 
     A second signal of the same kind acts as it would without this.
+
+    Where several processes train together, SIGTERM is left to JAX's preemption
+    service, which is there since `jax.distributed.initialize`: schedulers and Cloud TPU
+    announce with SIGTERM that a machine will be taken away, often to one process only.
+    The service tells the others, and all of them stop after the same step.
     """
 
     def __init__(self) -> None:
         self._number: int | None = None
         self._former: dict[int, Any] = {}
+        self._announced = jax.process_count() > 1
 
     def __enter__(self) -> "StopSignal":
-        for number in (signal.SIGTERM, signal.SIGINT):
+        numbers = [signal.SIGINT]
+        if not self._announced:
+            numbers.append(signal.SIGTERM)
+        for number in numbers:
             self._former[number] = signal.signal(number, self._notice)
         return self
 
@@ -38,11 +51,14 @@ class StopSignal:
     def exit_code(self, step: int) -> int | None:
         """Returns 128 + signal number if any process was told to stop, else None.
 
-        All processes must ask at the same steps. Several processes agree every tenth
-        step only: asking the others takes time.
+        All processes must ask after every step, beginning with the same one.
         """
-        if jax.process_count() > 1 and step % 10:
-            return None
+        if self._announced:
+            # Costs nothing: the service agrees on a step behind our back.
+            if multihost_utils.reached_preemption_sync_point(step):
+                return 128 + signal.SIGTERM
+            if step % ASK_EVERY:
+                return None
         if distributed.any_process(self._number is not None):
-            return 128 + (self._number or signal.SIGTERM)
+            return 128 + (self._number or signal.SIGINT)
         return None
