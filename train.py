@@ -5,7 +5,8 @@ python train.py --config configs/ntu_stafusion.py:protocol=xsub --config.optim.l
 
 The run's folder (--workdir, by default runs/NAME) holds checkpoints/, metrics.jsonl,
 tensorboard/ and config.txt. SIGTERM and SIGINT save and leave; the same command then
-continues. Exit codes: see `jaxact.errors`.
+continues. Exit codes: see `jaxact.errors`. With --compile_only, or --topology v5e:16x16
+for a TPU one need not have, it only compiles and says what the step needs.
 """
 
 import pathlib
@@ -13,11 +14,13 @@ import sys
 from typing import Any
 
 import jax
+from absl import flags
 
 from input_pipeline import pipeline
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
 from jaxact import (
+    ahead_of_time,
     commandline,
     distributed,
     errors,
@@ -32,6 +35,9 @@ from jaxact.preflight import say
 from jaxact.program import make_plan, make_program
 from jaxact.workdir import claims
 
+COMPILE_ONLY = flags.DEFINE_bool("compile_only", False, "Say what the step needs.")
+TOPOLOGY = flags.DEFINE_string("topology", "", "Of TPUs to compile for [those here].")
+
 
 @claims
 def train(
@@ -44,11 +50,8 @@ def train(
       UserError: see its message.
     """
     config, split = experiment.train, experiment.eval.split
-    if config.compilation_cache:
-        jax.config.update("jax_compilation_cache_dir", config.compilation_cache)
     mesh = distributed.make_mesh(config.fsdp)
-    part = {"host": jax.process_index(), "hosts": jax.process_count()}
-
+    own = {"host": jax.process_index(), "hosts": jax.process_count()}
     # Everything that can be wrong is found before anything is computed.
     facts = data.dataset_facts(experiment.data)
     preflight.check(experiment, facts)
@@ -57,14 +60,13 @@ def train(
     program = make_program(experiment, mesh, plan)
 
     def train_batches(step: int) -> Any:
-        size, seed = config.batch_size, config.seed
         return data.train_batches(
-            experiment.data, program.inputs, size, seed, step, **part
+            experiment.data, program.inputs, config.batch_size, config.seed, step, **own
         )
 
     def eval_batches() -> Any:
         size = preflight.eval_batch_size(experiment.eval.batch_size, mesh)
-        return data.eval_batches(experiment.data, program.inputs, split, size, **part)
+        return data.eval_batches(experiment.data, program.inputs, split, size, **own)
 
     eval_batches()
     say(preflight.start_table(experiment, facts, mesh, plan, program.abstract.params))
@@ -125,12 +127,7 @@ def train(
                     sys.exit(code)
     except errors.NotFiniteError as error:
         checkpoints.wait()
-        raise errors.NotFiniteError(
-            f"{error} Training has stopped; the last good checkpoints in {folder} are "
-            f"of the steps {checkpoints.steps()}. Lower optim.lr, set optim.clip_norm, "
-            "or look at the data; then train in another --workdir, with "
-            f"--config.train.init_from={workdir} to keep these weights."
-        ) from None
+        raise error.advised(workdir, checkpoints.steps()) from None
     finally:
         checkpoints.close()
         log.close()
@@ -142,6 +139,9 @@ def train(
 
 def main() -> None:
     """Reads the flags and trains."""
+    if COMPILE_ONLY.value or TOPOLOGY.value:
+        ahead_of_time.report(commandline.experiment(), TOPOLOGY.value, say)
+        return
     distributed.initialize()
     train(commandline.experiment(), commandline.workdir())
 

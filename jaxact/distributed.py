@@ -55,11 +55,12 @@ def initialize(environ: Mapping[str, str] = os.environ) -> None:
         try:
             jax.distributed.initialize(address, int(count), int(index))
         except jax.errors.JaxRuntimeError as error:
+            reason = str(error).splitlines()[0][:160]
             raise errors.UserError(
                 f"Process {index} of {count} waited in vain for the others at "
-                f"{address} ({names[0]}): {str(error).splitlines()[0][:160]}. Start the same "
-                "command on every machine, with the address of the first one and a "
-                f"port that the others can reach, and {names[2]} from 0 on."
+                f"{address} ({names[0]}): {reason}. Start the same command on every "
+                "machine, with the address of the first one and a port that the others "
+                f"can reach, and {names[2]} from 0 on."
             ) from error
     elif _many(environ, "SLURM_NTASKS", "SLURM_PROCID") or _many(
         environ, "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"

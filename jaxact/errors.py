@@ -23,6 +23,15 @@ class UserError(Exception):
 class NotFiniteError(UserError):
     """The loss or the gradient is no number any more; training must stop."""
 
+    def advised(self, workdir: Any, steps: list[int]) -> "NotFiniteError":
+        """Returns the error with what can be done, given the checkpoints' steps."""
+        return NotFiniteError(
+            f"{self} Training has stopped; the last good checkpoints in "
+            f"{workdir / 'checkpoints'} are of the steps {steps}. Lower optim.lr, set "
+            "optim.clip_norm, or look at the data; then train in another --workdir, "
+            f"with --config.train.init_from={workdir} to keep these weights."
+        )
+
 
 def friendly(main: Callable[..., Any], *also: type[Exception]) -> Callable[..., Any]:
     """Wraps a script's main so that user errors end it with a paragraph.

@@ -76,6 +76,8 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
       ConfigError: a value of the config cannot be used.
     """
     train = experiment.train
+    if train.compilation_cache:
+        jax.config.update("jax_compilation_cache_dir", train.compilation_cache)
     inputs = experiment.model.inputs()
     module = experiment.model.build()
     schedule = optim.make_schedule(

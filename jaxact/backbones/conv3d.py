@@ -3,7 +3,7 @@
 XLA has fast 3-D kernels on TPU and GPU, none on CPU: a 3x3x3 convolution takes several
 times as long as PyTorch's, a 7x7x7 one ten times, and so do windowed maxima. On CPU the
 same sums are therefore arranged as 2-D convolutions and matrix products. All forms are
-equal to rounding; `form` names one ("native", "taps"), "auto" asks the backend.
+equal to rounding; `form` names one ("native", "taps"), "auto" asks the platform.
 """
 
 import functools
@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxact import target
+
 FORMS = ("auto", "native", "taps")
 
 Padding = Sequence[tuple[int, int]]  # before and after, of t, h and w
@@ -25,7 +27,7 @@ def chosen_form(form: str = "auto") -> str:
     if form not in FORMS:
         raise ValueError(f"Got form {form!r} of 3-D convolution; choose of {FORMS}.")
     if form == "auto":
-        return "taps" if jax.default_backend() == "cpu" else "native"
+        return "taps" if target.platform() == "cpu" else "native"
     return form
 
 

@@ -1,0 +1,205 @@
+"""Compiling ahead of time: what is counted, the search, local devices, TPU slices."""
+
+import importlib.util
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+import train
+from jaxact import ahead_of_time, collectives, distributed, errors, target
+from jaxact.ahead_of_time import Try
+from jaxact.backbones import conv3d
+from tests import tiny
+
+needs_libtpu = pytest.mark.skipif(
+    importlib.util.find_spec("libtpu") is None, reason="the extra tpu is not installed"
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "size"),
+    [
+        # 6 x 5 float32
+        ("%a = f32[6,5]{1,0} all-reduce(%x), channel_id=1", "all-reduce", 120),
+        ("%a = (f32[6,5]{1,0}, bf16[7]) all-reduce(%x, %y)", "all-reduce", 134),
+        ("%a = (f32[6]{0:T(8)}, u8[3]) all-reduce-start(%x)", "all-reduce", 27),
+        ("ROOT %a = f32[]{:T(128)S(6)} all-reduce(%x)", "all-reduce", 4),
+        # operand and result: the whole is the larger one
+        ("%a = (s32[2], s32[8]{0}) all-gather-start(%x)", "all-gather", 32),
+        (
+            "%a = f32[3] reduce-scatter(%x), replica_groups=[2,4]<=[8], dimensions={0}",
+            "reduce-scatter",
+            48,
+        ),
+        (
+            "%a = f32[3] reduce-scatter(%x), replica_groups={{0,1},{2,3}}",
+            "reduce-scatter",
+            24,
+        ),
+        ("%a = pred[9]{0} collective-permute(%x)", "collective-permute", 9),
+    ],
+)
+def test_exchanges_are_counted_in_bytes(line, kind, size):
+    assert collectives.collectives(line) == {kind: collectives.Collective(1, size)}
+
+
+def test_what_is_no_exchange_is_not_counted():
+    text = "%all-reduce.1 = f32[3] add(%x)\n%b = f32[3] all-reduce-done(%a)\n"
+    assert collectives.collectives(text) == {}
+
+
+def test_exchanges_of_a_real_program():
+    mesh = tiny.mesh_of(4)
+    by_row = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
+    sums = jax.jit(lambda x: x.sum(axis=0), out_shardings=distributed.replicated(mesh))
+    x = jax.ShapeDtypeStruct((8, 11), jnp.float32, sharding=by_row)
+    found = collectives.collectives(sums.lower(x).compile().as_text())
+    assert found == {"all-reduce": collectives.Collective(1, 44)}
+
+
+def search(largest, bytes_of, first=1, unit=1, known=True):
+    """Searches where so many rows fit; returns the result and the rows tried."""
+    tried = []
+
+    def attempt(rows):
+        tried.append(rows)
+        fits = rows <= largest
+        return Try(rows, bytes_of(rows) if fits or known else 0, fits)
+
+    limit = bytes_of(largest)
+    found = ahead_of_time.search_largest(attempt, attempt(first), limit, unit)
+    return found, tried
+
+
+def test_the_search_goes_where_a_line_meets_the_limit():
+    # 100 + 7 n: a third try is at the limit, a fourth shows that it is one.
+    found, tried = search(13, lambda n: 100 + 7 * n, first=4)
+    assert found == (13, 14) and tried == [4, 8, 13, 14]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("largest", [1, 2, 3, 10, 37, 100])
+def test_the_search_ends_at_the_largest(largest, known):
+    def bent(n):
+        return 50 + 10 * n + n * n // 7
+
+    (low, high), tried = search(largest, bent, first=4, known=known)
+    assert len(set(tried)) == len(tried)
+    assert low <= largest < high
+    if len(tried) < ahead_of_time.COMPILATIONS:
+        assert high - low <= max(1, low // ahead_of_time.CLOSE)
+    else:  # given up
+        assert len(tried) == ahead_of_time.COMPILATIONS and high - low <= largest // 4
+
+
+def test_the_search_keeps_micro_batches_whole():
+    (low, high), tried = search(13, lambda n: 100 + 7 * n, first=4, unit=4)
+    assert (low, high) == (12, 16) and all(rows % 4 == 0 for rows in tried)
+
+
+def test_nothing_fits_or_everything_does():
+    (low, high), _ = search(0, lambda n: 1 + n, first=6)
+    assert (low, high) == (0, 1)
+    (low, high), tried = search(10**30, lambda n: 1 + n)
+    assert high == 0 and low == max(tried)
+
+
+def test_the_compilers_refusals_are_read():
+    old = "Used 20.00G of 15.75G hbm. Exceeded hbm capacity by 4.25G"
+    new = "required for HLO temporaries (18.50G) exceeds available HBM (15.75G)."
+    assert ahead_of_time._needed(old) == 20 * 2**30
+    assert ahead_of_time._needed(new) == 18.5 * 2**30
+    assert ahead_of_time._needed("no room") == 0
+
+
+def test_another_platforms_form_is_chosen():
+    assert conv3d.chosen_form() == "taps"
+    with target.compiling_for("tpu"):
+        assert conv3d.chosen_form() == "native"
+    assert conv3d.chosen_form() == "taps"
+
+
+def test_the_devices_here(monkeypatch):
+    lines = []
+    monkeypatch.setattr(ahead_of_time, "COMPILATIONS", 3)
+    experiment = tiny.experiment(**{"train.batch_size": 8})
+    step, (low, _) = ahead_of_time.report(experiment, say=lines.append)
+    number = len(jax.devices())
+    assert step.rows == 8 // number and step.devices == number and low > step.rows
+    # Parameters, momentum, step number; key; a fourth of the batch.
+    parameters = 3 * 5 + 5 + 5 * 3 + 3
+    clip = tiny.FRAMES * tiny.SIZE**2 * 3 + 4 + 4 + 1
+    state = 4 * (2 * parameters + 2)  # two counters: training's and the schedule's
+    assert step.arguments == pytest.approx(state + 8 + step.rows * clip, abs=64)
+    # Gradients are summed over the devices.
+    assert step.collectives["all-reduce"].bytes >= 4 * parameters
+    assert step.flops > 0
+    text = "\n".join(lines)
+    assert "no data set is read" in text
+    assert f"batch        8, {8 // number} a device" in text
+    assert "Largest batch: " in text
+
+
+def test_a_batch_that_cannot_be_divided_gives_the_usual_message():
+    experiment = tiny.experiment(**{"train.batch_size": 6})
+    with pytest.raises(errors.UserError, match="batch of 6 .* cannot be divided by 4"):
+        ahead_of_time.report(experiment, say=lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["v5e:3x3", "v9:2x2", "v5e", "tpu", "v5p:4x4"])
+def test_an_unknown_topology_lists_the_known_ones(name):
+    with pytest.raises(errors.UserError) as error:
+        ahead_of_time.topology_devices(name)
+    text = str(error.value)
+    assert f"Got --topology {name}; expected" in text
+    assert "v5e:16x16" in text and "v5p:4x8x8" in text and "v6e:2x4" in text
+
+
+def test_without_libtpu_the_extra_is_named(monkeypatch):
+    def none(*_):
+        raise RuntimeError("JAX TPU support not installed; cannot generate ...")
+
+    monkeypatch.setattr(ahead_of_time.topologies, "get_topology_desc", none)
+    with pytest.raises(errors.UserError, match=r'pip install -e "\.\[tpu\]"'):
+        ahead_of_time.topology_devices("v5e:2x4")
+
+
+# ml_collections loads the config file in a way that Python will drop.
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+def test_the_flags_of_the_script_reach_the_report(monkeypatch, tmp_path):
+    file = tmp_path / "tiny_config.py"
+    file.write_text("from tests import tiny\n\nget_config = tiny.experiment\n")
+    seen = []
+
+    def report(experiment, topology, say):
+        seen.append((experiment.name, topology))
+
+    monkeypatch.setattr(ahead_of_time, "report", report)
+    monkeypatch.chdir(tmp_path)
+    words = ["train.py", f"--config={file}", "--topology=v5e:4x4"]
+    train.commandline.parse_flags(words)
+    train.main()
+    assert seen == [("tiny", "v5e:4x4")]
+    assert list(tmp_path.iterdir()) == [file]  # nothing was trained
+
+
+@needs_libtpu
+def test_a_slice_of_tpus():
+    devices = ahead_of_time.topology_devices("v5e:4x4")
+    # Chips are numbered along rows, across machines; the mesh goes by machines.
+    mesh = distributed.make_mesh(1, devices)
+    processes = [device.process_index for device in mesh.devices.flat]
+    assert processes == sorted(processes) and len(set(processes)) == 4
+    assert [device.id for device in mesh.devices.flat][:4] == [0, 1, 4, 5]
+
+    experiment = tiny.experiment(**{"train.batch_size": 32, "model.width": 2**15})
+    whole = ahead_of_time.compile_step(experiment, devices)
+    assert whole.rows == 2 and whole.collectives["all-reduce"].count >= 1
+    experiment.train.fsdp = 4
+    divided = ahead_of_time.compile_step(experiment, devices)
+    # Two kernels of 3 x 2**15, each with its momentum, are divided over 4 chips.
+    saved = whole.arguments - divided.arguments
+    np.testing.assert_allclose(saved, 4 * 3 * 2**15 * 4 * 3 / 4, rtol=0.2)
