@@ -7,7 +7,6 @@ it is not finished.
 
 import dataclasses
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +195,7 @@ def _read_info(folder: Path, name: str) -> dict[str, Any]:
     try:
         info = json.loads(path.read_text())
         found = info["format"]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DatasetError(
             f"{path} is damaged: it is no JSON object with a format number. Delete "
             f"{folder} and prepare the data set {name!r} again."
@@ -207,7 +206,48 @@ def _read_info(folder: Path, name: str) -> dict[str, Any]:
             f"this program: its format is {found}, this one reads {records.FORMAT}. "
             "Prepare it again into another folder, or use the version that made it."
         )
+    wrong = [key for key, kind in _FACTS.items() if type(info.get(key)) is not kind]
+    if wrong or not _fits(info):
+        what = ", ".join(wrong) or "what it says of shards or splits"
+        raise DatasetError(
+            f"{path} is damaged: {what} is not as it was written. Delete {folder} and "
+            f"prepare the data set {name!r} again."
+        )
     return info
+
+
+# What dataset.json holds at least, and of which kind.
+_FACTS: dict[str, type] = {
+    "name": str,
+    "version": str,
+    "num_clips": int,
+    "classes": list,
+    "streams": dict,
+    "protocols": dict,
+    "default_protocol": str,
+    "difficulties": list,
+    "has_truth": bool,
+    "shards": list,
+}
+
+
+def _fits(info: dict[str, Any]) -> bool:
+    """Whether the inner parts are what they should be; the outer ones are."""
+    for shard in info["shards"]:
+        if type(shard) is not dict or type(shard.get("bytes")) is not int:
+            return False
+        # A plain name: records come from the data set's own folder and nowhere else.
+        file = shard.get("file")
+        if type(file) is not str or file in ("", "..") or Path(file).name != file:
+            return False
+    counts = [*info["protocols"].values()]
+    return (
+        info["default_protocol"] in info["protocols"]
+        and all(type(of_split) is dict for of_split in counts)
+        and all(type(n) is int for of_split in counts for n in of_split.values())
+        and all(type(facts) is dict for facts in info["streams"].values())
+        and all(type(name) is str for name in info["classes"] + info["difficulties"])
+    )
 
 
 def _read_index(folder: Path, info: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -218,7 +258,8 @@ def _read_index(folder: Path, info: dict[str, Any]) -> dict[str, np.ndarray]:
         counts = {len(column) for column in index.values()}
         if counts != {info["num_clips"]}:
             raise ValueError(f"columns of {counts} rows, not {info['num_clips']}")
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        _check_index(index, info)
+    except Exception as error:  # damaged archives make numpy raise almost anything
         raise DatasetError(
             f"{path} cannot be read ({error}). Copy the prepared data set again, or "
             f"delete {folder} and prepare it again."
@@ -226,14 +267,52 @@ def _read_index(folder: Path, info: dict[str, Any]) -> dict[str, np.ndarray]:
     return index
 
 
+def _check_index(index: dict[str, np.ndarray], info: dict[str, Any]) -> None:
+    """Raises ValueError if a row leads outside its shard or the list of classes."""
+    numbers = ["shard", "offset", "length", "label", "difficulty"]
+    numbers += [split_column(protocol) for protocol in info["protocols"]]
+    missing = [key for key in ("name", *numbers) if key not in index]
+    if missing:
+        raise ValueError(f"it has no columns {', '.join(missing)}")
+    odd = [key for key in numbers if index[key].dtype.kind not in "iu"]
+    if (
+        odd
+        or index["name"].dtype.kind != "U"
+        or any(c.ndim > 1 for c in index.values())
+    ):
+        raise ValueError(f"{', '.join(odd) or 'a column'} is of another kind")
+    sizes = np.array([shard["bytes"] for shard in info["shards"]], np.int64)
+    shard, label = index["shard"], index["label"]
+    if len(shard) and not (0 <= shard.min() and shard.max() < len(sizes)):
+        raise ValueError(f"a clip is in shard {shard.max()} of {len(sizes)}")
+    # As Python's integers: no sum of these wraps around.
+    ends = index["offset"].astype(object) + index["length"].astype(object)
+    start = np.minimum(index["offset"], index["length"])
+    if len(shard) and (start.min() < 0 or (ends > sizes[shard]).any()):
+        raise ValueError("a clip's record lies outside its shard")
+    classes = len(info["classes"])
+    if len(label) and not (0 <= label.min() and label.max() < classes):
+        raise ValueError(f"a clip's label is {label.max()}, of {classes} classes")
+
+
+def shard_problem(folder: Path, shard: dict[str, Any]) -> str:
+    """Says what is wrong with a shard's file as it lies there now; "": nothing."""
+    path = folder / shard["file"]
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:  # the disk or the server is gone
+        return f"The shard {path} cannot be reached ({error.strerror})."
+    if size == shard["bytes"]:
+        return ""
+    got = "is missing" if size is None else f"has {size} bytes"
+    return f"The shard {path} {got}; it should have {shard['bytes']} bytes."
+
+
 def _check_shards(folder: Path, info: dict[str, Any]) -> None:
     for shard in info["shards"]:
-        path = folder / shard["file"]
-        size = path.stat().st_size if path.is_file() else None
-        if size != shard["bytes"]:
-            got = "is missing" if size is None else f"has {size} bytes"
+        problem = shard_problem(folder, shard)
+        if problem:
             raise DatasetError(
-                f"The shard {path} {got}; it should have {shard['bytes']} bytes. The "
-                "copy of the data set is not whole: copy it again, or delete "
-                f"{folder} and prepare it again."
+                f"{problem} The copy of the data set is not whole: copy it again, or "
+                f"delete {folder} and prepare it again."
             )

@@ -112,7 +112,7 @@ def _add_truth(
                 _add_stream_truth(video, truth[stream])
     except FileNotFoundError:
         raise UnusableFile("missing", "there is no such file") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         name = type(error).__name__
         raise UnusableFile(
             "undecodable", f"not the truth of this clip ({name}: {error})"

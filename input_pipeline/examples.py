@@ -13,7 +13,7 @@ import tensorflow as tf
 from input_pipeline import differences, lenses, ops, records, sampling
 from input_pipeline.checks import check_inputs, mirror_of
 from input_pipeline.config import DataConfig
-from input_pipeline.dataset import DatasetError, PreparedDataset
+from input_pipeline.dataset import DatasetError, PreparedDataset, shard_problem
 
 Example = dict[str, tf.Tensor]
 # Bytes of a TFRecord around its data: length, checksum of it, checksum of the data.
@@ -64,6 +64,8 @@ class ExampleReader:
             found = lenses.of_rows(dataset, list(map(differences.source, self.videos)))
             self._lenses = found and [tf.constant(array) for array in found]
         self._paths = tf.constant([str(path) for path in dataset.shard_paths])
+        sizes = [shard["bytes"] for shard in dataset.info["shards"]]
+        self._sizes = tf.constant(sizes, tf.int64)
         self._index = {
             key: tf.constant(dataset.index[key], tf.int64)
             for key in ("shard", "offset", "length")
@@ -95,14 +97,27 @@ class ExampleReader:
         if self._kept is not None:
             return tf.gather(self._kept, tf.gather(self._slots, row))
         shard, offset, length = (tf.gather(c, row) for c in self._index.values())
-        # The public tf.data.TFRecordDataset has no way to say where to start.
-        one_file = tf.raw_ops.TFRecordDatasetV2(
-            filenames=tf.gather(self._paths, shard)[None],
-            compression_type="",
-            buffer_size=length + _FRAMING,
-            byte_offsets=offset[None],
-        )
+        paths = tf.gather(self._paths, shard)[None]
         kinds: dict[str, Any] = {"output_types": [tf.string], "output_shapes": [[]]}
+        # TensorFlow takes as much memory as a record's first bytes say, and dies of it.
+        start = tf.raw_ops.FixedLengthRecordDatasetV2(
+            filenames=paths,
+            header_bytes=offset,
+            record_bytes=8,
+            footer_bytes=tf.gather(self._sizes, shard) - offset - 8,
+            buffer_size=8,
+            compression_type="",
+        )
+        stated = tf.raw_ops.DatasetToSingleElement(dataset=start, **kinds)[0]
+        same = tf.io.decode_raw(stated, tf.int64)[0] == length
+        with tf.control_dependencies([tf.debugging.Assert(same, ["Another length"])]):
+            # The public tf.data.TFRecordDataset has no way to say where to start.
+            one_file = tf.raw_ops.TFRecordDatasetV2(
+                filenames=paths,
+                compression_type="",
+                buffer_size=length + _FRAMING,
+                byte_offsets=offset[None],
+            )
         first = tf.raw_ops.TakeDataset(input_dataset=one_file, count=1, **kinds)
         return tf.raw_ops.DatasetToSingleElement(dataset=first, **kinds)[0]
 
@@ -344,13 +359,22 @@ class ExampleReader:
         name, offset = str(dataset.names[row]), int(dataset.offsets[row])
         shard = dataset.shard_paths[int(dataset.index["shard"][row])]
         where = f"The record of clip {name!r} ({shard}, byte {offset})"
+        facts = dataset.info["shards"][int(dataset.index["shard"][row])]
+        problem = shard_problem(dataset.folder, facts)
+        if problem:
+            return DatasetError(
+                f"{problem} The clip {name!r} was to be read from it. Bring the shard "
+                "back; the same command then continues from the last checkpoint."
+            )
         again = (
             f"Copy the shard again, or delete {dataset.folder} and prepare it again."
         )
         try:
             found = records.decode(self.read(tf.constant(row)).numpy(), str(shard))
         except tf.errors.OpError:
-            return DatasetError(f"{where} is damaged: its checksum is wrong. {again}")
+            return DatasetError(
+                f"{where} is damaged: its length or checksum is wrong. {again}"
+            )
         except records.RecordError as schema_error:
             return DatasetError(str(schema_error))
         for stream in self.shapes:

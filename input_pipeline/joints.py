@@ -174,7 +174,10 @@ def find(text: str) -> Layout | None:
         return Layout(path.stem, tuple(map(int, described["mirror"])), bones)
     except LayoutError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) + (
+        RecursionError,
+        OverflowError,
+    ) as error:
         raise LayoutError(
             f"{path} describes no joint layout ({type(error).__name__}: {error}). "
             'Expected {"mirror": [0, 2, 1], "bones": [[0, 1], [0, 2]]}.'

@@ -63,7 +63,7 @@ def read_clip(
                 "name": "own clip",
                 "streams": streams,
                 "has_truth": False,
-                "shards": [{"file": path.name}],
+                "shards": [{"file": path.name, "bytes": path.stat().st_size}],
             },
             index={
                 "name": np.array([record.name]),

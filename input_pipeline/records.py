@@ -209,12 +209,20 @@ def decode(serialized: bytes, source: str = "record") -> Record:
     """Read a record back; raises RecordError naming ``source`` if it is not one."""
     message = _parse(serialized, source)
     _check(message, source)
-    return from_features(
-        {
-            key: getattr(message.features.feature[key], f"{feature.kind}_list").value
-            for key, feature in SCHEMA.items()
-        }
-    )
+    try:
+        return from_features(
+            {
+                key: getattr(
+                    message.features.feature[key], f"{feature.kind}_list"
+                ).value
+                for key, feature in SCHEMA.items()
+            }
+        )
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise RecordError(
+            f"The record in {source} does not fit together ({error}). Prepare the data "
+            "set again with `python -m input_pipeline.prepare`."
+        ) from None
 
 
 def check_schema(serialized: bytes, source: str = "record") -> None:

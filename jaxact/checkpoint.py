@@ -20,7 +20,7 @@ import jax
 import orbax.checkpoint as ocp
 from flax import traverse_util
 
-from jaxact import distributed, errors
+from jaxact import distributed, errors, fingerprint
 from jaxact.steps import State
 
 Meta = dict[str, Any]
@@ -93,9 +93,10 @@ class Checkpoints:
 
         ``metrics`` may be empty; a step without metrics is never the best one.
         """
+        sealed: Meta = {"meta": meta, "arrays": fingerprint.of_tree(_weighty(state))}
+        sealed["digest"] = _digest(sealed)
         items = ocp.args.Composite(
-            state=ocp.args.StandardSave(state),
-            meta=ocp.args.JsonSave(meta | {"digest": _digest(meta)}),
+            state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(sealed)
         )
         try:
             self._manager.save(
@@ -122,12 +123,29 @@ class Checkpoints:
         Raises:
           DamagedError: it is not what was stored.
         """
+        return self._sealed(step)["meta"]
+
+    def _sealed(self, step: int) -> dict[str, Any]:
+        """Reads metadata ("meta") and the arrays' fingerprints ("arrays")."""
         items = ocp.args.Composite(meta=ocp.args.JsonRestore())
         with self._reading(step):
-            meta = self._manager.restore(step, args=items)["meta"]
-            if meta.pop("digest", "") not in ("", _digest(meta)):
+            sealed = self._manager.restore(step, args=items)["meta"]
+            if "digest" not in sealed and "step" in sealed:  # of an earlier version
+                return {"meta": sealed, "arrays": None}
+            if sealed.pop("digest", None) != _digest(sealed):
                 raise ValueError("its metadata are not those that were stored")
-            return meta
+            return sealed
+
+    def _check_arrays(self, step: int, weights: Any) -> None:
+        """Compares restored arrays with the fingerprints of those that were saved.
+
+        Raises:
+          DamagedError: they are not the same.
+        """
+        stored = self._sealed(step)["arrays"]
+        with self._reading(step):
+            if stored and (wrong := fingerprint.differing(weights, stored)):
+                raise ValueError(f"{wrong[0]} is not the array that was saved")
 
     def restore(self, step: int, abstract: State) -> State:
         """Restores one step onto the devices that ``abstract`` names.
@@ -141,7 +159,9 @@ class Checkpoints:
             wanted = {"params": abstract.params, "batch_stats": abstract.batch_stats}
             check_same_shapes(tree, wanted, f"{self.folder / str(step)}")
             items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-            return self._manager.restore(step, args=items)["state"]
+            state = self._manager.restore(step, args=items)["state"]
+        self._check_arrays(step, _weighty(state))
+        return state
 
     @contextlib.contextmanager
     def _reading(self, step: int) -> Iterator[None]:
@@ -186,6 +206,7 @@ class Checkpoints:
             check_same_shapes(stored, wanted, str(path))
             with ocp.PyTreeCheckpointer() as checkpointer:
                 weights = checkpointer.restore(path / "state", args=arguments)
+        self._check_arrays(step, weights)
         return weights["params"], weights["batch_stats"]
 
     def restore_latest(self, abstract: State) -> tuple[State, Meta] | None:
@@ -301,6 +322,15 @@ def _quietly() -> Iterator[None]:
 
 def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"
+
+
+def _weighty(state: State) -> dict[str, Any]:
+    """Returns the arrays of a state under the names of their trees."""
+    return {
+        "params": state.params,
+        "batch_stats": state.batch_stats,
+        "opt_state": state.opt_state,
+    }
 
 
 def _digest(meta: Meta) -> str:

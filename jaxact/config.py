@@ -25,6 +25,8 @@ class ConfigError(ValueError):
 
 def unknown_key_message(config: Any, name: str) -> str:
     """Says which fields ``config`` has, the likeliest one first."""
+    if not dataclasses.is_dataclass(config):
+        return f"{type(config).__name__} has no fields."
     fields = [field.name for field in dataclasses.fields(config)]
     close = difflib.get_close_matches(name, fields, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -162,6 +164,13 @@ def config_text(config: Any) -> str:
     return "\n".join(f"{key} = {value!r}" for key, value in leaves(config)) + "\n"
 
 
+def _names(config: Any) -> set[str]:
+    """Returns the names of the fields; none if it is no config."""
+    if not dataclasses.is_dataclass(config):
+        return set()
+    return {field.name for field in dataclasses.fields(config)}
+
+
 def set_value(config: Any, key: str, value: Any) -> None:
     """Sets ``config.a.b`` for ``key="a.b"``, checking name and type.
 
@@ -170,14 +179,11 @@ def set_value(config: Any, key: str, value: Any) -> None:
     """
     *parents, last = key.split(".")
     for name in parents:
-        if not dataclasses.is_dataclass(config) or not hasattr(config, name):
+        if name not in _names(config):
             raise ConfigError(f"Key {key!r}: {unknown_key_message(config, name)}")
         config = getattr(config, name)
-    if not dataclasses.is_dataclass(config) or not hasattr(config, last):
-        kind = type(config).__name__
-        known = dataclasses.is_dataclass(config)
-        why = unknown_key_message(config, last) if known else f"{kind} has no fields."
-        raise ConfigError(f"Key {key!r}: {why}")
+    if last not in _names(config):
+        raise ConfigError(f"Key {key!r}: {unknown_key_message(config, last)}")
     setattr(config, last, _checked(key, value, getattr(config, last)))
 
 
@@ -186,7 +192,7 @@ def _checked(key: str, value: Any, old: Any) -> Any:
     if isinstance(value, str) and not isinstance(old, str):
         try:
             value = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             pass  # stays text and fails the type check below
     if isinstance(old, float) and type(value) is int:
         value = float(value)

@@ -62,7 +62,11 @@ def read(path: str | pathlib.Path) -> Predictions:
         ids, names, labels, scores = (table[key] for key in PER_CLIP)
         classes = table["classes"]
         facts = {key: str(table[key]) for key in ("experiment", *SAME)}
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+        if not (ids.ndim == names.ndim == labels.ndim == classes.ndim == 1):
+            raise ValueError("ids, names, labels and classes are not lists")
+        if scores.dtype.kind not in "fiu" or ids.dtype.kind not in "iu":
+            raise ValueError(f"scores are {scores.dtype}, ids {ids.dtype}")
+    except Exception as error:  # damaged archives make numpy raise almost anything
         raise UserError(
             f"{found} holds no predictions ({error}). Make them again with evaluate.py."
         ) from None

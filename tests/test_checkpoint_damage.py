@@ -108,7 +108,7 @@ def test_metadata_that_were_changed_are_damage(saved, tmp_path, capsys):
     copy = tmp_path / "checkpoints"
     shutil.copytree(folder, copy)
     path = copy / "2" / "meta" / "metadata"
-    path.write_text(path.read_text().replace("0.1\\n", "0.2\\n"))
+    path.write_text(path.read_text().replace("lr = 0.1", "lr = 0.2"))
     checkpoints = checkpoint.Checkpoints(copy)
     with pytest.raises(checkpoint.DamagedError, match="not those that were stored"):
         checkpoints.meta(2)

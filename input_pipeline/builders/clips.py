@@ -6,6 +6,7 @@ cell is a clip without that stream); optional ``name``, ``subject``, ``camera``.
 """
 
 import csv
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from input_pipeline.dataset import SPLITS
 PROTOCOL = "manifest"
 NEEDED = ("label", "split")
 OPTIONAL = ("name", "subject", "camera")
+MAX_CLASSES = 100_000
 COLUMNS = (*records.STREAMS, *NEEDED, *OPTIONAL)
 # What TFDS can tell apart from the rest of a file's name.
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -157,7 +159,7 @@ def _read(
                 f"{where}: all of {', '.join(streams)} are empty, so there is no clip."
             )
         first = next(row[stream] for stream in streams if row[stream])
-        name = row.get("name") or Path(first).with_suffix("").as_posix()
+        name = row.get("name") or _stem(first)
         if name in lines:
             raise RawDataError(
                 f"{where}: the clip {name!r} stands in line {lines[name]} already. "
@@ -185,7 +187,9 @@ def _labels(
 ) -> tuple[list[str], dict[int, int]]:
     """Class names, and the label by line: all labels are names, or all are integers."""
     written = {line: row["label"] for line, row in rows}
-    numbers = {line: int(text) for line, text in written.items() if text.isdecimal()}
+    numbers = {
+        line: int(text[:10]) for line, text in written.items() if text.isdecimal()
+    }
     for line, text in written.items():
         where = f"{manifest}, line {line}"
         if not text:
@@ -196,6 +200,12 @@ def _labels(
                 f"{where}: the label {text!r} is no integer from 0, but line {other} "
                 f"has {written[other]!r}. Use class names everywhere, or integers."
             )
+    if numbers and max(numbers.values()) >= MAX_CLASSES:
+        line = max(numbers, key=numbers.__getitem__)
+        raise RawDataError(
+            f"{manifest}, line {line}: the label {written[line][:50]!r} would make as "
+            f"many classes; expected integers from 0 to {MAX_CLASSES - 1}."
+        )
     if numbers:
         return [str(i) for i in range(max(numbers.values()) + 1)], numbers
     classes = sorted(set(written.values()))
@@ -203,9 +213,17 @@ def _labels(
 
 
 def _path(where: str, folder: Path, cell: str, allow_outside: bool) -> Path:
-    path = folder / cell
-    # Resolved, so that neither ".." nor a link leads out unnoticed.
-    if not allow_outside and not path.resolve().is_relative_to(folder.resolve()):
+    path, inside = folder / cell, folder.resolve()
+    try:
+        # Resolved, so that neither ".." nor a link leads out unnoticed.
+        outside = not path.resolve().is_relative_to(inside)
+        if not outside and not allow_outside and path.is_dir():  # of frames
+            with os.scandir(path) as entries:
+                links = [Path(entry) for entry in entries if entry.is_symlink()]
+            outside = not all(link.resolve().is_relative_to(inside) for link in links)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RawDataError(f"{where}: {cell!r} is no path ({error}).") from None
+    if outside and not allow_outside:
         raise RawDataError(
             f"{where}: {cell!r} leads out of the manifest's folder {folder}. Put the "
             "files below it, or give --allow_outside if you trust the manifest."
@@ -213,12 +231,19 @@ def _path(where: str, folder: Path, cell: str, allow_outside: bool) -> Path:
     return path
 
 
+def _stem(cell: str) -> str:
+    """A path without the ending of its file."""
+    path = Path(cell)
+    return path.with_suffix("").as_posix() if path.name else cell
+
+
 def _number(where: str, row: dict[str, str], column: str) -> int:
     text = row.get(column, "")
     if not text:
         return records.UNKNOWN
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 9:
         raise RawDataError(
-            f"{where}: the {column} is {text!r}; expected an integer from 0 or nothing."
+            f"{where}: the {column} is {text[:50]!r}; expected an integer from 0 to "
+            "999999999 or nothing."
         )
     return int(text)

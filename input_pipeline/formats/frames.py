@@ -4,7 +4,7 @@ import io
 import re
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from input_pipeline import records
 from input_pipeline.formats.errors import UnusableFile
@@ -61,7 +61,8 @@ def _stored(
     """Returns the JPEG that is stored of an image, and its height and width."""
     data = path.read_bytes()
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        # Pillow reads many more formats, some by starting other programs.
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             image.load()  # a file that was cut off fails here
             size = stored_size(image.height, image.width, options.short_side)
             same = size == (image.height, image.width)
@@ -73,5 +74,5 @@ def _stored(
             buffer = io.BytesIO()
             converted.save(buffer, "JPEG", quality=options.quality)
             return buffer.getvalue(), size
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # damaged images make Pillow raise almost anything
         raise UnusableFile("undecodable", f"{path.name}: {error}") from None

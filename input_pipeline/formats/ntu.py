@@ -77,6 +77,12 @@ _MEASURED = [0, 1, 2, 7, 8, 9, 10]
 # State of a joint: whether Kinect saw it, guessed it, or has none.
 NOT_TRACKED, INFERRED, TRACKED = 0, 1, 2
 
+# Bodies times frames: an hour of four people. Ids that change in every frame would
+# otherwise make a small file take all memory.
+MAX_ENTRIES = 400_000
+# Float32's largest number; what is larger is no measurement.
+_LARGEST = float(np.finfo(np.float32).max)
+
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
 
@@ -216,7 +222,7 @@ class _Lines:
     def whole(self, what: str, most: int) -> int:
         """The next line as one whole number in 0..most."""
         (text,) = self.fields(1, what)
-        if not text.isdigit() or int(text) > most:
+        if not text.isdigit() or len(text) > 19 or int(text) > most:
             raise self.error(f"expected {what} (0 to {most}), got {text!r}.")
         return int(text)
 
@@ -242,7 +248,7 @@ def read_skeleton(path: str | os.PathLike) -> Skeletons:
     must be finite. Raises SkeletonError naming file and line for anything else.
     """
     lines = _Lines(Path(path))
-    num_frames = lines.whole("the number of frames", 1_000_000)
+    num_frames = lines.whole("the number of frames", MAX_ENTRIES)
     order: dict[int, int] = {}
     rows = []  # (body's index, frame, body's fields, joints [v 12])
     for frame in range(num_frames):
@@ -250,24 +256,37 @@ def read_skeleton(path: str | os.PathLike) -> Skeletons:
         for _ in range(lines.whole(f"frame {frame + 1}'s number of bodies", 6)):
             what = f"a body of frame {frame + 1}"
             fields = lines.fields(1 + len(BODY_FIELDS), what)
-            if not fields[0].isdigit() or int(fields[0]) > np.iinfo(np.int64).max:
+            known = fields[0].isdigit() and len(fields[0]) <= 19
+            if not known or int(fields[0]) > np.iinfo(np.int64).max:
                 raise lines.error(f"expected a body's id, got {fields[0]!r}.")
             identity = int(fields[0])
             if identity in seen:
                 raise lines.error(f"body {identity} stands twice in one frame.")
             seen.add(identity)
             body = lines.numbers(fields[1:], what)
-            if not np.isfinite(body).all():
+            if not (np.abs(body) <= _LARGEST).all():
                 raise lines.error(f"{what} has a field that is not finite.")
             joints = lines.whole("the number of joints", NUM_JOINTS)
             if joints != NUM_JOINTS:
                 raise lines.error(f"expected {NUM_JOINTS} joints, got {joints}.")
             values = _joints(lines)
             index = order.setdefault(identity, len(order))
+            if len(order) * num_frames > MAX_ENTRIES:
+                raise lines.error(
+                    f"{len(order)} bodies in {num_frames} frames are more than a "
+                    "sensor sees."
+                )
             rows.append((index, frame, body, values))
     lines.end(f"the last of {num_frames} frames")
 
     result = Skeletons.empty(len(order), num_frames)
+    with np.errstate(over="ignore"):  # pixels may be infinite
+        _fill(result, order, rows)
+    return result
+
+
+def _fill(result: Skeletons, order: dict[int, int], rows: list) -> None:
+    """Puts rows of (body's index, frame, body's fields, joints [v 12]) in place."""
     result.ids[:] = list(order)
     for index, frame, body, values in rows:
         result.present[index, frame] = True
@@ -277,7 +296,6 @@ def read_skeleton(path: str | os.PathLike) -> Skeletons:
         result.color_xy[index, frame] = values[:, 5:7]
         result.orientation[index, frame] = values[:, 7:11]
         result.tracked[index, frame] = values[:, 11]
-    return result
 
 
 def _joints(lines: _Lines) -> np.ndarray:
@@ -289,16 +307,21 @@ def _joints(lines: _Lines) -> np.ndarray:
     except ValueError:  # too few lines, uneven lines, or words
         values = np.full((NUM_JOINTS, 12), np.nan)
     states = np.isin(values[:, 11], (NOT_TRACKED, INFERRED, TRACKED))
-    if states.all() and np.isfinite(values[:, _MEASURED]).all():
+    if states.all() and _measured(values):
         lines.number += NUM_JOINTS
         return values
     return np.stack([_joint(lines, name) for name in JOINTS])
 
 
+def _measured(values: np.ndarray) -> bool:
+    """Whether positions and orientations, [12] or [v 12], are numbers of float32."""
+    return bool((np.abs(values[..., _MEASURED]) <= _LARGEST).all())
+
+
 def _joint(lines: _Lines, name: str) -> np.ndarray:
     """One joint's twelve numbers, checked."""
     values = lines.numbers(lines.fields(12, f"joint {name}"), f"joint {name}")
-    if not np.isfinite(values[_MEASURED]).all():
+    if not _measured(values):
         raise lines.error(f"joint {name} has a position or orientation of NaN.")
     if values[11] not in (NOT_TRACKED, INFERRED, TRACKED):
         raise lines.error(

@@ -3,14 +3,15 @@
 Read are NTU RGB+D's ``.skeleton``, ``.npy`` arrays [m t v 3] or [t v 3], and CSV files
 (see `skeleton_csv`). Positions are in metres.
 
-A joint whose position is not finite, or is the origin itself, was not seen. It takes
-the place on the line between the moments before and after at which the same track's
-joint was seen, or that of the nearest such moment at the ends, and is marked as not
-tracked; a joint that a track never shows stays at the origin. A person who is in a
-frame with no joint at all is absent: zeros. Only a ``.skeleton`` file with a position
-that is not finite is refused: Kinect writes none, so the file is damaged.
+A joint whose position is not finite, beyond `FARTHEST`, or the origin itself, was not
+seen. It takes the place on the line between the moments before and after at which the
+same track's joint was seen, or that of the nearest such moment at the ends, and is
+marked as not tracked; a joint that a track never shows stays at the origin. A person
+who is in a frame with no joint at all is absent: zeros. Only a ``.skeleton`` file with
+a position that is not finite is refused: Kinect writes none, so the file is damaged.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,9 @@ MAX_WIDTH = 0.8
 MAX_WIDE_FRAMES = 0.7
 # More tracks than this are frames in the persons' place (Kinect sees six at most).
 MAX_TRACKS = 64
+
+# Metres; what is farther away, or not finite, was not seen. Squares still fit.
+FARTHEST = 1e9
 
 SUFFIXES = (".skeleton", ".npy", ".csv")
 
@@ -52,8 +56,9 @@ def read_skeleton(path: str | Path, min_frames: int = 1) -> records.Skeleton:
         )
     try:
         points, tracked, present = reader(path)
-    except ValueError as error:
-        raise UnusableFile("undecodable", " ".join(str(error).split())) from None
+    except (ValueError, MemoryError, RecursionError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise UnusableFile("undecodable", text[:300]) from None
     if points.shape[1] < min_frames:
         raise UnusableFile(
             "too short",
@@ -136,7 +141,24 @@ def _read_ntu(path: Path) -> _Tracks:
 
 def _read_npy(path: Path) -> _Tracks:
     with path.open("rb") as file:
-        points = np.lib.format.read_array(file, allow_pickle=False)
+        try:
+            version = np.lib.format.read_magic(file)
+            read_header = np.lib.format.read_array_header_1_0
+            if version != (1, 0):
+                read_header = np.lib.format.read_array_header_2_0
+            shape, _, dtype = read_header(file)
+            promised = file.tell() + math.prod(shape) * dtype.itemsize
+            if dtype.hasobject or promised > path.stat().st_size:
+                raise ValueError(
+                    f"the header promises {dtype} {list(shape)}, {promised} bytes, but "
+                    f"the file has {path.stat().st_size}"
+                )
+            file.seek(0)
+            points = np.lib.format.read_array(file, allow_pickle=False)
+        except ValueError:
+            raise
+        except Exception as error:  # a damaged header makes numpy raise almost anything
+            raise ValueError(f"no array of numbers: {error}") from None
     if points.ndim == 3:
         points = points[None]
     if points.ndim != 4 or points.shape[-1] != 3 or points.dtype.kind not in "fiu":
@@ -159,7 +181,7 @@ def _read_csv(path: Path) -> _Tracks:
 
 def _tracks(points: np.ndarray, tracked: np.ndarray | None = None) -> _Tracks:
     """Fills joints that were not seen; see the top of this file."""
-    seen = np.isfinite(points).all(axis=-1) & (points != 0).any(axis=-1)
+    seen = (np.abs(points) <= FARTHEST).all(axis=-1) & (points != 0).any(axis=-1)
     points = np.where(seen[..., None], points, 0).astype(np.float32)
     present = seen.any(axis=-1)  # [m t]
     gaps = present[..., None] & ~seen

@@ -16,6 +16,7 @@ An empty cell, nan or inf is a joint that was not seen. Positions are in metres.
 """
 
 import csv
+import math
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ NEEDED = ("frame", "joint", "x", "y", "z")
 STATES = (0, 1, 2)
 # Larger numbers are no frames and no joints, and would take all memory.
 MOST = {"frame": 1_000_000, "joint": 1_000}
+# So would tables with more places than this, and than this many a row.
+LEAST_TABLE = 1_000_000
+SPARSEST = 100
 
 _Rows = list[tuple[int, list[str]]]  # line number and cells
 
@@ -38,7 +42,10 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         first = file.readline()
         file.seek(0)
         reader = csv.reader(file, delimiter=max(SEPARATORS, key=first.count))
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        try:
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        except csv.Error as error:
+            raise ValueError(f"line {reader.line_num}: {error}") from None
     rows = [(line, row) for line, row in rows if any(row)]
     if not rows:
         raise ValueError("there is no row")
@@ -98,7 +105,13 @@ def _rows_of_joints(header: list[str], rows: _Rows) -> tuple[np.ndarray, np.ndar
         values.append((*numbers, state))
     at = np.array(list(lines))
     at[:, 1] -= at[:, 1].min()
-    table = np.full((*(at.max(axis=0) + 1), 4), np.nan)
+    shape = [int(most) + 1 for most in at.max(axis=0)]
+    if math.prod(shape) > max(LEAST_TABLE, SPARSEST * len(rows)):
+        raise ValueError(
+            f"{len(rows)} rows, but persons, frames and joints from 0 to "
+            f"{[most - 1 for most in shape]}: nearly all joints have no row"
+        )
+    table = np.full((*shape, 4), np.nan)
     table[tuple(at.T)] = values
     points = table[..., :3]
     seen = np.isfinite(points).all(axis=-1)
@@ -132,7 +145,7 @@ def _number(line: int, cell: str) -> float:
 
 
 def _whole(line: int, column: str, cell: str) -> int:
-    if not cell.isdecimal() or int(cell) > MOST[column]:
+    if not cell.isdecimal() or len(cell) > 9 or int(cell) > MOST[column]:
         raise ValueError(
             f"line {line}: the {column} is {cell!r}; expected a whole number from 0 "
             f"to {MOST[column]}"

@@ -22,6 +22,20 @@ from input_pipeline.formats.errors import UnusableFile
 MISSING_FRAMES = 2
 MISSING_FRACTION = 0.05
 
+# Larger than 8K: a header's promise that would take all memory.
+MAX_PIXELS = 2**26
+# FFmpeg goes by the content, whatever the name says; playlists, lists of parts and
+# session descriptions would have it open other files, or wait for the network.
+_CONTAINER = {
+    "protocol_whitelist": "file",
+    "format_whitelist": (
+        "avi,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpeg,mpegts,mpegvideo,m4v,h264,hevc,"
+        "asf,flv,ogg,mjpeg,gif,ivf,nut,dv,mxf,wtv,rm"
+    ),
+}
+
+_CODEC = {"max_pixels": str(MAX_PIXELS)}
+
 _FORMATS = {"rgb": "rgb24", "ir": "gray"}
 # Averaging over the area that becomes one pixel does not alias, however strong the
 # reduction; the other two flags ask for exact colour where speed would round it.
@@ -95,10 +109,22 @@ def decode(path: str | Path, stream: str, short_side: int) -> Iterator[np.ndarra
     count, promised, damage = 0, 0, ""
     try:
         # Titles and comments that are not UTF-8 are no reason to lose a clip.
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(
+            str(path),
+            metadata_errors="replace",
+            container_options=_CONTAINER,
+        ) as container:
             if not container.streams.video:
                 raise UnusableFile("undecodable", "the file holds no video stream")
             video = container.streams.video[0]
+            if video.codec_context is None:
+                raise UnusableFile("undecodable", "its codec is not known")
+            pixels = video.codec_context.width * video.codec_context.height
+            if pixels > MAX_PIXELS:
+                raise UnusableFile(
+                    "undecodable", f"frames of {pixels} pixels; at most {MAX_PIXELS}"
+                )
+            video.codec_context.options = _CODEC
             # The processes that prepare already use every core, one clip each.
             video.thread_count = 1
             promised = _promised_frames(video)
@@ -115,7 +141,7 @@ def decode(path: str | Path, stream: str, short_side: int) -> Iterator[np.ndarra
                 for frame in frames:
                     yield _to_array(frame, scaler, stream, short_side, aspect)
                     count += 1
-    except (av.error.FFmpegError, MemoryError) as error:
+    except (av.error.FFmpegError, MemoryError, ValueError, OverflowError) as error:
         name = type(error).__name__
         raise UnusableFile(
             "undecodable", f"{name} after {count} frames: {error}"

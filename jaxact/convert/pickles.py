@@ -7,6 +7,7 @@ that the worst a hostile file can do is to be refused.
 
 import collections
 import io
+import math
 import pickle
 import types
 from collections.abc import Callable
@@ -29,6 +30,9 @@ STORAGE_DTYPES = {
     "ByteStorage": np.uint8,
     "BoolStorage": np.bool_,
 }
+
+# A tensor of more elements than its storage has may have so many.
+MOST_REPEATED = 1_000_000
 
 # Names that may stand in a checkpoint without being called for anything.
 _INERT = {
@@ -67,8 +71,11 @@ class _Array:
         self.value = np.frombuffer(raw, dtype.value).reshape(shape, order=order)
 
 
-class ArrayUnpickler(pickle.Unpickler):
+class ArrayUnpickler(pickle._Unpickler):
     """Unpickles containers, numbers, text, numpy arrays and torch tensors.
+
+    Built on Python's own unpickler: the one in C fills gigabytes when a few bytes ask
+    it for a memo of that size.
 
     Args:
       file: the pickle.
@@ -160,18 +167,28 @@ class ArrayUnpickler(pickle.Unpickler):
 
 def load(file: io.IOBase, storage: Callable[[Any], np.ndarray] | None = None) -> Any:
     """Unpickles one object with `ArrayUnpickler`, numpy arrays as numpy arrays."""
-    return _resolve(ArrayUnpickler(file, storage).load())
+    return _resolve(ArrayUnpickler(file, storage).load(), {})
 
 
-def _resolve(value: Any) -> Any:
-    """Replaces the stand-ins of numpy arrays in nested containers."""
+def _resolve(value: Any, done: dict[int, Any]) -> Any:
+    """Replaces the stand-ins of numpy arrays in nested containers.
+
+    What stands in several places is resolved once (``done``): a pickle of some hundred
+    bytes can hold a list of itself that would have 2**100 members.
+    """
     if isinstance(value, _Array):
         return value.value
-    if isinstance(value, dict):
-        return {key: _resolve(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_resolve(item) for item in value]
-    return value
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if id(value) not in done:
+        # Kept in the table too, so that nobody else gets its id.
+        done[id(value)] = value, None
+        if isinstance(value, dict):
+            new: Any = {key: _resolve(item, done) for key, item in value.items()}
+        else:
+            new = [_resolve(item, done) for item in value]
+        done[id(value)] = value, new
+    return done[id(value)][1]
 
 
 def strided(
@@ -190,6 +207,11 @@ def strided(
         raise WeightsError(
             f"it holds a tensor of size {size}, stride {stride} and offset {offset} "
             f"that reaches outside its storage of {storage.size} elements."
+        )
+    # Expanded tensors repeat their elements; so could eight bytes become terabytes.
+    if math.prod(size) > max(storage.size, MOST_REPEATED):
+        raise WeightsError(
+            f"it holds a tensor of size {size} in a storage of {storage.size} elements."
         )
     return np.lib.stride_tricks.as_strided(
         storage[offset:], size, [step * storage.itemsize for step in stride]

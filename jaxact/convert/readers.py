@@ -19,6 +19,9 @@ from jaxact.keymaps import WeightsError
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
+# A state dict has fewer arrays, and shorter names.
+_MOST_ARRAYS = 100_000
+_LONGEST_NAME = 1000
 # Under which keys training scripts store the state dict, in order of preference.
 _NESTED = ("model_state", "state_dict", "model_state_dict", "model", "module")
 
@@ -79,6 +82,11 @@ def _read(path: pathlib.Path) -> Any:
 def _read_torch_zip(path: pathlib.Path) -> Any:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        # Torch compresses nothing; what is compressed could grow a thousandfold.
+        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+            raise WeightsError(
+                "it is a compressed zip archive; torch.save writes none."
+            )
         found = [name for name in names if name.split("/")[1:] == ["data.pkl"]]
         if len(found) != 1:
             raise WeightsError(
@@ -108,6 +116,8 @@ def _paths(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flattens nested dicts; a state dict that training scripts nest stays whole."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
+        if len(flat) > _MOST_ARRAYS or len(prefix) > _LONGEST_NAME:
+            raise WeightsError("it holds dicts in dicts without end.")
         if isinstance(value, Mapping) and key not in _NESTED:
             flat |= _paths(value, f"{prefix}{key}/")
         else:
@@ -160,7 +170,9 @@ def state_dict(tree: Any) -> dict[str, np.ndarray]:
     Raises:
       WeightsError: there is no dict with arrays at the known places.
     """
-    while isinstance(tree, Mapping):
+    for _ in range(10):  # one of them may hold itself
+        if not isinstance(tree, Mapping):
+            break
         arrays = {str(k): v for k, v in tree.items() if isinstance(v, np.ndarray)}
         inside = [tree[key] for key in _NESTED if isinstance(tree.get(key), Mapping)]
         if inside:
