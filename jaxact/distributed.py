@@ -99,9 +99,13 @@ def make_mesh(fsdp: int = 1, devices: Sequence[Any] | None = None) -> Mesh:
             f"{', '.join(map(str, fitting))}, for example --config.train.fsdp="
             f"{max(n for n in fitting if n <= max(fsdp, 1))}."
         )
-    devices.sort(key=lambda device: (device.process_index, device.id))
-    grid = np.array(devices).reshape(-1, fsdp)
-    return Mesh(grid, (DATA, FSDP), (AxisType.Auto,) * 2)
+    return Mesh(grid(devices, fsdp), (DATA, FSDP), (AxisType.Auto,) * 2)
+
+
+def grid(devices: Sequence[Any], fsdp: int) -> np.ndarray:
+    """Returns the devices ``[data fsdp]`` in the order of processes, then numbers."""
+    ordered = sorted(devices, key=lambda device: (device.process_index, device.id))
+    return np.array(ordered, object).reshape(-1, fsdp)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

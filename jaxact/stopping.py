@@ -34,7 +34,9 @@ class StopSignal:
         if not self._announced:
             numbers.append(signal.SIGTERM)
         for number in numbers:
-            self._former[number] = signal.signal(number, self._notice)
+            former = signal.signal(number, self._notice)
+            # None: a handler of JAX's preemption service, which Python cannot put back.
+            self._former[number] = signal.SIG_DFL if former is None else former
         return self
 
     def __exit__(self, *_: object) -> None:

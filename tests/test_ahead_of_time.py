@@ -1,6 +1,7 @@
 """Compiling ahead of time: what is counted, the search, local devices, TPU slices."""
 
 import importlib.util
+import types
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import train
 from jaxact import ahead_of_time, collectives, distributed, errors, target
 from jaxact.ahead_of_time import Try
 from jaxact.backbones import conv3d
+from results import topologies
 from tests import tiny
 
 needs_libtpu = pytest.mark.skipif(
@@ -165,6 +167,46 @@ def test_without_libtpu_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(ahead_of_time.topologies, "get_topology_desc", none)
     with pytest.raises(errors.UserError, match=r'pip install -e "\.\[tpu\]"'):
         ahead_of_time.topology_devices("v5e:2x4")
+
+
+def test_the_table_of_slices(monkeypatch, tmp_path):
+    """Made from the lines of what was compiled; a line a compilation."""
+    monkeypatch.setattr(topologies, "FILE", tmp_path / "lines.jsonl")
+    monkeypatch.setattr(topologies, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(topologies, "SLICES", ("v5e:2x4", "v5p:2x2x2"))
+    made = []
+
+    def compile_step(experiment, devices, rows):
+        made.append(rows)
+        if rows > 13:
+            raise ahead_of_time.DoesNotFit(0)
+        exchanged = {"all-reduce": collectives.Collective(3, 5 * 2**20)}
+        size = rows * 2**30
+        return ahead_of_time.Compiled(
+            rows, 8, size, size // 8, 0, 0, 2e12, exchanged, 1
+        )
+
+    monkeypatch.setattr(ahead_of_time, "compile_step", compile_step)
+    monkeypatch.setattr(
+        ahead_of_time, "topology_devices", lambda _: [types.SimpleNamespace()] * 8
+    )
+    monkeypatch.setattr(ahead_of_time, "memory_limit", lambda *_: 15 * 2**30)
+    assert topologies.largest("ntu_ccdfarm", "v5e:2x4", 8) == (13, 14)
+    assert made[0] == 4  # a batch of 32 over 8 chips
+    number = len(made)
+    assert topologies.largest("ntu_ccdfarm", "v5e:2x4", 8) == (13, 14)
+    assert len(made) == number  # nothing is compiled twice
+    topologies.compiled("ntu_stafusion", "v5p:2x2x2", 64 // 8 * 2)
+    topologies.PAGE.write_text(f"a\n{topologies.BEGIN}\nold\n{topologies.END}\nz\n")
+    topologies.write_page()
+    text = topologies.PAGE.read_text()
+    line = (
+        "| `ntu_ccdfarm` | v5e:2x4 | 4 | 4.50 of 16 | 4.00 | 0.50 | 2.00 | "
+        "all-reduce 5 MiB | 13 a chip, 104 in all |"
+    )
+    assert line in text and "1 of 8 steps compiled so far." in text
+    assert text.startswith("a\n<!--") and text.endswith("-->\nz\n")
+    assert "old" not in text
 
 
 # ml_collections loads the config file in a way that Python will drop.

@@ -125,7 +125,7 @@ class TinyData:
         for number in itertools.count(start_step):
             if self.on_batch is not None:
                 self.on_batch(number)
-            yield batch(number, batch_size)
+            yield _rows_of(batch(number, batch_size), host, hosts)
 
     def eval_batches(self, data, inputs, split, batch_size, host, hosts):
         whole = batch(1000, self.sizes[split])
@@ -140,7 +140,14 @@ class TinyData:
         for start in range(0, self.sizes[split], batch_size):
             part = {k: v[start : start + batch_size] for k, v in whole.items()}
             missing = batch_size - len(part["label"])
-            yield {k: np.pad(v, _behind(v, missing)) for k, v in part.items()}
+            whole_batch = {k: np.pad(v, _behind(v, missing)) for k, v in part.items()}
+            yield _rows_of(whole_batch, host, hosts)
+
+
+def _rows_of(arrays, host, hosts):
+    """Returns the part of a global batch that is this host's."""
+    size = len(arrays["label"]) // hosts
+    return {k: v[host * size : (host + 1) * size] for k, v in arrays.items()}
 
 
 def _behind(array, count):

@@ -1,0 +1,156 @@
+"""One process of a run of several; started by tests/test_distributed.py.
+
+python -m tests.worker FOLDER TASK...
+
+JAX's own variables say which process this is (see `jaxact.distributed.initialize`) and
+how many devices it has. What each task returns is pickled as FOLDER/TASK.PROCESS.
+"""
+
+import os
+import pathlib
+import pickle
+import signal
+import sys
+import time
+
+import jax
+
+import evaluate
+import train
+from jaxact import checkpoint, distributed, program, progress
+from tests import tiny
+
+# 2.5 steps an epoch; norm and dropout need all rows of the global batch; the kernels
+# are large enough to be divided; 11 clips divide by neither 2 nor 3 hosts.
+CHANGES = {
+    "train.epochs": 2.4,
+    "train.log_every": 1,
+    "train.checkpoint_every": 1,
+    "train.keep": 20,
+    "eval.batch_size": 3,
+    "eval.pictures": 3,
+    "model.norm": True,
+    "model.dropout": 0.3,
+    "model.width": 2**13,
+}
+TEST_CLIPS = 11
+
+
+class Stop(Exception):
+    """Ends a run as a crash would, after so many steps."""
+
+
+def experiment(**changes):
+    return tiny.experiment(**CHANGES | changes)
+
+
+def data(on_batch=None):
+    return tiny.TinyData(test=TEST_CLIPS, on_batch=on_batch)
+
+
+def history(folder):
+    """Returns the numbers of every step."""
+    names = ("step", "loss", "grad_norm", "accuracy", "eval/loss", "eval/top1")
+    rows = progress.read_history(folder)
+    return [{k: row[k] for k in names if k in row} for row in rows]
+
+
+def parameters(folder, **changes):
+    """Returns the whole state of the last step, as numpy arrays on every process."""
+    config = experiment(**changes)
+    mesh = distributed.make_mesh(config.train.fsdp)
+    plan = program.make_plan(config.train, 20)
+    abstract = program.make_program(config, mesh, plan).abstract
+    stored = checkpoint.Checkpoints(folder / "checkpoints", read_only=True)
+    state = stored.restore(stored.steps()[-1], abstract)
+    stored.close()
+    return distributed.to_host(state)
+
+
+def evaluated(folder, **changes):
+    """Evaluates the run in FOLDER/whole."""
+    found, step = checkpoint.find(folder / "whole")
+    result = evaluate.evaluate(experiment(**changes), found, step, data())
+    names = ("ids", "scores", "loss", "selection")
+    pictures = [example["name"] for example in result["examples"]]
+    return {name: result[name] for name in names} | {"pictures": pictures}
+
+
+def whole(folder, **changes):
+    """Trains in FOLDER/whole and evaluates; returns all there is to compare."""
+    train.train(experiment(**changes), folder / "whole", data())
+    stored = checkpoint.Checkpoints(folder / "whole" / "checkpoints", read_only=True)
+    return evaluated(folder, **changes) | {
+        "history": history(folder / "whole"),
+        "steps": stored.steps(),
+        "state": parameters(folder / "whole", **changes),
+    }
+
+
+def divided(folder):
+    """The same with the state divided over all devices, across processes."""
+    return whole(folder, **{"train.fsdp": jax.device_count()})
+
+
+def terminated(folder):
+    """SIGTERM to the last process alone; then the same command again.
+
+    Returns both runs' states, that one's and that of a run left alone.
+    """
+    changes = {"train.epochs": 24.0, "train.eval_every": 0.0}
+    changes["train.checkpoint_every"] = 0  # it is the signal that saves
+
+    def slowly(number):
+        if number == 2 and jax.process_index() == jax.process_count() - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)  # real steps are no faster; the processes have to agree
+
+    code = 0
+    try:
+        train.train(experiment(**changes), folder / "terminated", data(slowly))
+    except SystemExit as stop:
+        code = stop.code
+    stored = checkpoint.Checkpoints(folder / "terminated/checkpoints", read_only=True)
+    result = {"code": code, "steps": stored.steps()}
+    for name in ("terminated", "left_alone"):
+        train.train(experiment(**changes), folder / name, data())
+        result[name] = history(folder / name), parameters(folder / name, **changes)
+    return result
+
+
+def chain(folder):
+    """One run, carried on by 8, 4, 1 and 8 devices, the state divided or not."""
+    folder = folder / "chain"
+    stages = [(8, 1, 2), (4, 2, 3), (1, 1, 5), (8, 4, None)]
+    make_mesh, shapes, seen = distributed.make_mesh, [], []
+    for devices, fsdp, until in stages:
+
+        def mesh(size=1, devices=devices):
+            return make_mesh(size, jax.devices()[:devices])
+
+        def crash(number, until=until):
+            if number == until:
+                raise Stop
+            seen.append(number)
+
+        distributed.make_mesh = mesh
+        try:
+            train.train(experiment(**{"train.fsdp": fsdp}), folder, data(crash))
+        except Stop:
+            pass
+        shapes.append((devices, fsdp))
+    distributed.make_mesh = make_mesh
+    return {"history": history(folder), "batches": seen, "state": parameters(folder)}
+
+
+def main() -> None:
+    distributed.initialize()
+    folder = pathlib.Path(sys.argv[1])
+    for task in sys.argv[2:]:
+        result = globals()[task](folder)
+        path = folder / f"{task}.{jax.process_index()}"
+        path.write_bytes(pickle.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
