@@ -28,6 +28,14 @@ Run = dict[str, Any]
 # One network: the config's argument and what is overridden.
 Network = tuple[str, Mapping[str, Any]]
 
+# For questions that have nothing to do with what makes the set difficult: the staged
+# world without it, which `make results` prepares beside the set. Evaluated at the end.
+WITHOUT_DIFFICULTIES = {
+    "data.dir": "data/pretraining",
+    "train.epochs": 6.0,
+    "train.eval_every": 0.0,
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Study:

@@ -8,7 +8,7 @@ import pytest
 from jaxact.report import write_report
 from results import study
 
-STUDIES = ("stafusion", "ccdfarm", "dam", "tsm_netvlad")
+STUDIES = ("stafusion", "stafusion_longer", "ccdfarm", "dam", "tsm_netvlad")
 CLASSES = ["sit down", "stand up", "wave"]
 
 
