@@ -1,6 +1,6 @@
 """Whether longer training changes the order: STAFusion, its baseline, single streams.
 
-    python -m results.synthetic_stafusion_longer            # trains what is not there yet
+    python -m results.synthetic_stafusion_longer            # trains what is missing
     python -m results.synthetic_stafusion_longer --table    # only prints
 
 The rows of `results.synthetic_stafusion` that matter most, from the same pretrained
