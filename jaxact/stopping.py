@@ -27,7 +27,8 @@ class StopSignal:
     def __init__(self) -> None:
         self._number: int | None = None
         self._former: dict[int, Any] = {}
-        self._announced = jax.process_count() > 1
+        served = jax.config.jax_enable_preemption_service  # on, unless somebody minds
+        self._announced = jax.process_count() > 1 and served
 
     def __enter__(self) -> "StopSignal":
         numbers = [signal.SIGINT]
@@ -59,8 +60,9 @@ class StopSignal:
             # Costs nothing: the service agrees on a step behind our back.
             if multihost_utils.reached_preemption_sync_point(step):
                 return 128 + signal.SIGTERM
-            if step % ASK_EVERY:
-                return None
+        if jax.process_count() > 1 and step % ASK_EVERY:
+            return None
         if distributed.any_process(self._number is not None):
-            return 128 + (self._number or signal.SIGINT)
+            usual = signal.SIGINT if self._announced else signal.SIGTERM
+            return 128 + (self._number or usual)
         return None

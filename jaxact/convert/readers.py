@@ -20,7 +20,7 @@ from jaxact.keymaps import WeightsError
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 # A state dict has fewer arrays, and shorter names.
-_MOST_ARRAYS = 100_000
+_MOST_ARRAYS = 20_000
 _LONGEST_NAME = 1000
 # Under which keys training scripts store the state dict, in order of preference.
 _NESTED = ("model_state", "state_dict", "model_state_dict", "model", "module")
