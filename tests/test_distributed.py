@@ -81,6 +81,7 @@ def assert_same(one, other):
     compare = np.testing.assert_allclose
     assert one.keys() <= other.keys()
     if "history" in one:
+        assert min(row["loss"] for row in one["history"] if "loss" in row) > 0.01
         assert len(one["history"]) == len(other["history"])
         for left, right in zip(one["history"], other["history"], strict=True):
             assert left == pytest.approx(right, rel=2e-4, abs=2e-5)
