@@ -44,9 +44,13 @@ CHANGES = {
 }
 STAGE = ["--clips", "60", "--rgb", "32x18", "--ir", "24x20"]
 TIMES = ("clips_per_s", "data_wait", "seconds_left")
-# What a kill waits for: the first line of output that begins so, or the first files of
-# a new checkpoint.
-MOMENTS = {"start-up": "", "compiling": "Compiling", "training": "step ", "saving": ""}
+# Between which lines of output a kill comes; "saving": by a new checkpoint's files.
+MOMENTS = {
+    "start-up": ("", "Compiling"),
+    "compiling": ("Compiling", "step "),
+    "training": ("step ", "Done"),
+    "saving": ("step ", "Done"),
+}
 KINDS = ["start-up"] * 3 + ["compiling"] * 3 + ["training"] * 7 + ["saving"] * 7
 
 
@@ -105,20 +109,37 @@ class Training:
         """Returns the checkpoints that are being written, or were left so."""
         return {path.name for path in self.workdir.glob("checkpoints/*tmp*")}
 
-    def wait_for(self, kind: str) -> None:
-        """Waits until the process is where a kill is meant for, or has ended."""
-        before = self.unfinished()
+    def wait_for(self, kind: str, draw: random.Random, usual: float) -> None:
+        """Waits for a random moment of a kind, or for the end of the process.
+
+        ``usual`` is how long this part of the run is. How fast this one goes, nobody
+        knows: in training lines are counted, not seconds.
+        """
+        before, (begin, end) = self.unfinished(), MOMENTS[kind]
+        lines = draw.randrange(3) if kind == "training" else 0
+        seconds = draw.uniform(0, usual)
+        reached = None
         while self.running():
-            if kind == "saving" and self.unfinished() - before:
-                return
-            if kind != "saving" and self.when(MOMENTS[kind]) is not None:
+            now = time.monotonic()
+            if kind == "saving":
+                there = bool(self.unfinished() - before)
+            else:
+                there = self.count(begin) > lines or not begin
+            if reached is None and there:
+                reached = now
+            over = self.count(end) or (kind == "training" and self.count(begin) > 3)
+            if reached is not None and (now - reached > seconds or over):
                 return
             time.sleep(0.001)
 
+    def count(self, text: str) -> int:
+        """Returns how many lines have begun so."""
+        return sum(line.startswith(text) for _, line in self.lines)
+
     def when(self, text: str) -> float | None:
-        """Returns when the first line that begins so was printed; "": the start."""
+        """Returns when the first line that begins so was printed."""
         found = [at for at, line in self.lines if line.startswith(text)]
-        return 0.0 if not text else found[0] if found else None
+        return found[0] if found else None
 
     def kill(self) -> None:
         """Sends SIGKILL, which nothing can catch."""
@@ -154,30 +175,34 @@ def _run(words: list[str], sink: int) -> NoReturn:
     os._exit(code)
 
 
-def longest_waits(undisturbed: Training) -> dict[str, float]:
-    """Returns the most seconds from each moment to the kill, from a whole run."""
+def usual_waits(undisturbed: Training) -> dict[str, float]:
+    """Returns how many seconds each part takes, from a whole run."""
     compiling, trained = undisturbed.when("Compiling"), undisturbed.when("step ")
     assert compiling is not None and trained is not None
     return {
         "start-up": compiling,
         "compiling": trained - compiling,
-        "training": (undisturbed.lines[-1][0] - trained) / 8,
+        "training": (undisturbed.lines[-1][0] - trained) / 30,
         "saving": 0.3,
     }
 
 
 def kill_many(
-    folder: pathlib.Path, workdir: pathlib.Path, longest: dict[str, float], seed: int
+    folder: pathlib.Path,
+    workdir: pathlib.Path,
+    usual: dict[str, float],
+    seed: int,
+    kills: int,
 ) -> int:
     """Trains to the end through all kills; prints each; returns how many there were."""
     draw, kinds = random.Random(seed), list(KINDS)
     draw.shuffle(kinds)
+    del kinds[kills:]
     for number, kind in enumerate(kinds, 1):
         if kind == "compiling":  # with nothing in the cache, so that it takes its time
             shutil.rmtree(folder / "cache", ignore_errors=True)
         training = Training(folder, workdir)
-        training.wait_for(kind)
-        time.sleep(draw.uniform(0, longest[kind]))
+        training.wait_for(kind, draw, usual[kind])
         if not training.running():
             sys.exit(f"Kill {number} came too late: {training.text()}")
         training.kill()
@@ -238,6 +263,7 @@ def differences(folder: pathlib.Path, one: pathlib.Path, two: pathlib.Path) -> l
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", default="runs/kill_and_resume", type=pathlib.Path)
+    parser.add_argument("--kills", default=len(KINDS), type=int, help="how many")
     parser.add_argument("--seed", default=0, type=int, help="of the moments")
     given = parser.parse_args()
     logging.set_verbosity(logging.ERROR)
@@ -253,7 +279,7 @@ def main() -> None:
         sys.exit(training.text())
     print(f"Undisturbed: {time.monotonic() - began:.0f} s.")
     began = time.monotonic()
-    count = kill_many(folder, broken, longest_waits(training), given.seed)
+    count = kill_many(folder, broken, usual_waits(training), given.seed, given.kills)
     print(f"With {count} kills: {time.monotonic() - began:.0f} s. Comparison:")
     found = differences(folder, straight, broken)
     print("Different: " + ", ".join(found) if found else "Equal, bit for bit.")

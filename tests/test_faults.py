@@ -235,3 +235,17 @@ def test_sigterm_to_a_real_process_saves_and_leaves(tmp_path):
     (step,) = checkpoint.Checkpoints(folder / "checkpoints", read_only=True).steps()
     assert f"Stopped after step {step}; the same command continues." in rest
     assert np.array(steps_of(folder)).max() <= step
+
+
+@pytest.mark.long
+def test_killed_twice_and_continued_ends_at_the_same_bits(tmp_path):
+    """The script behind docs/trust.md, on real data, with two of its twenty kills."""
+    words = ["--folder", str(tmp_path), "--kills", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "results.kill_and_resume", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "With 2 kills" in done.stdout and "Equal, bit for bit." in done.stdout
