@@ -385,25 +385,3 @@ def test_difficulties_come_as_often_as_asked_and_only_where_they_belong():
         assert set(after.difficulties) == before - {"occluded"}
         assert after.occluded == ()
         assert after.gain == world.stage(settings, name).gain
-
-
-def test_a_noisy_skeleton_shakes_and_partly_guesses_and_changes_no_picture():
-    for name in NAMES[:3]:
-        clip = world.stage(config(), name)
-        noisy_config = config(noisy_skeleton=1.0)
-        noisy_clip = world.stage(noisy_config, name)
-        assert noisy_clip.difficulties == ("noisy_skeleton",)
-        clean = files.skeletons(config(), clip)
-        noisy = files.skeletons(noisy_config, noisy_clip)
-        guessed = noisy.tracked == ntu.INFERRED
-        assert 0.2 < guessed.mean() < 0.3 and (clean.tracked == ntu.TRACKED).all()
-        far = np.linalg.norm(noisy.points - clean.points, axis=-1)
-        assert 0.06 < far[~guessed].mean() / np.sqrt(3) < 0.09
-        assert far[guessed].mean() > 2.5 * far[~guessed].mean()
-        # The joints are where the pictures show the noisy ones, and nothing else moved.
-        assert not np.allclose(noisy.depth_xy, clean.depth_xy, atol=1)
-        one, other = (
-            render(config(), clip, "ir"),
-            render(noisy_config, noisy_clip, "ir"),
-        )
-        np.testing.assert_array_equal(one.frames, other.frames)

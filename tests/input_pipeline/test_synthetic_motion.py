@@ -1,4 +1,4 @@
-"""The staged world's actions: ordered pairs, bones, feet and hands."""
+"""The staged world's actions: ordered pairs, bones, feet and hands; noisy joints."""
 
 import dataclasses
 
@@ -18,6 +18,7 @@ from input_pipeline.synthetic.actions import (
     Style,
     perform,
 )
+from input_pipeline.synthetic.render import render
 from tests.input_pipeline.test_synthetic import NAMES, config
 
 
@@ -109,3 +110,25 @@ def test_subjects_and_takes_differ():
         for r in (1, 2)
     }
     assert len(styles) == 4
+
+
+def test_a_noisy_skeleton_shakes_and_partly_guesses_and_changes_no_picture():
+    for name in NAMES[:3]:
+        clip = world.stage(config(), name)
+        noisy_config = config(noisy_skeleton=1.0)
+        noisy_clip = world.stage(noisy_config, name)
+        assert noisy_clip.difficulties == ("noisy_skeleton",)
+        clean = files.skeletons(config(), clip)
+        noisy = files.skeletons(noisy_config, noisy_clip)
+        guessed = noisy.tracked == ntu.INFERRED
+        assert 0.2 < guessed.mean() < 0.3 and (clean.tracked == ntu.TRACKED).all()
+        far = np.linalg.norm(noisy.points - clean.points, axis=-1)
+        assert 0.06 < far[~guessed].mean() / np.sqrt(3) < 0.09
+        assert far[guessed].mean() > 2.5 * far[~guessed].mean()
+        # The joints are where the pictures show the noisy ones, and nothing else moved.
+        assert not np.allclose(noisy.depth_xy, clean.depth_xy, atol=1)
+        one, other = (
+            render(config(), clip, "ir"),
+            render(noisy_config, noisy_clip, "ir"),
+        )
+        np.testing.assert_array_equal(one.frames, other.frames)
