@@ -27,7 +27,8 @@ class StopSignal:
     def __init__(self) -> None:
         self._number: int | None = None
         self._former: dict[int, Any] = {}
-        served = jax.config.jax_enable_preemption_service  # on, unless somebody minds
+        # On, unless somebody minds; JAX does not tell type checkers.
+        served = jax.config.jax_enable_preemption_service  # type: ignore[attr-defined]
         self._announced = jax.process_count() > 1 and served
 
     def __enter__(self) -> "StopSignal":
