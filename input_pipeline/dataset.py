@@ -7,6 +7,7 @@ it is not finished.
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,17 @@ class PreparedDataset:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def says_another_length(self, row: int) -> bool:
+        """Whether a record's first bytes name another length than the index does."""
+        path = self.shard_paths[int(self.index["shard"][row])]
+        try:
+            with open(path, "rb", buffering=0) as file:
+                stated = os.pread(file.fileno(), 8, int(self.offsets[row]))
+        except OSError:
+            return False  # reading it will tell
+        length = int(self.index["length"][row])
+        return len(stated) == 8 and int.from_bytes(stated, "little") != length
 
     def rows(self, protocol: str, split: str) -> np.ndarray:
         """Ids of a split's clips in ascending order, int64 [n] ("": default protocol).

@@ -64,8 +64,6 @@ class ExampleReader:
             found = lenses.of_rows(dataset, list(map(differences.source, self.videos)))
             self._lenses = found and [tf.constant(array) for array in found]
         self._paths = tf.constant([str(path) for path in dataset.shard_paths])
-        sizes = [shard["bytes"] for shard in dataset.info["shards"]]
-        self._sizes = tf.constant(sizes, tf.int64)
         self._index = {
             key: tf.constant(dataset.index[key], tf.int64)
             for key in ("shard", "offset", "length")
@@ -82,6 +80,7 @@ class ExampleReader:
         """
         if self.dataset.index["length"][rows].sum() > self.data.cache_mb * 2**20:
             return
+        self.check_lengths(rows)
         kept: list[bytes] = []
         try:
             read = tf.data.Dataset.from_tensor_slices(rows).map(self.read)
@@ -92,32 +91,29 @@ class ExampleReader:
         slots[rows] = np.arange(len(rows))
         self._slots, self._kept = tf.constant(slots), tf.constant(kept)
 
+    def check_lengths(self, rows: np.ndarray) -> None:
+        """Raises DatasetError if a record says another length than the index.
+
+        TensorFlow takes as much memory as its first bytes say, and dies of it.
+        """
+        if self._kept is None:
+            for row in map(int, rows):
+                if self.dataset.says_another_length(row):
+                    raise self.explain(row, ValueError("another length"))
+
     def read(self, row: tf.Tensor) -> tf.Tensor:
-        """Returns the serialized record of one row."""
+        """Returns the serialized record of one row; see `check_lengths`."""
         if self._kept is not None:
             return tf.gather(self._kept, tf.gather(self._slots, row))
         shard, offset, length = (tf.gather(c, row) for c in self._index.values())
-        paths = tf.gather(self._paths, shard)[None]
-        kinds: dict[str, Any] = {"output_types": [tf.string], "output_shapes": [[]]}
-        # TensorFlow takes as much memory as a record's first bytes say, and dies of it.
-        start = tf.raw_ops.FixedLengthRecordDatasetV2(
-            filenames=paths,
-            header_bytes=offset,
-            record_bytes=8,
-            footer_bytes=tf.gather(self._sizes, shard) - offset - 8,
-            buffer_size=8,
+        # The public tf.data.TFRecordDataset has no way to say where to start.
+        one_file = tf.raw_ops.TFRecordDatasetV2(
+            filenames=tf.gather(self._paths, shard)[None],
             compression_type="",
+            buffer_size=length + _FRAMING,
+            byte_offsets=offset[None],
         )
-        stated = tf.raw_ops.DatasetToSingleElement(dataset=start, **kinds)[0]
-        same = tf.io.decode_raw(stated, tf.int64)[0] == length
-        with tf.control_dependencies([tf.debugging.Assert(same, ["Another length"])]):
-            # The public tf.data.TFRecordDataset has no way to say where to start.
-            one_file = tf.raw_ops.TFRecordDatasetV2(
-                filenames=paths,
-                compression_type="",
-                buffer_size=length + _FRAMING,
-                byte_offsets=offset[None],
-            )
+        kinds: dict[str, Any] = {"output_types": [tf.string], "output_shapes": [[]]}
         first = tf.raw_ops.TakeDataset(input_dataset=one_file, count=1, **kinds)
         return tf.raw_ops.DatasetToSingleElement(dataset=first, **kinds)[0]
 
@@ -369,12 +365,15 @@ class ExampleReader:
         again = (
             f"Copy the shard again, or delete {dataset.folder} and prepare it again."
         )
+        damaged = DatasetError(
+            f"{where} is damaged: its length or checksum is wrong. {again}"
+        )
+        if self.dataset.says_another_length(row):
+            return damaged
         try:
             found = records.decode(self.read(tf.constant(row)).numpy(), str(shard))
         except tf.errors.OpError:
-            return DatasetError(
-                f"{where} is damaged: its length or checksum is wrong. {again}"
-            )
+            return damaged
         except records.RecordError as schema_error:
             return DatasetError(str(schema_error))
         for stream in self.shapes:

@@ -266,9 +266,11 @@ def _batches(
 
     def filled(step: int) -> tuple[np.ndarray, ...]:
         """A short batch's last example again and again: batches stay in step."""
+        columns = schedule(step)
+        reader.check_lengths(columns[0])
         return tuple(
             np.pad(column, (0, local - len(column) if len(column) else 0), "edge")
-            for column in schedule(step)
+            for column in columns
         )
 
     examples = tf.data.Dataset.from_generator(
@@ -327,7 +329,10 @@ def _explain(
     """Finds the row of a batch that cannot be read, one by one."""
     for row, epoch in zip(ids, epochs, strict=True):
         try:
+            reader.check_lengths(row[None])
             reader(tf.constant(row), tf.constant(epoch))
+        except DatasetError as found:
+            return found
         except tf.errors.OpError as row_error:
             return reader.explain(int(row), row_error)
     return error
