@@ -92,7 +92,10 @@ def test_masked_and_packed_models_agree_in_loss_and_every_gradient():
 
 def test_gradients_reach_every_parameter():
     for name, grad in gradients(small(), variables_of()).items():
-        assert np.any(grad != 0), f"no gradient reaches {name}"
+        if name == "scorer/fc2/bias":  # scores are normalised: it cancels, to rounding
+            assert np.abs(grad).max() < 1e-6
+        else:
+            assert np.any(grad != 0), f"no gradient reaches {name}"
 
 
 @pytest.mark.parametrize(
