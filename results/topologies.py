@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import functools
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -114,8 +115,7 @@ def table() -> str:
 
 
 def _chips(name: str) -> int:
-    sizes = [int(size) for size in name.partition(":")[2].split("x")]
-    return functools.reduce(lambda a, b: a * b, sizes)
+    return math.prod(map(int, name.partition(":")[2].split("x")))
 
 
 def _cells(row: dict[str, Any], found: list[int] | None) -> list[str]:
