@@ -24,6 +24,7 @@ from jaxact import distributed, errors, fingerprint
 from jaxact.steps import State
 
 Meta = dict[str, Any]
+Path = tuple[str, ...]  # names down to a module or a parameter
 # What TensorStore and Orbax raise where a disk is full, read-only or gone.
 WRITE_ERRORS = (OSError, ValueError, RuntimeError)
 
@@ -184,7 +185,8 @@ class Checkpoints:
         """Restores params and batch statistics alone, whatever the optimiser was.
 
         With ``part="backbone"`` only the modules whose names begin with "backbone" are
-        read, and must fit; the result then holds nothing else.
+        read, and must fit; the result then holds nothing else. Those of streams that
+        this model does not have are left out.
 
         Raises:
           DamagedError: it cannot be read.
@@ -202,7 +204,8 @@ class Checkpoints:
         )
         with self._reading(step):
             tree = self._manager.item_metadata(step)["state"].tree
-            stored = {name: _part(tree.get(name) or {}, part) for name in wanted}
+            mine = _modules(wanted["params"], part)
+            stored = {name: _part(tree.get(name) or {}, part, mine) for name in wanted}
             check_same_shapes(stored, wanted, str(path))
             with ocp.PyTreeCheckpointer() as checkpointer:
                 weights = checkpointer.restore(path / "state", args=arguments)
@@ -253,18 +256,30 @@ class Checkpoints:
         )
 
 
-def _part(tree: Any, part: str) -> Any:
-    """Returns the leaves below modules named backbone..., or all of them."""
+def _part(tree: Any, part: str, modules: set[Path] | None = None) -> Any:
+    """Returns the leaves below modules named backbone..., or all of them.
+
+    With ``modules``, paths of such modules, below these only.
+    """
     if part == "all":
         return tree
-    flat = traverse_util.flatten_dict(tree)
-    return traverse_util.unflatten_dict(
-        {
-            path: leaf
-            for path, leaf in flat.items()
-            if any(name.startswith(part) for name in path)
-        }
-    )
+    flat = {
+        path: leaf
+        for path, leaf in traverse_util.flatten_dict(tree).items()
+        if (module := _module(path, part)) and (modules is None or module in modules)
+    }
+    return traverse_util.unflatten_dict(flat)
+
+
+def _modules(tree: Any, part: str) -> set[Path]:
+    """Returns the paths of the modules of this name that hold the tree's leaves."""
+    return {_module(path, part) for path in traverse_util.flatten_dict(tree)}
+
+
+def _module(path: Path, part: str) -> Path:
+    """Returns the path down to the first name that begins so; () where none does."""
+    found = [i for i, name in enumerate(path, 1) if name.startswith(part)]
+    return path[: found[0]] if found else ()
 
 
 def check_same_shapes(stored: Any, wanted: Any, where: str) -> None:

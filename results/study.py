@@ -68,16 +68,20 @@ class Study:
         return (given,) if isinstance(given[0], str) else given
 
     def experiment(self, network: Network, seed: int) -> Experiment:
-        """Returns a network's experiment."""
+        """Returns a network's experiment; its seeds share what is compiled."""
         arg, changes = network
-        return self._load(arg, {**self.recipe, **changes, "train.seed": seed})
+        cache = {"train.compilation_cache": f"{self._folder()}/compiled"}
+        return self._load(arg, {**self.recipe, **cache, **changes, "train.seed": seed})
 
     def folder(self, network: Network, seed: int) -> pathlib.Path:
         """Returns where a network is trained."""
         arg, changes = network
         words = re.findall(r"\w+", f"{arg} {' '.join(map(str, changes.items()))}")
         name = "_".join([*words, "seed", str(seed)]).replace("model_", "")
-        return pathlib.Path("runs") / pathlib.Path(self.path).stem / name
+        return self._folder() / name
+
+    def _folder(self) -> pathlib.Path:
+        return pathlib.Path("runs") / pathlib.Path(self.path).stem
 
     def pretrain(self) -> None:
         """Trains the weights that every network starts from, unless they are there."""

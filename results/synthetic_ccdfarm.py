@@ -5,12 +5,14 @@
 
 Rows: each stream alone, the baseline MMTM, and every combination of TIAM, DSFM and MFFM
 (the paper's Table 5), of which the last is CC-DFARM. Dark clips, and those with a noisy
-skeleton, stand in columns of their own: they show what each stream brings.
+skeleton, stand in columns of their own: they show what each stream brings. All rows start
+from the streams of one network trained on clips of other people without difficulties.
 """
 
-from results.study import Network, Study, main
+from results.study import WITHOUT_DIFFICULTIES, Network, Study, main
 
 MODULES = ("TIAM", "DSFM", "MFFM")
+PRETRAINED = "runs/synthetic_ccdfarm_pretrained"
 
 
 def rows() -> dict[str, Network]:
@@ -35,11 +37,25 @@ def rows() -> dict[str, Network]:
     return table
 
 
+def pretraining() -> Network:
+    """Returns the network whose streams all rows start from: both, not joined."""
+    arg, changes = rows()["mean of both"]
+    return arg, {**changes, **WITHOUT_DIFFICULTIES}
+
+
 STUDY = Study(
     path=__file__,
     config="configs/demo_ccdfarm.py",
     rows=rows(),
-    recipe={"train.eval_every": 0.0},  # only at the end
+    recipe={
+        "train.epochs": 3.0,
+        "train.eval_every": 0.0,  # only at the end
+        "train.init_from": PRETRAINED,
+        "train.init_part": "backbone",
+        "schedule.warmup_epochs": 0.5,
+        "optim.lr": 1e-3,
+    },
+    pretraining=(pretraining(), PRETRAINED),
     difficulties=("dark_rgb", "noisy_skeleton"),
 )
 

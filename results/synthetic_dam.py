@@ -13,6 +13,7 @@ from input_pipeline.synthetic.actions import ACTIONS, REVERSALS
 from results.study import WITHOUT_DIFFICULTIES, Network, Study, main
 
 ORDERED = [name for pair in REVERSALS for name in pair]
+PRETRAINED = "runs/synthetic_dam_pretrained"
 ROWS = {
     "ResNet-C2D": "trunk",
     "+ NL": "nl",
@@ -37,7 +38,14 @@ STUDY = Study(
     path=__file__,
     config="configs/demo_dam.py",
     rows=rows(),
-    recipe=WITHOUT_DIFFICULTIES,
+    recipe={
+        **WITHOUT_DIFFICULTIES,
+        "train.epochs": 3.0,
+        "train.init_from": PRETRAINED,
+        "train.init_part": "backbone",
+        "schedule.warmup_epochs": 0.5,
+    },
+    pretraining=(("row=trunk,position=none", WITHOUT_DIFFICULTIES), PRETRAINED),
     classes={
         "told by their order": ORDERED,
         "others": [name for name in ACTIONS if name not in ORDERED],

@@ -37,7 +37,6 @@ RECIPE = {
     "train.init_part": "backbone",
     "train.epochs": 3.0,
     "train.eval_every": 0.0,  # only at the end
-    "train.compilation_cache": f"{PRETRAINED}/compiled",
     "schedule.warmup_epochs": 0.5,
     "optim.lr": 1e-3,
 }

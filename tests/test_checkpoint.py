@@ -1,5 +1,6 @@
 """Checkpoints: exact continuation, damage, other models, other numbers of devices."""
 
+import dataclasses
 import functools
 import pathlib
 
@@ -193,3 +194,20 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.UserError, match="Choose a folder you may write to"):
         checkpoint.Checkpoints(tmp_path / "file" / "checkpoints")
+
+
+def test_one_streams_backbone_starts_from_a_model_of_two(tmp_path):
+    run = Run(tmp_path)
+    state = run.program.create()
+    own, other = state.params["backbone"], jax.tree.map(lambda x: x[:2], state.params)
+    both = {"backbone_rgb": own, "backbone_skeleton": other, "head": other}
+    run.save(dataclasses.replace(state, params=both), 1)
+
+    def weights(wanted):
+        abstract = dataclasses.replace(run.program.abstract, params=wanted)
+        return run.checkpoints.restore_weights(1, abstract, "backbone")
+
+    params, _ = weights({"backbone_rgb": own, "head": own})
+    assert_equal(params, {"backbone_rgb": own})
+    with pytest.raises(errors.UserError, match="backbone_ir/bias: checkpoint missing"):
+        weights({"backbone_rgb": own, "backbone_ir": own})

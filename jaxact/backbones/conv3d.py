@@ -6,9 +6,7 @@ same sums are therefore arranged as 2-D convolutions and matrix products. All fo
 equal to rounding; `form` names one ("native", "taps"), "auto" asks the platform.
 """
 
-import functools
 from collections.abc import Sequence
-from typing import Any
 
 import einops
 import jax
@@ -72,55 +70,14 @@ def conv3d(
     if kernel.shape[:2] == (1, 1) and not any(map(any, padding[1:])):
         x = x[:, :, :: strides[1], :: strides[2]]
         return jnp.einsum("bthwi,io->bthwo", x, kernel[0, 0])
-    y = _conv2d(
+    y = jax.lax.conv_general_dilated(
         einops.rearrange(x, "b t h w c -> (b t) h w c"),
         kernel,
-        (tuple(strides[1:]), tuple(padding[1:])),
+        strides[1:],
+        padding[1:],
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
     return einops.rearrange(y, "(b t) h w c -> b t h w c", b=x.shape[0])
-
-
-Sizes = tuple[tuple[int, ...], tuple[tuple[int, int], ...]]  # strides and padding
-
-
-def _plain_conv2d(x: jax.Array, kernel: jax.Array, sizes: Sizes) -> jax.Array:
-    """A 2-D convolution of ``[n h w i]`` with ``[l m i o]``."""
-    return jax.lax.conv_general_dilated(
-        x, kernel, *sizes, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _conv2d(x: jax.Array, kernel: jax.Array, sizes: Sizes) -> jax.Array:
-    """The same with another gradient where there are strides.
-
-    XLA computes the kernel's as a convolution with a kernel full of holes, slowly on
-    CPU; here it is a matrix product for each row of the kernel.
-    """
-    return _plain_conv2d(x, kernel, sizes)
-
-
-def _conv2d_forward(x: jax.Array, kernel: jax.Array, sizes: Sizes) -> Any:
-    return _plain_conv2d(x, kernel, sizes), (x, kernel)
-
-
-def _conv2d_backward(sizes: Sizes, kept: Any, dy: jax.Array) -> Any:
-    x, kernel = kept
-    _, pull = jax.vjp(lambda x, k: _plain_conv2d(x, k, sizes), x, kernel)
-    dx, dkernel = pull(dy)
-    strides, padding = sizes
-    if max(strides) > 1:
-        x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
-        x = jnp.concatenate(_shifted(x, 2, kernel.shape[1], strides[1]), axis=-1)
-        rows = [
-            jnp.einsum("nhwi,nhwo->io", row, dy)
-            for row in _shifted(x, 1, kernel.shape[0], strides[0])
-        ]
-        dkernel = jnp.stack(rows).reshape(kernel.shape).astype(kernel.dtype)
-    return dx, dkernel
-
-
-_conv2d.defvjp(_conv2d_forward, _conv2d_backward)
 
 
 def _frames(x: jax.Array, taps: int, stride: int, pad: tuple[int, int]) -> jax.Array:
