@@ -5,8 +5,9 @@
 
 Rows: each stream alone, the baseline MMTM, and every combination of TIAM, DSFM and MFFM
 (the paper's Table 5), of which the last is CC-DFARM. Dark clips, and those with a noisy
-skeleton, stand in columns of their own: they show what each stream brings. All rows start
-from the streams of one network trained on clips of other people without difficulties.
+skeleton, stand in columns of their own: they show what each stream brings. All rows
+start from the streams of one network trained on clips of other people without
+difficulties.
 """
 
 from results.study import WITHOUT_DIFFICULTIES, Network, Study, main
