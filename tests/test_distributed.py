@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from jaxact import distributed, errors, program
+from jaxact import distributed, errors, program, progress, score_fusion
 from jaxact.distributed import DATA, FSDP
 from tests import tiny, worker
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def processes(folder, count, devices, *tasks):
-    """Runs the tasks in ``count`` processes; returns each task's results by process."""
+def run_processes(folder, count, devices, *words):
+    """Runs a Python command line in ``count`` processes; returns what they printed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -37,10 +37,10 @@ def processes(folder, count, devices, *tasks):
             "JAX_NUM_PROCESSES": str(count),
             "JAX_PROCESS_ID": str(index),
         }
-        words = [sys.executable, "-m", "tests.worker", str(folder), *tasks]
+        command = [sys.executable, *map(str, words)]
         with (folder / f"log.{index}").open("w") as log:
             running.append(
-                subprocess.Popen(words, cwd=ROOT, env=environ, stdout=log, stderr=log)
+                subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
             )
     try:
         codes = [process.wait(timeout=900) for process in running]
@@ -49,6 +49,12 @@ def processes(folder, count, devices, *tasks):
             process.kill()
     logs = [(folder / f"log.{index}").read_text() for index in range(count)]
     assert codes == [0] * count, "\n".join(log[-3000:] for log in logs)
+    return logs
+
+
+def processes(folder, count, devices, *tasks):
+    """Runs the tasks in ``count`` processes; returns each task's results by process."""
+    logs = run_processes(folder, count, devices, "-m", "tests.worker", folder, *tasks)
     return [
         [pickle.loads((folder / f"{task}.{i}").read_bytes()) for i in range(count)]
         for task in tasks
@@ -148,6 +154,36 @@ def test_three_processes_evaluate_every_clip_once(alone, folder, tmp_path):
     (found,), _ = processes(tmp_path, 3, 1, "evaluated")
     for outcome in found:
         assert_same(outcome, alone)
+
+
+@pytest.mark.long
+def test_the_scripts_in_two_processes_are_as_in_one(tmp_path):
+    """From prepared records to the report's scores; batches and clips that divide by
+    neither, so that the last ones are filled up."""
+    data, raw = tmp_path / "data", tmp_path / "raw"
+    for words in (
+        ("input_pipeline.synthetic", "--clips", 44, "--out", raw),
+        ("input_pipeline.prepare", "synthetic", "--raw", raw, "--out", data),
+    ):
+        run_processes(tmp_path, 1, 1, "-m", *words)
+    changes = {"data.dir": data, "train.batch_size": 6, "train.epochs": 2.5}
+    changes |= {"train.log_every": 1, "eval.batch_size": 5, "model.frames": 3}
+    overrides = [f"--config.{key}={value}" for key, value in changes.items()]
+    config = ("--config", "configs/demo_dam.py", *overrides)
+    losses, scores = [], []
+    for count, devices in ((1, 2), (2, 1)):
+        folder = tmp_path / f"run{count}"
+        where = (*config, "--workdir", folder)
+        run_processes(tmp_path, count, devices, "train.py", *where)
+        where = (*where, "--checkpoint", "last", "--out", folder / "report")
+        run_processes(tmp_path, count, devices, "evaluate.py", *where)
+        rows = progress.read_history(folder)
+        losses.append([row["loss"] for row in rows if "loss" in row])
+        scores.append(score_fusion.read(folder / "report"))
+    assert len(losses[0]) > 5 and len(scores[0].ids) > 5
+    np.testing.assert_allclose(*losses, rtol=1e-3)
+    np.testing.assert_array_equal(scores[0].ids, scores[1].ids)
+    np.testing.assert_allclose(scores[0].scores, scores[1].scores, atol=1e-3)
 
 
 @pytest.mark.long
