@@ -57,6 +57,7 @@ def compiled(config: str, name: str, rows: int) -> dict[str, Any]:
     devices = aot.topology_devices(name)
     limit = aot.memory_limit(devices[0], len(devices))
     record: dict[str, Any] = {"config": config, "slice": name, "rows": rows}
+    record["limit"] = limit
     try:
         step = aot.compile_step(experiment_of(config), devices, rows)
         record |= {"needed": step.memory, "fits": step.memory <= limit}
@@ -82,9 +83,9 @@ def largest(config: str, name: str, devices: int) -> tuple[int, int]:
         record = compiled(config, name, rows)
         return aot.Try(rows, record["needed"], record["fits"])
 
-    limit = aot.memory_limit(aot.topology_devices(name)[0], devices)
-    first = attempt(start_rows(config, devices))
-    low, high = aot.search_largest(attempt, first, limit)
+    rows = start_rows(config, devices)
+    limit = compiled(config, name, rows)["limit"]
+    low, high = aot.search_largest(attempt, attempt(rows), limit)
     with FILE.open("a") as file:
         found = {"config": config, "slice": name, "rows": 0, "largest": [low, high]}
         file.write(json.dumps(found) + "\n")
@@ -119,7 +120,7 @@ def _chips(name: str) -> int:
 
 
 def _cells(row: dict[str, Any], found: list[int] | None) -> list[str]:
-    limit = {"v5e": 16, "v5p": 95, "v6e": 32}[row["slice"].partition(":")[0]]
+    limit = row["limit"] // aot.GIB
     cells = [f"`{row['config']}`", row["slice"], str(row["rows"])]
     if "arguments" in row:
         needs = (row[key] / aot.GIB for key in ("needed", "arguments", "temporaries"))
