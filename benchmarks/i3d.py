@@ -23,6 +23,7 @@ import numpy as np
 import optax
 
 from benchmarks._turns import TorchSide, compare
+from jaxact import target
 from jaxact.backbones.i3d import I3D, pooled
 from jaxact.convert import initialize_from
 from jaxact.models.streams import Head
@@ -71,8 +72,9 @@ class Ours:
             updates, momentum = optimizer.update(grads, momentum, params)
             return optax.apply_updates(params, updates), stats, momentum
 
-        self._apply = jax.jit(model.apply)
-        self._step = jax.jit(step, donate_argnums=(0, 1, 2))
+        options = {"compiler_options": target.compiler_options()}  # as the scripts do
+        self._apply = jax.jit(model.apply, **options)
+        self._step = jax.jit(step, donate_argnums=(0, 1, 2), **options)
 
     def _take(self, params: Any, stats: Any) -> None:
         self.params, self.stats = jax.tree.map(

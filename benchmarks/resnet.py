@@ -22,6 +22,7 @@ import optax
 from safetensors.numpy import load_file
 
 from benchmarks._turns import TorchSide, compare
+from jaxact import target
 from jaxact.backbones.resnet import ResNet
 from jaxact.convert import initialize_from
 from jaxact.host_memory import keep_freed_memory
@@ -72,8 +73,9 @@ class Ours:
             params = optax.apply_updates(params, updates)
             return {"params": params, "batch_stats": stats}, momentum
 
-        self._apply = jax.jit(model.apply)
-        self._step = jax.jit(step, donate_argnums=(0, 1))
+        options = {"compiler_options": target.compiler_options()}  # as the scripts do
+        self._apply = jax.jit(model.apply, **options)
+        self._step = jax.jit(step, donate_argnums=(0, 1), **options)
 
     def forward(self) -> jax.Array:
         return self._apply(self.state, self.video).block_until_ready()

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from jaxact import activation_maps, distributed
+from jaxact import activation_maps, distributed, target
 from jaxact.losses import Loss
 
 Inputs = Mapping[str, jax.ShapeDtypeStruct]
@@ -218,6 +218,7 @@ def make_train_step(
         in_shardings=(replicated, placed, distributed.batch_sharding(mesh)),
         out_shardings=(placed, replicated),
         donate_argnums=1,
+        compiler_options=target.compiler_options(),
     )
 
     # An argument, not a constant: another seed then finds the compiled step in cache.
@@ -302,7 +303,12 @@ def make_eval_step(
 
     by_row = distributed.batch_sharding(mesh)
     # None: the state is taken as it lies, whole or divided.
-    compiled = jax.jit(step_fn, in_shardings=(None, None, by_row), out_shardings=by_row)
+    compiled = jax.jit(
+        step_fn,
+        in_shardings=(None, None, by_row),
+        out_shardings=by_row,
+        compiler_options=target.compiler_options(),
+    )
 
     def eval_step(state: State, batch: Any) -> Metrics:
         return compiled(state.params, state.batch_stats, batch)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jaxact import distributed, pooling, progress
+from jaxact import distributed, pooling, progress, target
 
 # Positions of a clip that are used at most: those of one clip resemble each other.
 POSITIONS = 64
@@ -61,7 +61,8 @@ def start_centres(
         centres, error = pooling.kmeans(key, joined, clusters)
         return pooling.start_values(centres, alpha), error
 
-    sample, find = (jax.jit(f, out_shardings=sharding) for f in (sample, find))
+    options = {"out_shardings": sharding, "compiler_options": target.compiler_options()}
+    sample, find = (jax.jit(f, **options) for f in (sample, find))
     key = jax.jit(jax.random.key, out_shardings=sharding)(np.uint32(seed))
     found: list[dict[str, jax.Array]] = []
     done = 0

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxact import target
+from jaxact.backbones.pointwise import pointwise
 
 FORMS = ("auto", "native", "taps")
 
@@ -69,7 +70,7 @@ def conv3d(
     kernel = einops.rearrange(kernel, "k l m i o -> l m (k i) o")
     if kernel.shape[:2] == (1, 1) and not any(map(any, padding[1:])):
         x = x[:, :, :: strides[1], :: strides[2]]
-        return jnp.einsum("bthwi,io->bthwo", x, kernel[0, 0])
+        return pointwise(x, kernel[0, 0])
     y = jax.lax.conv_general_dilated(
         einops.rearrange(x, "b t h w c -> (b t) h w c"),
         kernel,

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxact.backbones.pointwise import pointwise
 from jaxact.batch_norm import BatchNorm
 
 EXPANSION = 4  # a bottleneck's output channels over its width
@@ -44,9 +45,7 @@ class Pointwise(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         kernel = self.param("kernel", _he, (x.shape[-1], self.features))
-        return jnp.einsum(
-            "bthwi,io->bthwo", x.astype(self.dtype), kernel.astype(self.dtype)
-        )
+        return pointwise(x.astype(self.dtype), kernel.astype(self.dtype))
 
 
 class Temporal(nn.Module):
@@ -66,7 +65,7 @@ class Temporal(nn.Module):
         # All taps side by side: one matrix product for all of them.
         x = jnp.concatenate([x[:, k : k + size] for k in range(self.taps)], axis=-1)
         kernel = einops.rearrange(kernel.astype(self.dtype), "k i o -> (k i) o")
-        return jnp.einsum("bthwi,io->bthwo", x, kernel)
+        return pointwise(x, kernel)
 
 
 class Spatial(nn.Module):

@@ -30,7 +30,9 @@ def normal(*shape):
     ids=str,
 )
 def test_both_forms_agree_in_value_and_gradients(window, strides):
+    # Outputs about 1 in size: the cosine of large ones would magnify their rounding.
     x, kernel = normal(2, 9, 11, 13, 3), normal(*window, 3, 5)
+    kernel /= np.sqrt(kernel[..., 0].size)
     padding = same_padding(x.shape[1:4], window, strides)
 
     def results(form):
