@@ -7,10 +7,12 @@ fields.
 """
 
 import ast
+import contextlib
 import dataclasses
 import difflib
 import importlib.util
 import pathlib
+import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -206,6 +208,16 @@ def _checked(key: str, value: Any, old: Any) -> Any:
     return value
 
 
+@contextlib.contextmanager
+def _importable(folder: pathlib.Path) -> Iterator[None]:
+    """A config may build on another of its folder, wherever the caller stands."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
 def load_experiment(
     config: str, overrides: Mapping[str, Any] | None = None
 ) -> Experiment:
@@ -228,11 +240,12 @@ def load_experiment(
     spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    get_config = typing.cast(Any, getattr(module, "get_config", None))
-    if get_config is None:
-        raise ConfigError(f"{path!r} defines no get_config(arg='') -> Experiment.")
-    experiment = get_config(arg) if arg else get_config()
+    with _importable(file.resolve().parent.parent):
+        spec.loader.exec_module(module)
+        get_config = typing.cast(Any, getattr(module, "get_config", None))
+        if get_config is None:
+            raise ConfigError(f"{path!r} defines no get_config(arg='') -> Experiment.")
+        experiment = get_config(arg) if arg else get_config()
     for key, value in (overrides or {}).items():
         set_value(experiment, key, value)
     return experiment

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from jaxact.config import (
@@ -24,6 +26,21 @@ def test_load_with_argument_and_overrides():
     assert loaded.data.protocol == "xsub" and loaded.model.depth == 2
     assert loaded.optim.lr == 1.0 and isinstance(loaded.optim.lr, float)
     assert loaded.schedule.milestones == (1.0, 2.0)
+
+
+def test_a_config_that_builds_on_another_loads_from_anywhere(tmp_path):
+    (tmp_path / "variants").mkdir()
+    (tmp_path / "variants" / "base_of_test.py").write_text("NAME = 'from beside'\n")
+    (tmp_path / "variants" / "mine.py").write_text(
+        "from variants.base_of_test import NAME\n"
+        "from jaxact.config import Experiment\n"
+        "from jaxact.models.stafusion import STAFusionConfig\n"
+        "def get_config(arg=''):\n"
+        "    return Experiment(NAME, STAFusionConfig(), None)\n"
+    )
+    before = list(sys.path)
+    assert load_experiment(str(tmp_path / "variants" / "mine.py")).name == "from beside"
+    assert sys.path == before
 
 
 @pytest.mark.parametrize(
