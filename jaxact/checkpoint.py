@@ -197,9 +197,11 @@ class Checkpoints:
             "params": _part(abstract.params, part),
             "batch_stats": _part(abstract.batch_stats, part),
         }
+        # An empty tree is no part of a checkpoint's tree for Orbax.
+        asked = {name: tree for name, tree in wanted.items() if tree}
         arguments = ocp.args.PyTreeRestore(
-            wanted,
-            restore_args=ocp.checkpoint_utils.construct_restore_args(wanted),
+            asked,
+            restore_args=ocp.checkpoint_utils.construct_restore_args(asked),
             partial_restore=True,
         )
         with self._reading(step):
@@ -210,7 +212,7 @@ class Checkpoints:
             with ocp.PyTreeCheckpointer() as checkpointer:
                 weights = checkpointer.restore(path / "state", args=arguments)
         self._check_arrays(step, weights)
-        return weights["params"], weights["batch_stats"]
+        return weights["params"], weights.get("batch_stats", {})
 
     def restore_latest(self, abstract: State) -> tuple[State, Meta] | None:
         """Restores the newest step that can be read; None where there is no step.

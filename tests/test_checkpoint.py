@@ -211,3 +211,17 @@ def test_one_streams_backbone_starts_from_a_model_of_two(tmp_path):
     assert_equal(params, {"backbone_rgb": own})
     with pytest.raises(errors.UserError, match="backbone_ir/bias: checkpoint missing"):
         weights({"backbone_rgb": own, "backbone_ir": own})
+
+
+def test_a_backbone_without_statistics_starts_from_a_model_with_some(tmp_path):
+    run = Run(tmp_path)
+    state = run.program.create()
+    own = state.params["backbone"]
+    both = {"backbone_rgb": own, "backbone_skeleton": own}
+    stats = {"backbone_rgb": {"norm": {"mean": state.params["head"]["bias"]}}}
+    run.save(dataclasses.replace(state, params=both, batch_stats=stats), 1)
+    wanted = {"backbone_skeleton": own}
+    abstract = dataclasses.replace(run.program.abstract, params=wanted, batch_stats={})
+    params, found = run.checkpoints.restore_weights(1, abstract, "backbone")
+    assert_equal(params, wanted)
+    assert found == {}
