@@ -85,12 +85,9 @@ class Study:
 
     def pretrain(self) -> None:
         """Trains the weights that every network starts from, unless they are there."""
-        if self.pretraining is None:
-            return
-        import train  # imports TensorFlow: not needed to print the table
-
-        (arg, changes), folder = self.pretraining
-        train.train(self._load(arg, changes), pathlib.Path(folder))
+        if self.pretraining is not None:
+            (arg, changes), folder = self.pretraining
+            _reported(self._load(arg, changes), pathlib.Path(folder))
 
     def _load(self, arg: str, changes: Mapping[str, Any]) -> Experiment:
         return load_experiment(
@@ -100,13 +97,16 @@ class Study:
 
 def evaluated(study: Study, network: Network, seed: int) -> pathlib.Path:
     """Returns the folder of a network's report; trains it first if it is not there."""
-    import evaluate
+    return _reported(study.experiment(network, seed), study.folder(network, seed))
+
+
+def _reported(spec: Experiment, folder: pathlib.Path) -> pathlib.Path:
+    """Returns the report of what is trained in a folder; makes what is not there."""
+    import evaluate  # imports TensorFlow: not needed to print the table
     import train
     from jaxact.checkpoint import find
 
-    folder = study.folder(network, seed)
     if not (folder / "report" / "report.html").exists():
-        spec = study.experiment(network, seed)
         train.train(spec, folder)
         write_report(folder / "report", evaluate.evaluate(spec, *find(folder)))
     return folder / "report"
