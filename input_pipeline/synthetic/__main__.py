@@ -26,7 +26,9 @@ _HELP = {
     "rgb_noise": "noise of the visible camera, in grey levels",
     "ir_noise": "noise of the infrared camera, in grey levels",
     "joint_noise": "noise of the joints of a noisy skeleton, in metres",
-    "joints_guessed": "fraction of its joints that are guessed, three times as far off",
+    "joints_guessed": "fraction of its joints that are guessed",
+    "guess_noise": "how far off a guessed joint is, in metres",
+    "guess_seconds": "how long the same joints stay guessed",
 }
 
 

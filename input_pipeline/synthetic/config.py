@@ -61,9 +61,12 @@ class SyntheticConfig:
     rgb_noise: float = 5.0
     ir_noise: float = 8.0
     # What is wrong with a noisy skeleton: every joint shakes by this standard deviation
-    # in metres, and this fraction of them is guessed, three times as far off.
+    # in metres, and this fraction of them is guessed. A guess is off by the next number
+    # and stays so for so many seconds: averaging over time does not mend it.
     joint_noise: float = 0.08
-    joints_guessed: float = 0.25
+    joints_guessed: float = 0.6
+    guess_noise: float = 0.4
+    guess_seconds: float = 0.5
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.actions if name not in ACTIONS]
@@ -85,6 +88,10 @@ class SyntheticConfig:
                 raise ValueError(
                     f"{name}: got {getattr(self, name)}, expected a fraction, 0 to 1."
                 )
+        if self.guess_seconds <= 0:
+            raise ValueError(
+                f"guess_seconds: got {self.guess_seconds}, expected more than 0."
+            )
         if self.dark_rgb + self.warm_background > 1:
             raise ValueError(
                 "dark_rgb + warm_background is more than 1, but no clip may be both: "

@@ -144,9 +144,13 @@ def skeletons(config: SyntheticConfig, clip: world.Clip) -> Skeletons:
     points = np.stack([joints for _, joints in people])
     if "noisy_skeleton" in clip.difficulties:
         rng = np.random.default_rng([*clip.seed, 2])  # 0 and 1: pictures
-        guessed = rng.random(points.shape[:-1]) < config.joints_guessed
-        sizes = config.joint_noise * np.where(guessed, 3.0, 1.0)
-        points = points + sizes[..., None] * rng.standard_normal(points.shape)
+        seconds = np.arange(frames) / config.rgb.fps
+        spell = (seconds // config.guess_seconds).astype(int)  # of each frame
+        spells = (len(points), spell[-1] + 1, points.shape[2])
+        guessed = (rng.random(spells) < config.joints_guessed)[:, spell]
+        guess = config.guess_noise * rng.standard_normal((*spells, 3))[:, spell]
+        points = points + config.joint_noise * rng.standard_normal(points.shape)
+        points += guessed[..., None] * guess
         result.tracked[guessed] = INFERRED
     for modality, pixels in (("ir", result.depth_xy), ("rgb", result.color_xy)):
         lens = camera(config, clip.room, clip.name.camera, modality)
