@@ -120,7 +120,7 @@ def _chips(name: str) -> int:
 
 
 def _cells(row: dict[str, Any], found: list[int] | None) -> list[str]:
-    limit = row["limit"] // aot.GIB
+    limit = f"{row['limit'] / aot.GIB:.2f}"  # what the compiler gives out
     cells = [f"`{row['config']}`", row["slice"], str(row["rows"])]
     if "arguments" in row:
         needs = (row[key] / aot.GIB for key in ("needed", "arguments", "temporaries"))

@@ -201,7 +201,7 @@ def test_the_table_of_slices(monkeypatch, tmp_path):
     topologies.write_page()
     text = topologies.PAGE.read_text()
     line = (
-        "| `ntu_ccdfarm` | v5e:2x4 | 4 | 4.50 of 16 | 4.00 | 0.50 | 2.00 | "
+        "| `ntu_ccdfarm` | v5e:2x4 | 4 | 4.50 of 15.00 | 4.00 | 0.50 | 2.00 | "
         "all-reduce 5 MiB | 13 a chip, 104 in all |"
     )
     assert line in text and "1 of 8 steps compiled so far." in text
