@@ -94,7 +94,11 @@ def test_each_unit_widens_the_view_by_one_frame_each_way():
 
     def touched(trunk):
         stages = jax.jit(ResNet(**trunk).apply)(variables, video)["stages"]
-        moved = [np.abs(x[0] - x[1]).max(axis=(1, 2, 3)) > 1e-6 for x in stages]
+        # Rows of one product may be rounded apart, by some 1e-7 of the largest value.
+        moved = [
+            np.abs(x[0] - x[1]).max(axis=(1, 2, 3)) > 1e-5 * np.abs(x).max()
+            for x in stages
+        ]
         return [np.flatnonzero(frames).tolist() for frames in moved]
 
     expected = [[5, 6, 7], list(range(3, 10)), list(range(2, 11))]
