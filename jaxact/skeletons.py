@@ -1,8 +1,8 @@
 """HCN's treatment of skeletons, on the device: origin and motion; what is missing.
 
-Skeletons are ``[b m t v 3]``: batch, person, frame, joint, metres. Data sets write what
-was not seen as zeros, some as NaN. A joint without finite coordinates is missing, and a
-person whose joints are all missing or all zero is absent in that frame.
+Skeletons are ``[b m t v 3]``: batch, person, frame, joint, metres. A joint whose
+coordinates are not finite, or all zero (the camera itself), was not seen: it is
+missing. A person with no other joints is absent in that frame. So it is in records.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,7 @@ import jax.numpy as jnp
 
 def present_joints(skeleton: jax.Array) -> jax.Array:
     """Says which joints were seen: ``[b m t v 3] -> bool [b m t v]``."""
-    seen = jnp.isfinite(skeleton).all(axis=-1)
-    somewhere = jnp.where(seen[..., None], skeleton, 0.0) != 0.0
-    return seen & somewhere.any(axis=(-2, -1))[..., None]
+    return jnp.isfinite(skeleton).all(axis=-1) & (skeleton != 0.0).any(axis=-1)
 
 
 def positions_and_motion(

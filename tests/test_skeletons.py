@@ -71,11 +71,12 @@ def test_an_empty_frame_is_zero_in_positions_and_motion():
     assert not np.any(nothing[0]) and not np.any(nothing[1])
 
 
-def test_a_missing_joint_is_zero_and_moves_no_other():
+@pytest.mark.parametrize("lost", [np.inf, 0.0])
+def test_a_missing_joint_is_zero_and_moves_no_other(lost):
     skeleton = people()
     whole = treated(skeleton)
     skeleton[:, 0, 2, 4, 1] = np.nan
-    skeleton[:, 1, 3, 5] = np.inf
+    skeleton[:, 1, 3, 5] = lost
     positions, motion = treated(skeleton)
     assert np.isfinite(positions).all() and np.isfinite(motion).all()
     gone = np.zeros(skeleton.shape, bool)
@@ -87,9 +88,10 @@ def test_a_missing_joint_is_zero_and_moves_no_other():
     np.testing.assert_array_equal(motion[~still], whole[1][~still])
 
 
-def test_a_missing_origin_gives_way_to_the_middle_of_what_was_seen():
+@pytest.mark.parametrize("lost", [np.nan, 0.0])
+def test_a_missing_origin_gives_way_to_the_middle_of_what_was_seen(lost):
     skeleton = people()
-    skeleton[:, 0, 2, 1] = np.nan
+    skeleton[:, 0, 2, 1] = lost
     positions, motion = treated(skeleton)
     seen = np.delete(positions[:, 0, 2], 1, axis=1)
     np.testing.assert_allclose(seen.mean(axis=1), 0, atol=1e-6)
@@ -99,11 +101,12 @@ def test_a_missing_origin_gives_way_to_the_middle_of_what_was_seen():
 def test_present_joints():
     skeleton = people(1)
     skeleton[0, 0, 0, 3] = np.nan
-    skeleton[0, 0, 1, 3] = 0.0  # one joint at the sensor is a joint
+    skeleton[0, 0, 1, 3] = 0.0  # no joint is in the camera
+    skeleton[0, 0, 3, 3, 1:] = 0.0  # on its axis, it is one
     skeleton[0, 1, 2] = 0.0
     seen = np.asarray(present_joints(jnp.asarray(skeleton)))
     expected = np.ones((1, 2, 5, 7), bool)
-    expected[0, 0, 0, 3] = expected[0, 1, 2] = False
+    expected[0, 0, :2, 3] = expected[0, 1, 2] = False
     np.testing.assert_array_equal(seen, expected)
 
 

@@ -1,7 +1,8 @@
 """Skeleton files to the one or two persons that a record holds.
 
 Read are NTU RGB+D's ``.skeleton``, ``.npy`` arrays [m t v 3] or [t v 3], and CSV files
-(see `skeleton_csv`). Positions are in metres.
+(see `skeleton_csv`). Positions are in metres, as Kinect gives them: x to the side, y
+upward, z away from the camera. Turning and mirroring go by these axes.
 
 A joint whose position is not finite, beyond `FARTHEST`, or the origin itself, was not
 seen. It takes the place on the line between the moments before and after at which the
@@ -23,10 +24,11 @@ from input_pipeline.formats.errors import UnusableFile
 MAX_PERSONS = 2
 # A sensor track of fewer frames is noise, if there is a longer one.
 MIN_TRACK = 12
-# A person is seldom wider than high for long, but furniture taken for a person is: a
-# track is implausible if it is wider than this fraction of its height in more than
-# this fraction of its frames, and there is a track that is not. Somebody who falls and
-# stays down, or bends, is wide in part of the frames only.
+# A person is seldom wider than high for long, but furniture that Kinect takes for a
+# person is: a track of a ``.skeleton`` file is implausible if it is wider than this
+# fraction of its height in more than this fraction of its frames, and there is a track
+# that is not. Somebody who falls and stays down, or bends, is wide in part of the
+# frames only. Persons of other files were put there by somebody: they are believed.
 MAX_WIDTH = 0.8
 MAX_WIDE_FRAMES = 0.7
 # More tracks than this are frames in the persons' place (Kinect sees six at most).
@@ -66,17 +68,19 @@ def read_skeleton(path: str | Path, min_frames: int = 1) -> records.Skeleton:
         )
     if not present.any():
         raise UnusableFile("empty", "nobody is seen in any frame")
-    return choose_persons(points, tracked, present)
+    furniture = reader is _read_ntu
+    return choose_persons(points, tracked, present, furniture)
 
 
 def choose_persons(
-    points: np.ndarray, tracked: np.ndarray, present: np.ndarray
+    points: np.ndarray, tracked: np.ndarray, present: np.ndarray, furniture: bool = True
 ) -> records.Skeleton:
     """Choose at most two persons from sensor tracks, and join tracks that were lost.
 
     ``points`` [m t v 3], ``tracked`` bool [m t v], ``present`` bool [m t]. The rule:
-    1. Tracks in no frame are dropped, then those shorter than MIN_TRACK frames, then
-       those of implausible spread; neither of the last two steps drops every track.
+    1. Tracks in no frame are dropped, then those shorter than MIN_TRACK frames, then,
+       where ``furniture`` may be among them, those of implausible spread; neither of
+       the last two steps drops every track.
     2. The rest are taken in falling order of motion energy: the sum over frames,
        joints and axes of the squared distance from the track's own mean pose.
     3. Each goes to the first person who is in none of its frames (a sensor that loses
@@ -84,7 +88,10 @@ def choose_persons(
        MAX_PERSONS; a track that fits nowhere is dropped.
     Frames in which a person is not present are zero and not tracked.
     """
-    tracks = _plausible(points, present, np.flatnonzero(present.any(axis=1)))
+    tracks = [int(i) for i in np.flatnonzero(present.any(axis=1))]
+    tracks = [i for i in tracks if present[i].sum() >= MIN_TRACK] or tracks
+    if furniture:
+        tracks = [i for i in tracks if not _wide(points[i, present[i]])] or tracks
     energy = {i: _motion_energy(points[i, present[i]]) for i in tracks}
     persons: list[np.ndarray] = []  # frames in which a person is present, bool [t]
     members: list[list[int]] = []
@@ -110,21 +117,12 @@ def choose_persons(
     return chosen
 
 
-def _plausible(
-    points: np.ndarray, present: np.ndarray, tracks: np.ndarray
-) -> list[int]:
-    """Drop short tracks and tracks of implausible spread, unless none would be left."""
-    kept = [int(i) for i in tracks]
-    long = [i for i in kept if present[i].sum() >= MIN_TRACK]
-    kept = long or kept
-    narrow = []
-    for i in kept:
-        seen = points[i, present[i]]  # [t v 3]
-        extent = seen.max(axis=1) - seen.min(axis=1)  # [t 3]
-        wide = extent[:, 0] > MAX_WIDTH * extent[:, 1]
-        if wide.mean() <= MAX_WIDE_FRAMES:
-            narrow.append(i)
-    return narrow or kept
+def _wide(track: np.ndarray) -> bool:
+    """Whether a track [t v 3] is wider than high for long; see MAX_WIDTH."""
+    seen = np.where((track != 0).any(axis=-1, keepdims=True), track, np.nan)
+    extent = np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1)  # [t 3]
+    wide = extent[:, 0] > MAX_WIDTH * extent[:, 1]
+    return bool(wide.mean() > MAX_WIDE_FRAMES)
 
 
 def _motion_energy(seen: np.ndarray) -> float:

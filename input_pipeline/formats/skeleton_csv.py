@@ -2,9 +2,9 @@
 
 **A row a frame**, of one person: x y z of each joint, one joint after the other; or, as
 recorders of Kinect write it, a time and then x y z and the tracking state (0, 1 or 2)
-of each joint. That form is meant where there are 1 + 4 v columns, the first never
-falls and every fourth after it holds nothing but 0, 1 and 2. A first row in which no
-cell is a number is a header, and says nothing.
+of each joint. That form is meant where there are 1 + 4 v columns and every fourth after
+the first holds mostly 0, 1 and 2; then nothing else may stand there, and the time must
+not fall. A first row in which no cell is a number is a header, and says nothing.
 
 **A row a joint**, of any number of persons: the header names the columns frame, joint,
 x, y, z and, if there are several, person and state, in any order; others are passed
@@ -12,7 +12,8 @@ over. Frames are whole numbers, joints too and count from 0; a person is any tex
 has no row was not seen.
 
 Cells are separated by commas, semicolons or tabs, whichever the first row has most of.
-An empty cell, nan or inf is a joint that was not seen. Positions are in metres.
+An empty cell, nan or inf is a joint that was not seen, an empty state is 0. Positions
+are in metres.
 """
 
 import csv
@@ -56,16 +57,33 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         return _rows_of_joints(header, rows[1:])
     if not any(_is_number(cell) for cell in header):
         rows = rows[1:]
-    return _rows_of_frames(_table(rows))
+    return _rows_of_frames(_table(rows), [line for line, _ in rows])
 
 
-def _rows_of_frames(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rows_of_frames(
+    table: np.ndarray, lines: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
     columns = table.shape[1]
-    if columns % 4 == 1:
-        joints = table[:, 1:].reshape(1, len(table), -1, 4)
-        timed = (np.diff(table[:, 0]) >= 0).all()
-        if timed and columns > 1 and np.isin(joints[..., 3], STATES).all():
-            return joints[..., :3], joints[..., 3].astype(int)
+    if columns > 1 and columns % 4 == 1:
+        joints = table[:, 1:].reshape(len(table), -1, 4)
+        states = np.where(np.isnan(joints[..., 3]), 0, joints[..., 3])
+        wrong = ~np.isin(states, STATES)
+        falls = ~(np.diff(table[:, 0], prepend=table[:1, 0]) >= 0)
+        # Positions are now and then 0, hardly ever 1 or 2.
+        told = states[states != 0]
+        if np.isin(told, STATES).mean() > 0.5 if told.size else not falls.any():
+            if wrong.any():
+                row, joint = np.argwhere(wrong)[0]
+                raise ValueError(
+                    f"line {lines[row]}: the state of joint {joint} is "
+                    f"{states[row, joint]:g}; expected 0, 1 or 2, since most are"
+                )
+            if falls.any():
+                raise ValueError(
+                    f"line {lines[falls.argmax()]}: the time, the first column, is "
+                    "before that of the line above, or none"
+                )
+            return joints[None, ..., :3], states[None].astype(int)
     if not columns or columns % 3:
         raise ValueError(
             f"{columns} columns; expected x y z for each joint, or a time and x y z "
@@ -97,7 +115,7 @@ def _rows_of_joints(header: list[str], rows: _Rows) -> tuple[np.ndarray, np.ndar
             )
         lines[where] = line
         numbers = [_number(line, cells[key]) for key in ("x", "y", "z")]
-        state = _number(line, cells.get("state", "2"))
+        state = _number(line, cells.get("state", "2") or "0")
         if state not in STATES:
             raise ValueError(
                 f"line {line}: the state is {cells['state']!r}; expected 0, 1 or 2"

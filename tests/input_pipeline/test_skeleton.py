@@ -50,6 +50,22 @@ def test_short_tracks_and_furniture_are_dropped_but_never_everybody():
     assert skeleton.choose_persons(*brief).points.shape[0] == 1
 
 
+def test_only_sensors_see_furniture_and_by_joints_that_were_seen(tmp_path):
+    made = ntu.Skeletons.empty(2, 20)
+    made.present[:], made.ids[:] = True, [7, 8]
+    made.points[..., 1] = np.linspace(-1, 0.8, 25)
+    made.points[..., 2] = 3
+    made.points[1, ..., 0] = 1.8  # Bob stands aside,
+    made.points[1, :, 3] = 0  # and his head is never seen
+    made.tracked[:] = ntu.TRACKED
+    ntu.write_skeleton(tmp_path / "a.skeleton", made)
+    assert len(skeleton.read_skeleton(tmp_path / "a.skeleton").points) == 2
+    made.points[1, :, 3] = made.points[1, :, 4]
+    lying = made.points[..., [1, 0, 2]]  # or an array whose y is not upward
+    np.save(tmp_path / "a.npy", np.stack([made.points[0], lying[1]]))
+    assert len(skeleton.read_skeleton(tmp_path / "a.npy").points) == 2
+
+
 def test_ntu_skeletons_are_read(tmp_path):
     path = raw.write_skeleton(tmp_path / "a.skeleton", frames=13, bodies=2)
     found = skeleton.read_skeleton(path)

@@ -45,9 +45,34 @@ def test_a_recorder_of_kinect_adds_times_and_states(tmp_path):
     found = skeleton.read_skeleton(tmp_path / "a.csv")
     np.testing.assert_array_equal(found.points, POINTS[None])
     assert found.tracked[0, 0].tolist() == [False, False, True, False, False]
-    # 21 columns of another kind are seven joints: time falls, or a state is none.
-    other = "\n".join(line[:-1] for line in reversed(lines))
-    assert read(tmp_path, other)[0].shape == (1, 2, 7, 3)
+    backward = "\n".join(reversed(lines))
+    with pytest.raises(
+        ValueError, match="line 2: the time, the first column, is before"
+    ):
+        read(tmp_path, backward)
+    with pytest.raises(
+        ValueError, match="line 2: the state of joint 4 is 7; expected 0"
+    ):
+        read(tmp_path, "\n".join(lines)[:-2] + "7,")
+
+
+@pytest.mark.parametrize("cells", [slice(4, 5), slice(1, 5)])
+def test_a_recorder_s_blank_cells_are_a_joint_not_seen(tmp_path, cells):
+    """20 joints and a time are 81 columns, which x y z of 27 joints have, too."""
+    body = [f"{i},0.5,2.5,2".split(",") for i in range(20)]
+    rows = [[str(time), *sum(body, [])] for time in (7, 8)]
+    rows[1][cells] = [""] * len(rows[1][cells])
+    points, states = read(tmp_path, "\n".join(map(",".join, rows)))
+    assert points.shape == (1, 2, 20, 3) and states[0, 1].tolist() == [0] + [2] * 19
+    assert np.isnan(points).sum() == (3 if cells.start == 1 else 0)
+
+
+def test_positions_are_not_taken_for_states(tmp_path):
+    table = np.random.default_rng(0).normal(size=(6, 21)).cumsum(axis=0)
+    table[:, 0] = np.arange(6)  # never falls
+    table[2, 4:] = 0  # a frame in which the others were not seen
+    text = "\n".join(",".join(map(str, row)) for row in table.tolist())
+    assert read(tmp_path, text)[0].shape == (1, 6, 7, 3)
 
 
 LONG = """\
@@ -73,6 +98,8 @@ def test_a_row_a_joint_with_states(tmp_path):
     text = "frame,joint,x,y,z,state\n0,0,1,1,1,1\n0,1,2,2,2,2\n"
     points, states = read(tmp_path, text)
     assert points.shape == (1, 1, 2, 3) and states[0, 0].tolist() == [1, 2]
+    points, states = read(tmp_path, text + "1,0,,,,\n")
+    assert np.isnan(points[0, 1]).all() and states[0, 1].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
