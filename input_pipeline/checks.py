@@ -40,16 +40,21 @@ def check_inputs(
             joints = dataset.streams[stream].get("joints", shape[-2])
             fits = len(shape) == 4 and shape[2:] == (joints, 3) and dtype == np.float32
             want = f"float32 (persons, frames, {joints}, 3)"
+            cure = (
+                f"Set model.joints to {joints}, and model.origin to a joint or two in "
+                "the middle of the body, counted from 0."
+            )
         else:
             channels, kind = records.CHANNELS[stored], "uint8"
             if stored != stream:
                 channels, kind = channels * (differences.FRAMES - 1), "int16"
             fits = len(shape) == 4 and shape[3] == channels and dtype == kind
             want = f"{kind} (frames, height, width, {channels})"
+            cure = "Change the model's inputs()."
         if not fits:
             raise DatasetError(
                 f"The model wants the stream {stream!r} as {dtype} {shape}; the data "
-                f"set {dataset.name!r} gives {want}. Change the model's inputs()."
+                f"set {dataset.name!r} gives {want}. {cure}"
             )
         if stream != "skeleton":
             _check_crop(data, stream, shape[1:3])

@@ -74,6 +74,25 @@ def finish(
     return info
 
 
+def correct_layout(builder: ClipBuilder, folder: Path) -> bool:
+    """Put a layout that was given into a finished data set; whether it was another.
+
+    No record depends on it. Raises RawDataError as `ClipBuilder.layout_facts` does.
+    """
+    path = folder / dataset.INFO_FILE
+    info = json.loads(path.read_text())
+    facts = info["streams"].get("skeleton")
+    if facts is None or not builder.layout_given:
+        return False
+    others = {k: v for k, v in facts.items() if k not in ("layout", "mirror", "bones")}
+    corrected = others | builder.layout_facts(facts["joints"])
+    info["streams"]["skeleton"] = json.loads(json.dumps(corrected))
+    if info["streams"]["skeleton"] == facts:
+        return False
+    write_text(path, json.dumps(info, indent=1) + "\n")
+    return True
+
+
 def _index(
     builder: ClipBuilder, jobs: list[ShardJob], tables: list[dict[str, Any]]
 ) -> dict[str, np.ndarray]:
@@ -141,15 +160,9 @@ def _skeletons(
             "has one kind of skeleton: prepare them as two, or bring them to one form."
         )
     count = next(iter(counts), 0)
-    layout = builder.layout(count)
-    if layout is not None and len(layout.mirror) != count:
-        raise RawDataError(
-            f"The joint layout {layout.name!r} has {len(layout.mirror)} joints, but "
-            f"the skeletons have {count}. Give the --layout that is theirs, or none."
-        )
     facts: dict[str, Any] = {"joints": count}
     facts["persons"] = max((row.get("persons", 0) for row in rows), default=0)
-    facts |= layout.facts() if layout else {"layout": ""}
+    facts |= builder.layout_facts(count)
     found = builder.lenses([clip for job in jobs for clip in job.clips])
     return facts | ({"lenses": found} if found else {})
 

@@ -31,6 +31,15 @@ COCO = (
     *("wrist_left", "wrist_right", "hip_left", "hip_right"),
     *("knee_left", "knee_right", "ankle_left", "ankle_right"),
 )
+# Human3.6M's 17 joints in the order of Pavllo et al. (CVPR 2019).
+H36M = (
+    "pelvis",
+    *("hip_right", "knee_right", "ankle_right"),
+    *("hip_left", "knee_left", "ankle_left"),
+    *("spine", "thorax", "neck", "head"),
+    *("shoulder_left", "elbow_left", "wrist_left"),
+    *("shoulder_right", "elbow_right", "wrist_right"),
+)
 _SIDES = {"left": "right", "right": "left"}
 
 
@@ -129,13 +138,31 @@ LAYOUTS = {
                 "hip_left hip_right",
             ),
         ),
+        _named(
+            "h36m",
+            H36M,
+            (
+                "pelvis spine thorax neck head",
+                *_both("thorax shoulder_* elbow_* wrist_*"),
+                *_both("pelvis hip_* knee_* ankle_*"),
+            ),
+        ),
     )
 }
 
 
 def by_count(joints: int) -> Layout | None:
-    """Return the known layout of so many joints, if there is one."""
+    """Return the known layout of so many joints, if there is one.
+
+    Raises LayoutError if there are several: a wrong one would mirror bodies wrongly.
+    """
     found = [layout for layout in LAYOUTS.values() if len(layout.mirror) == joints]
+    if len(found) > 1:
+        names = " or ".join(layout.name for layout in found)
+        raise LayoutError(
+            f"Skeletons of {joints} joints may be {names}: say which with --layout "
+            "(none: not known)."
+        )
     return found[0] if found else None
 
 

@@ -152,7 +152,10 @@ def lock(folder: Path) -> Iterator[None]:
 
 
 def estimate_bytes(builder: ClipBuilder, clips: list[Clip]) -> float | None:
-    """Bytes of the whole data set, from a few clips; None if none could be read."""
+    """Bytes of the whole data set, from a few clips; None if none could be read.
+
+    Raises RawDataError if their skeletons are of another layout than the builder's.
+    """
     picked = {len(clips) * (2 * i + 1) // (2 * SAMPLES) for i in range(SAMPLES)}
     sizes = []
     for index in sorted(picked):
@@ -164,6 +167,7 @@ def estimate_bytes(builder: ClipBuilder, clips: list[Clip]) -> float | None:
                 size += sum(map(len, video.frames)) if video else 0
             if record.skeleton is not None:
                 size += record.skeleton.points.nbytes + record.skeleton.tracked.size
+                builder.layout_facts(record.skeleton.points.shape[2])
             sizes.append(size)
     return sum(sizes) / len(sizes) * len(clips) if sizes else None
 

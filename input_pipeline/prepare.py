@@ -56,6 +56,9 @@ def prepare(
     with preparation.lock(folder):
         preparation.check_plan(folder, planned)
         if preparation.is_finished(folder):
+            if facts.correct_layout(builder, folder):
+                print(f"{folder} is prepared already; its joint layout is corrected.")
+                return folder
             print(
                 f"{folder} is prepared already: nothing to do. (To try failed clips "
                 "again, delete it first.)"
@@ -164,8 +167,8 @@ def _parser() -> argparse.ArgumentParser:
     clips.add_argument(
         "--layout",
         default="",
-        help="which joint of the skeletons is which: kinect_v2, kinect_v1, coco, none, "
-        "or a JSON file (default: the known layout of as many joints)",
+        help="which joint of the skeletons is which: kinect_v2, kinect_v1, coco, h36m, "
+        "none, or a JSON file (default: by the number of joints, if one has as many)",
     )
     clips.add_argument(
         "--allow_outside",

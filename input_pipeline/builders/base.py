@@ -29,6 +29,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder):
     """
 
     VERSION = tfds.core.Version("1.0.0")
+    layout_given = False  # whether somebody said which joint is which
 
     def __init__(
         self, *, raw: Path | str, options: encode.EncodeOptions, **kwargs: Any
@@ -65,8 +66,30 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder):
         return {}
 
     def layout(self, count: int) -> joints.Layout | None:
-        """Which joint is which, of skeletons with so many joints; None: not known."""
+        """Which joint is which, of skeletons with so many joints; None: not known.
+
+        Raises joints.LayoutError if that cannot be told.
+        """
         return joints.by_count(count)
+
+    def layout_facts(self, count: int) -> dict[str, Any]:
+        """What dataset.json says of the layout of skeletons with so many joints.
+
+        Raises RawDataError if there is no saying, or the layout has other joints.
+        """
+        try:
+            layout = self.layout(count)
+        except joints.LayoutError as error:
+            raise RawDataError(str(error)) from None
+        if layout is None:
+            return {"layout": ""}
+        if len(layout.mirror) != count:
+            raise RawDataError(
+                f"The joint layout {layout.name!r} has {len(layout.mirror)} joints, "
+                f"but the skeletons have {count}. Give the --layout that is theirs, or "
+                "none."
+            )
+        return layout.facts()
 
     def lenses(self, clips: Sequence[encode.Clip]) -> dict[str, Any]:
         """Lenses by camera and video stream, for JSON; see `input_pipeline.lenses`."""

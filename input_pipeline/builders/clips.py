@@ -42,7 +42,7 @@ class Clips(ClipBuilder):
         """Read the manifest ``raw``; its clips become the data set ``name``.
 
         Paths may leave the manifest's folder only if ``allow_outside``. ``layout``: of
-        the skeletons' joints, see `joints.find` ("": the known one of as many joints).
+        the skeletons' joints, see `joints.find` ("": the only one of as many joints).
         Raises RawDataError naming the manifest's line, or the layout.
         """
         check_name(name)
@@ -52,7 +52,7 @@ class Clips(ClipBuilder):
             self._layout = joints.find(layout) if layout else None
         except joints.LayoutError as error:
             raise RawDataError(str(error)) from None
-        self._given_layout = layout
+        self.layout_given = bool(layout)
         self._classes, self._clips = _read(Path(raw), options.streams, allow_outside)
         super().__init__(raw=raw, options=options, **kwargs)
         self._original_state |= {"name": name, "allow_outside": allow_outside}
@@ -66,13 +66,7 @@ class Clips(ClipBuilder):
         return self._clips
 
     def layout(self, count: int) -> joints.Layout | None:
-        return self._layout if self._given_layout else super().layout(count)
-
-    def source(self) -> dict[str, Any]:
-        # Not said where nobody chose one: so were data sets of before.
-        if not self._given_layout:
-            return {}
-        return {"layout": self._layout.name if self._layout else "none"}
+        return self._layout if self.layout_given else super().layout(count)
 
 
 def check_name(name: str) -> None:

@@ -9,9 +9,10 @@ from input_pipeline.formats import ntu
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "bones"), [("kinect_v2", 25, 24), ("kinect_v1", 20, 19)]
+    ("name", "count", "bones"),
+    [("kinect_v2", 25, 24), ("kinect_v1", 20, 19), ("h36m", 17, 16)],
 )
-def test_kinect_layouts_are_trees_over_all_joints(name, count, bones):
+def test_layouts_are_trees_over_all_joints(name, count, bones):
     layout = joints.LAYOUTS[name]
     assert (len(layout.mirror), len(layout.bones)) == (count, bones)
     reached = {0}
@@ -39,10 +40,17 @@ def test_left_mirrors_to_right():
     # The nose, then pairs.
     pairs = (j for i in range(1, 17, 2) for j in (i + 1, i))
     assert joints.LAYOUTS["coco"].mirror == (0, *pairs)
+    # Pelvis, right leg, left leg, spine to head, left arm, right arm.
+    assert joints.LAYOUTS["h36m"].mirror == (
+        *(0, 4, 5, 6, 1, 2, 3),
+        *(7, 8, 9, 10, 14, 15, 16, 11, 12, 13),
+    )
 
 
 def test_layouts_are_found_by_count_and_by_what_dataset_json_says():
-    assert joints.by_count(17).name == "coco" and joints.by_count(5) is None
+    assert joints.by_count(20).name == "kinect_v1" and joints.by_count(5) is None
+    with pytest.raises(joints.LayoutError, match="17 joints may be coco or h36m: say"):
+        joints.by_count(17)
     assert joints.of_stream({"joints": 25}).name == "kinect_v2"  # prepared before
     assert joints.of_stream({"joints": 25, "layout": ""}) is None
     facts = json.loads(json.dumps(joints.LAYOUTS["kinect_v1"].facts()))
@@ -77,5 +85,7 @@ def test_layouts_that_are_none_are_refused(tmp_path, text, match):
 
 
 def test_unknown_layout_lists_the_known_ones():
-    with pytest.raises(joints.LayoutError, match="kinect_v2, kinect_v1, coco, none"):
+    with pytest.raises(
+        joints.LayoutError, match="kinect_v2, kinect_v1, coco, h36m, none"
+    ):
         joints.find("kinect")

@@ -15,7 +15,6 @@ from input_pipeline.encode import EncodeOptions
 from input_pipeline.formats import ntu
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.pipeline import eval_batches, train_batches
-from input_pipeline.preparation import PrepareError
 from input_pipeline.prepare import prepare
 from tests.input_pipeline import raw
 from tests.input_pipeline.test_pipeline import spec
@@ -61,10 +60,11 @@ def prepared(manifest: Path, out: Path, **options) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("joints", "layout"), [(20, "kinect_v1"), (17, "coco"), (6, "")]
+    ("joints", "said", "layout"),
+    [(20, "", "kinect_v1"), (17, "coco", "coco"), (6, "", "")],
 )
-def test_a_manifest_may_hold_skeletons_alone(tmp_path, joints, layout):
-    info = prepared(skeletons_only(tmp_path, joints), tmp_path)
+def test_a_manifest_may_hold_skeletons_alone(tmp_path, joints, said, layout):
+    info = prepared(skeletons_only(tmp_path, joints), tmp_path, layout=said)
     facts = info["streams"]["skeleton"]
     assert (facts["joints"], facts["layout"]) == (joints, layout)
     assert facts["persons"] == 2 and facts["clips"] == 4 and "lenses" not in facts
@@ -93,13 +93,41 @@ def test_the_layout_can_be_said(tmp_path, capsys):
     mine = str(tmp_path / "mine.json")
     facts = prepared(manifest, tmp_path / "b", layout=mine)["streams"]["skeleton"]
     assert facts["mirror"] == list(range(16, -1, -1)) and facts["bones"] == [[0, 1]]
-    # Another layout is another data set: it is not taken for finished.
-    with pytest.raises(PrepareError, match="layout: there none, now coco"):
-        prepared(manifest, tmp_path / "a", layout="coco")
-    with pytest.raises(RawDataError, match="'kinect_v1' has 20 joints, but .* have 17"):
-        prepared(manifest, tmp_path / "c", layout="kinect_v1")
     with pytest.raises(RawDataError, match="no joint layout 'kinect'"):
         prepared(manifest, tmp_path / "d", layout="kinect")
+
+
+def test_a_layout_that_is_not_theirs_is_refused_before_anything_is_written(tmp_path):
+    manifest = skeletons_only(tmp_path, 17)
+    for layout, match in (
+        ("kinect_v1", "'kinect_v1' has 20 joints, but the skeletons have 17"),
+        ("", "17 joints may be coco or h36m: say which with --layout"),
+    ):
+        with pytest.raises(RawDataError, match=match):
+            prepared(manifest, tmp_path, layout=layout)
+    assert not list(tmp_path.rglob("*.tfrecord*"))
+    assert prepared(manifest, tmp_path, layout="h36m")["num_clips"] == 4
+
+
+def test_a_layout_is_corrected_without_writing_records_again(tmp_path, capsys):
+    manifest = skeletons_only(tmp_path, 17)
+    before = prepared(manifest, tmp_path, layout="coco")
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tfrecord*")}
+    after = prepared(manifest, tmp_path, layout="h36m")
+    assert "its joint layout is corrected" in capsys.readouterr().out
+    assert after["streams"]["skeleton"]["layout"] == "h36m"
+    assert after["streams"]["skeleton"]["mirror"][:2] == [0, 4]
+    after["streams"] = before["streams"]
+    assert after == before
+    assert written == {path: path.stat().st_mtime_ns for path in written}
+    unknown = prepared(manifest, tmp_path, layout="none")["streams"]["skeleton"]
+    assert unknown["layout"] == "" and "mirror" not in unknown
+    # Said of nothing, it stays; so it does where the same is said.
+    for layout in ("", "none"):
+        prepared(manifest, tmp_path, layout=layout)
+        assert "prepared already: nothing to do" in capsys.readouterr().out
+    with pytest.raises(RawDataError, match="'kinect_v1' has 20 joints, but"):
+        prepared(manifest, tmp_path, layout="kinect_v1")
 
 
 def test_skeletons_of_two_kinds_are_refused(tmp_path):
