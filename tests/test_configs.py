@@ -1,13 +1,16 @@
-"""Every file in configs/ at its real size: it loads, and has its exact parameters."""
+"""Every file in configs/ at its real size: it loads, has its parameters, and trains."""
 
 import math
 import pathlib
 
 import jax
+import jax.numpy as jnp
 import pytest
 
+from jaxact import distributed
 from jaxact.config import load_experiment
 from jaxact.inputs import example_batch
+from jaxact.program import make_plan, make_program
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -42,9 +45,13 @@ PARAMETERS = {
 }
 
 
-def shapes_of(name):
+def loaded(name):
     file, _, arg = name.partition(":")
-    experiment = load_experiment(f"configs/{file}.py" + (f":{arg}" if arg else ""))
+    return load_experiment(f"configs/{file}.py" + (f":{arg}" if arg else ""))
+
+
+def shapes_of(name):
+    experiment = loaded(name)
     batch = example_batch(experiment, 1)
     module = experiment.model.build()
     variables = jax.eval_shape(lambda b: module.init(jax.random.key(0), b), batch)
@@ -58,6 +65,43 @@ def test_parameters(name):
     assert out["logits"].shape == (1, experiment.model.num_classes)
     number = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
     assert number == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", [name for name in PARAMETERS if ":" not in name])
+def test_both_steps_can_be_traced(name):
+    """Losses, dropout, statistics and the optimiser as the config has them."""
+    experiment = loaded(name)
+    size = experiment.train.batch_size = 2 * experiment.train.accumulate
+    mesh = distributed.make_mesh(1, jax.devices()[:1])
+    program = make_program(experiment, mesh, make_plan(experiment.train, 1000))
+    batch = dict(example_batch(experiment, size))
+    for key, kind in (("label", jnp.int32), ("id", jnp.int32), ("mask", jnp.bool_)):
+        batch[key] = jax.ShapeDtypeStruct((size,), kind)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    traced = program.train_step.compiled.trace(key, program.abstract, batch)
+    state, metrics = traced.out_info
+    shapes = jax.tree.map(lambda x: (x.shape, x.dtype), (state, program.abstract))
+    assert shapes[0] == shapes[1]
+    assert "loss" in metrics
+    weights = (program.abstract.params, program.abstract.batch_stats)
+    out = program.eval_step.compiled.trace(*weights, batch).out_info
+    assert out["scores"].shape == (size, experiment.model.num_classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer", "lr", "nesterov", "batch", "epochs"),
+    [
+        ("ntu_stafusion", "sgd", 0.005, True, 64, 100.0),
+        ("ntu_ccdfarm", "sgd", 0.1, False, 32, 50.0),
+        ("ntu_ccdfarm:preset=adam", "adam", 1e-4, None, 32, 50.0),
+    ],
+)
+def test_recipes_are_the_papers(name, optimizer, lr, nesterov, batch, epochs):
+    """STAFusion section 4.2; CC-DFARM section 3.2, and the public MSAF's preset."""
+    spec = loaded(name)
+    assert (spec.optim.optimizer, spec.optim.lr) == (optimizer, lr)
+    assert nesterov is None or spec.optim.nesterov is nesterov
+    assert (spec.train.batch_size, spec.train.epochs) == (batch, epochs)
 
 
 def test_every_config_is_in_the_table():

@@ -201,6 +201,39 @@ def test_tiam_s_axes():
         np.testing.assert_allclose(x[:, :, order], y, atol=1e-5)
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+def test_tiam_by_its_equations(scaled):
+    a, b = random_streams((2, 5, 11, 7), (2, 5, 11, 7))
+    variables = tiam_variables()
+    params, stats = variables["params"], variables["batch_stats"]
+
+    def norm(x, name):
+        scale = params[name]["scale"] / np.sqrt(stats[name]["var"] + 1e-5)
+        return (x - stats[name]["mean"]) * scale + params[name]["bias"]
+
+    def softmax(x):
+        x = np.exp(x - x.max(axis=-1, keepdims=True))
+        return x / x.sum(axis=-1, keepdims=True)
+
+    normed = {"a": norm(a, "norm_a"), "b": norm(b, "norm_b")}
+    shared = {i: x @ params["shared"]["kernel"] for i, x in normed.items()}
+    own = {i: x @ params[f"own_{i}"]["kernel"] for i, x in normed.items()}
+    time = np.einsum("btsc,busc->btu", own["a"], own["b"])
+    space = np.einsum("btsc,btrc->bsr", own["a"], own["b"])
+    if scaled:  # by the square root of what is summed over: 11 places, 5 frames
+        time, space = time / np.sqrt(11 * 3), space / np.sqrt(5 * 3)
+    time, space = softmax(time), softmax(space)
+    z = {
+        "a": np.einsum("btu,btsc,bsr->burc", time, shared["a"], space),
+        "b": np.einsum("btu,busc,brs->btrc", time, shared["b"], space),
+    }
+    out = run(TIAM(width=3, scaled=scaled), variables, a, b)
+    for i, before, after in zip("ab", (a, b), out, strict=True):
+        added = norm(z[i] @ params[f"out_{i}"]["kernel"], f"out_norm_{i}")
+        assert abs(added).max() > 0.1
+        np.testing.assert_allclose(after, before + added, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("module", "shapes"),
     [
