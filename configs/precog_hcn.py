@@ -1,10 +1,12 @@
 """HCN alone on a real skeleton set, PRECOG 2016: 20 joints of Kinect v1, 8 actions.
 
-How any set of skeletons is brought in: a manifest, prepared, and a config of joints and
-classes. The set (github.com/DavidJardim/precog_dataset_16, MIT) has 360 actions of 12
-subjects; subjects 1 to 8 train, 9 to 12 test. Of the 120 test clips, 10 hold nothing
-but zeros (sequences 2 and 4 of subject 10) and are left out by the preparation, which
-therefore must be allowed to lose 3 %.
+How any set of skeletons is brought in: a manifest, prepared (`--layout` says which
+joint is which where their number does not), and a config of classes, `model.joints`,
+`model.persons` and `model.origin`, a joint or two in the middle of the body. The set
+(github.com/DavidJardim/precog_dataset_16, MIT) has 360 actions of 12 subjects; subjects
+1 to 8 train, 9 to 12 test. Of the 120 test clips, 10 hold nothing but zeros (sequences
+2 and 4 of subject 10) and are left out by the preparation, which therefore must be
+allowed to lose 3 %.
 
 Command:  python -m input_pipeline.conversions.precog --raw Dataset/CSV --out precog
           python -m input_pipeline.prepare clips --manifest precog/manifest.csv \\

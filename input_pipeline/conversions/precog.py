@@ -2,7 +2,7 @@
 
 python -m input_pipeline.conversions.precog --raw Dataset/CSV --out precog
 python -m input_pipeline.prepare clips --manifest precog/manifest.csv --name precog \\
-    --min_frames 5 --out data
+    --min_frames 5 --max_failed 0.03 --out data
 
 The set (github.com/DavidJardim/precog_dataset_16, MIT) has 6 scripted sequences of 12
 subjects, SeqN_S.csv: a row a frame, in it 20 cells "x y z", then the number of the

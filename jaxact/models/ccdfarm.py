@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.backbones import i3d
+from jaxact.backbones.conv3d import FORMS
 from jaxact.backbones.hcn import HCN, LEAST_FRAMES
 from jaxact.backbones.i3d import I3D
 from jaxact.config import ConfigError, ModelConfig
@@ -78,6 +79,7 @@ class CCDFARMConfig(ModelConfig):
         for field, value, known in (
             ("transfer", self.transfer, TRANSFERS),
             ("mmtm_variant", self.mmtm_variant, MMTM_VARIANTS),
+            ("conv3d", self.conv3d, FORMS),
         ):
             if value not in known:
                 raise ConfigError(
@@ -87,6 +89,18 @@ class CCDFARMConfig(ModelConfig):
             raise ConfigError(
                 f"Got model.places={self.places} and model.blocks={self.blocks}; "
                 f"expected places among {PLACES} and one number for each in blocks."
+            )
+        if min(self.blocks) < DSFM.reduction:
+            raise ConfigError(
+                f"Got model.blocks={self.blocks}; expected {DSFM.reduction} channels "
+                "or more, since DSFM squeezes so many into one."
+            )
+        if "skeleton" in self.streams and not (
+            self.origin and all(0 <= joint < self.joints for joint in self.origin)
+        ):
+            raise ConfigError(
+                f"Got model.origin={self.origin}; expected one or more of the "
+                f"{self.joints} joints (model.joints), counted from 0."
             )
         if "skeleton" in self.streams and self.skeleton_frames < LEAST_FRAMES:
             raise ConfigError(
