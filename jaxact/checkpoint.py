@@ -1,20 +1,25 @@
 """Checkpoints: saved in the background, restored into whatever devices there are.
 
 The only file that imports Orbax. A run's folder ``checkpoints/`` holds a folder a
-step with ``state`` (the arrays), ``meta`` (step, epoch, config text, metrics) and
-``metrics``. The latest few are kept, and the best one. A save appears under its name
+step with ``state`` (the arrays) and ``meta`` (step, epoch, config text, metrics,
+fingerprints). The latest few are kept, and the best one. A save appears under its name
 only once it is whole; what an interruption leaves is never read.
+
+Where several processes run together they agree on everything that decides what is
+done: the main one says which steps there are and which is best, and what one of them
+cannot read none of them takes. Every public method must therefore be called by all.
 """
 
 import contextlib
 import gc
 import hashlib
+import itertools
 import json
 import logging
 import pathlib
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
@@ -27,6 +32,15 @@ Meta = dict[str, Any]
 Path = tuple[str, ...]  # names down to a module or a parameter
 # What TensorStore and Orbax raise where a disk is full, read-only or gone.
 WRITE_ERRORS = (OSError, ValueError, RuntimeError)
+# In a step's folder: metrics that were known only after it was saved.
+LATE_METRICS = "evaluation.json"
+# Errors that say nothing of what the files hold: another try may succeed.
+_GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_PASSING = (
+    *("RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "UNAVAILABLE", "DEADLINE_EXCEEDED"),
+    *("Permission denied", "Input/output error", "Stale file handle"),
+)
+_T = TypeVar("_T")
 
 
 class DamagedError(errors.UserError):
@@ -52,22 +66,11 @@ class Checkpoints:
     ):
         self.folder = pathlib.Path(folder).absolute()
         self._read_only = read_only
-
-        def value(metrics: Mapping[str, float]) -> float:
-            return metrics[metric]
-
-        policies = ocp.checkpoint_managers
-        best = policies.BestN(
-            get_metric_fn=value, n=1, keep_checkpoints_without_metrics=False
-        )
-        policy = policies.AnyPreservationPolicy([policies.LatestN(max(keep, 1)), best])
         try:
             self._manager = ocp.CheckpointManager(
                 self.folder,
                 options=ocp.CheckpointManagerOptions(
-                    best_fn=value,
-                    best_mode="max",
-                    preservation_policy=policy,
+                    preservation_policy=_Keep(self._best_of, max(keep, 1)),
                     read_only=read_only,
                 ),
                 item_handlers={
@@ -80,30 +83,51 @@ class Checkpoints:
                 f"Checkpoints cannot be kept in {self.folder}: {error}. Choose a "
                 "folder you may write to with --workdir."
             ) from error
+        self._metric = metric
+        found = [[step, _metrics_of(self.folder, step)] for step in _steps(self.folder)]
+        self._metrics: dict[int, dict[str, float]] = dict(distributed.of_main(found))
 
     def steps(self) -> list[int]:
         """Returns the steps that are there, in order."""
-        return sorted(self._manager.all_steps())
+        return distributed.of_main(_steps(self.folder))
 
     def best_step(self) -> int | None:
         """Returns the step with the best metric, None where no step has one."""
-        return self._manager.best_step()
+        return self._best_of(self.steps())
+
+    def _best_of(self, steps: list[int]) -> int | None:
+        """Returns the best of the steps, the latest of equals."""
+        known = {step: self._metrics.get(step, {}) for step in steps}
+        return _best(known, self._metric)
 
     def save(self, state: State, meta: Meta, metrics: Mapping[str, float]) -> None:
         """Starts saving; the arrays may be donated as soon as this returns.
 
         ``metrics`` may be empty; a step without metrics is never the best one.
         """
-        sealed: Meta = {"meta": meta, "arrays": fingerprint.of_tree(_weighty(state))}
+        sealed: Meta = {"meta": meta, "metrics": dict(metrics)}
+        sealed["arrays"] = fingerprint.of_tree(_weighty(state))
         sealed["digest"] = _digest(sealed)
+        self._metrics[meta["step"]] = dict(metrics)
         items = ocp.args.Composite(
             state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(sealed)
         )
         try:
-            self._manager.save(
-                meta["step"], args=items, metrics=dict(metrics) or None, force=True
-            )
+            self._manager.save(meta["step"], args=items, force=True)
         except WRITE_ERRORS as error:
+            raise self._write_error(error) from error
+
+    def add_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Gives a step that was saved without metrics those of a later evaluation."""
+        self._metrics[step] = dict(metrics)
+        if not distributed.is_main():
+            return
+        path = self.folder / str(step) / LATE_METRICS
+        try:
+            part = path.with_suffix(".tmp")
+            part.write_text(json.dumps(dict(metrics)))
+            part.replace(path)
+        except OSError as error:
             raise self._write_error(error) from error
 
     def wait(self) -> None:
@@ -128,14 +152,7 @@ class Checkpoints:
 
     def _sealed(self, step: int) -> dict[str, Any]:
         """Reads metadata ("meta") and the arrays' fingerprints ("arrays")."""
-        items = ocp.args.Composite(meta=ocp.args.JsonRestore())
-        with self._reading(step):
-            sealed = self._manager.restore(step, args=items)["meta"]
-            if "digest" not in sealed and "step" in sealed:  # of an earlier version
-                return {"meta": sealed, "arrays": None}
-            if sealed.pop("digest", None) != _digest(sealed):
-                raise ValueError("its metadata are not those that were stored")
-            return sealed
+        return self._read(step, lambda: _read_sealed(self.folder, step))
 
     def _check_arrays(self, step: int, weights: Any) -> None:
         """Compares restored arrays with the fingerprints of those that were saved.
@@ -144,40 +161,80 @@ class Checkpoints:
           DamagedError: they are not the same.
         """
         stored = self._sealed(step)["arrays"]
-        with self._reading(step):
+
+        def compare() -> None:
             if stored and (wrong := fingerprint.differing(weights, stored)):
                 raise ValueError(f"{wrong[0]} is not the array that was saved")
+
+        self._read(step, compare)
 
     def restore(self, step: int, abstract: State) -> State:
         """Restores one step onto the devices that ``abstract`` names.
 
         Raises:
           DamagedError: not everything is there that was saved.
-          UserError: the checkpoint is of another model.
+          UserError: the checkpoint is of another model, or cannot be read now.
         """
-        with self._reading(step):
-            tree = self._manager.item_metadata(step)["state"].tree
-            wanted = {"params": abstract.params, "batch_stats": abstract.batch_stats}
-            check_same_shapes(tree, wanted, f"{self.folder / str(step)}")
-            items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-            state = self._manager.restore(step, args=items)["state"]
+        path = self.folder / str(step)
+
+        def read() -> State:
+            # Without Orbax's manager, whose barriers a failed read does not come to.
+            with contextlib.closing(ocp.StandardCheckpointHandler()) as handler:
+                tree = handler.metadata(path / "state").tree
+                wanted = {
+                    "params": abstract.params,
+                    "batch_stats": abstract.batch_stats,
+                }
+                check_same_shapes(tree, wanted, str(path))
+                arguments = ocp.args.StandardRestore(abstract)
+                return handler.restore(path / "state", args=arguments)
+
+        state = self._read(step, read)
         self._check_arrays(step, _weighty(state))
         return state
 
-    @contextlib.contextmanager
-    def _reading(self, step: int) -> Iterator[None]:
-        """Turns what Orbax raises at a damaged checkpoint into one error."""
+    def _read(self, step: int, read: Callable[[], _T]) -> _T:
+        """Reads on all processes; where one fails, all raise.
+
+        Raises:
+          DamagedError: what was read is not what was saved.
+          UserError: that cannot be told, or what ``read`` says to a person.
+        """
+        failed: errors.UserError | None = None
         try:
             with _quietly():
-                yield
-        except errors.UserError:
-            raise
+                result = read()
+        except errors.UserError as error:
+            failed = error
         except Exception as error:  # damaged files make Orbax raise almost anything
-            raise DamagedError(
-                f"The checkpoint {self.folder / str(step)} cannot be read; it is "
-                f"damaged or was not copied whole ({_first_line(error)}). Use another "
-                f"one: {self.folder} has the steps {self.steps()}."
-            ) from error
+            failed = self._read_error(step, error)
+            failed.__cause__ = error
+        damaged = isinstance(failed, DamagedError)
+        if distributed.any_process(failed is not None and not damaged):
+            raise (None if damaged else failed) or errors.UserError(
+                f"Another process cannot read {self.folder / str(step)}; it says why."
+            )
+        if distributed.any_process(damaged):
+            raise failed or DamagedError(
+                f"{self.folder / str(step)} is damaged where another process reads it."
+            )
+        return result
+
+    def _read_error(self, step: int, error: Exception) -> errors.UserError:
+        path, steps = self.folder / str(step), _steps(self.folder)
+        if _is_passing(error):
+            return errors.UserError(
+                f"The checkpoint {path} cannot be read now ({_first_line(error)}). It "
+                "may be whole, so nothing was changed: see that this user may read it, "
+                "that its disk answers and that memory is free, and run the same "
+                f"command again. If it is lost, rename it to {path.name}.unreadable, "
+                f"and another is used; there are {steps}."
+            )
+        return DamagedError(
+            f"The checkpoint {path} cannot be read; it is damaged or was not copied "
+            f"whole ({_first_line(error)}). Use another one: {self.folder} has the "
+            f"steps {steps}."
+        )
 
     def restore_weights(
         self, step: int, abstract: State, part: str = "all"
@@ -204,13 +261,18 @@ class Checkpoints:
             restore_args=ocp.checkpoint_utils.construct_restore_args(asked),
             partial_restore=True,
         )
-        with self._reading(step):
-            tree = self._manager.item_metadata(step)["state"].tree
-            mine = _modules(wanted["params"], part)
-            stored = {name: _part(tree.get(name) or {}, part, mine) for name in wanted}
-            check_same_shapes(stored, wanted, str(path))
-            with ocp.PyTreeCheckpointer() as checkpointer:
-                weights = checkpointer.restore(path / "state", args=arguments)
+
+        def read() -> Any:
+            with contextlib.closing(ocp.PyTreeCheckpointHandler()) as handler:
+                tree = handler.metadata(path / "state").tree
+                mine = _modules(wanted["params"], part)
+                stored = {
+                    name: _part(tree.get(name) or {}, part, mine) for name in wanted
+                }
+                check_same_shapes(stored, wanted, str(path))
+                return handler.restore(path / "state", args=arguments)
+
+        weights = self._read(step, read)
         self._check_arrays(step, weights)
         return weights["params"], weights.get("batch_stats", {})
 
@@ -228,7 +290,8 @@ class Checkpoints:
                 restored = self.restore(step, abstract), self.meta(step)
             except DamagedError as error:
                 reason = _first_line(error.__cause__ or error)
-                print(f"Checkpoint {step} is damaged and left out: {reason}")
+                if distributed.is_main():
+                    print(f"Checkpoint {step} is damaged and left out: {reason}")
                 damaged.append(step)
                 continue
             self._set_aside(damaged)
@@ -243,19 +306,91 @@ class Checkpoints:
     def _set_aside(self, damaged: list[int]) -> None:
         if self._read_only or not damaged:
             return
+        failed: OSError | None = None
         if distributed.is_main():
-            for step in damaged:
-                path = self.folder / str(step)
-                path.rename(path.with_name(f"{step}.unreadable"))
-        distributed.wait_for_all("set damaged checkpoints aside")
+            try:
+                for step in damaged:
+                    path = self.folder / str(step)
+                    path.rename(_free(path.with_name(f"{step}.unreadable")))
+            except OSError as error:
+                failed = error
+        if distributed.any_process(failed is not None):
+            raise errors.UserError(
+                f"The damaged checkpoints {damaged[::-1]} in {self.folder} cannot be "
+                f"renamed to STEP.unreadable ({failed or 'the main process says why'})"
+                ". Do that, or choose another --workdir."
+            )
         self._manager.reload()
 
     def _write_error(self, error: Exception) -> errors.UserError:
         return errors.UserError(
             f"The checkpoint could not be written to {self.folder}: "
             f"{_first_line(error)}. Make room there, or choose another --workdir; the "
-            f"same command then continues from the last whole one, of {self.steps()}."
+            "same command then continues from the last whole one, of "
+            f"{_steps(self.folder)}."
         )
+
+
+class _Keep:
+    """Orbax's policy of which steps stay: the latest, and the best by our metrics."""
+
+    def __init__(self, best: Callable[[list[int]], int | None], latest: int):
+        self._best, self._latest = best, latest
+
+    def should_preserve(self, checkpoints: Any, *, context: Any) -> list[bool]:
+        del context
+        steps = [info.step for info in checkpoints]
+        kept = {*sorted(steps)[-self._latest :], self._best(steps)}
+        return [step in kept for step in steps]
+
+
+def _steps(folder: pathlib.Path) -> list[int]:
+    """Returns the steps that this process sees, in order."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+
+
+def _read_sealed(folder: pathlib.Path, step: int) -> dict[str, Any]:
+    """Returns "meta", "metrics" and "arrays"; ValueError, OSError: it is damaged."""
+    sealed = json.loads((folder / str(step) / "meta" / "metadata").read_text())
+    if "digest" not in sealed and "step" in sealed:  # of an earlier version
+        sealed = {"meta": sealed, "arrays": None}
+    elif sealed.pop("digest", None) != _digest(sealed):
+        raise ValueError("its metadata are not those that were stored")
+    return {"metrics": sealed["meta"].get("metrics", {})} | sealed
+
+
+def _metrics_of(folder: pathlib.Path, step: int) -> dict[str, float]:
+    """Returns a step's metrics; none where they cannot be read."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        found = json.loads((folder / str(step) / LATE_METRICS).read_text())
+        return {str(name): float(value) for name, value in found.items()}
+    with contextlib.suppress(Exception):  # whatever it is, it is not the best one
+        return _read_sealed(folder, step)["metrics"]
+    return {}
+
+
+def _best(known: Mapping[int, Mapping[str, float]], metric: str) -> int | None:
+    """Returns the step whose metric is highest, the latest of equals."""
+    ranked = [(found[metric], step) for step, found in known.items() if metric in found]
+    return max(ranked)[1] if ranked else None
+
+
+def _free(path: pathlib.Path) -> pathlib.Path:
+    """Returns the path, or the first of PATH.2, PATH.3... that is not taken."""
+    names = (f"{path.name}.{n}" for n in itertools.count(2))
+    while path.exists():
+        path = path.with_name(next(names))
+    return path
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Says whether an error tells of the machine, not of what the files hold."""
+    if isinstance(error, OSError) and not isinstance(error, _GONE):
+        return True
+    text = f"{type(error).__name__}: {error}"
+    return isinstance(error, MemoryError) or any(word in text for word in _PASSING)
 
 
 def _part(tree: Any, part: str, modules: set[Path] | None = None) -> Any:
@@ -372,17 +507,23 @@ def find(
       UserError: there is none.
     """
     path = pathlib.Path(path).absolute()
-    if (path / "state").is_dir() and path.name.isdigit():
-        return path.parent, int(path.name)
-    folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
-    if folder.is_dir():
-        checkpoints = Checkpoints(folder, metric, read_only=True)
-        steps, best = checkpoints.steps(), checkpoints.best_step()
-        checkpoints.close()
-        if steps:
-            return folder, best if which == "best" and best is not None else steps[-1]
+    found = distributed.of_main(_find(path, which, metric))
+    if found is not None:
+        return pathlib.Path(found[0]), found[1]
     raise errors.UserError(
         f"There is no checkpoint in {path}. Give the folder of a run (it contains "
         "checkpoints/), or of one step (checkpoints/STEP); `python train.py --config "
         "FILE` makes one."
     )
+
+
+def _find(path: pathlib.Path, which: str, metric: str) -> tuple[str, int] | None:
+    """`find` as this process sees it."""
+    if (path / "state").is_dir() and path.name.isdecimal():
+        return str(path.parent), int(path.name)
+    folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
+    steps = _steps(folder)
+    if not steps:
+        return None
+    best = _best({step: _metrics_of(folder, step) for step in steps}, metric)
+    return str(folder), best if which == "best" and best is not None else steps[-1]

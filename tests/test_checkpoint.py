@@ -131,6 +131,72 @@ def test_a_damaged_checkpoint_is_reported_set_aside_and_skipped(saved, copied, c
     assert run.steps() == [1, 3, 4]
 
 
+def test_what_was_set_aside_before_stays(saved, copied):
+    for name in ("4.unreadable", "4.unreadable.2"):
+        run = checkpoint.Checkpoints(copied)
+        damage(copied, 4)
+        state, _ = run.restore_latest(saved.program.abstract)
+        assert (copied / name).is_dir()
+        run.save(state, {"step": 4}, {})
+        run.close()
+    assert run.steps() == [1, 3, 4]
+
+
+def test_what_cannot_be_renamed_is_an_error(saved, copied, monkeypatch):
+    damage(copied, 4)
+    run = checkpoint.Checkpoints(copied)
+
+    def refuse(*_):
+        raise OSError("Read-only file system")
+
+    monkeypatch.setattr(pathlib.Path, "rename", refuse)
+    with pytest.raises(errors.UserError, match=r"\[4\] in .* cannot be renamed .*Read"):
+        run.restore_latest(saved.program.abstract)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied"),
+        OSError(116, "Stale file handle"),
+        MemoryError("no memory"),
+        ValueError("PERMISSION_DENIED: Error opening file"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+    ],
+    ids=lambda error: str(error)[:20],
+)
+def test_what_may_pass_is_not_taken_for_damage(saved, copied, monkeypatch, error):
+    run = checkpoint.Checkpoints(copied)
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(checkpoint.ocp.StandardCheckpointHandler, "restore", fail)
+    with pytest.raises(
+        errors.UserError, match="cannot be read now .*run the same"
+    ) as e:
+        run.restore_latest(saved.program.abstract)
+    assert not isinstance(e.value, checkpoint.DamagedError)
+    assert run.steps() == [1, 3, 4] and not list(copied.glob("*.unreadable"))
+
+
+def test_metrics_that_come_late_count(saved, copied):
+    run = checkpoint.Checkpoints(copied)
+    assert run.best_step() == 1
+    run.add_metrics(4, {"top1": 0.95})
+    assert run.best_step() == 4
+    assert checkpoint.Checkpoints(copied, read_only=True).best_step() == 4
+    assert checkpoint.find(copied, "best") == (copied, 4)
+    # Kept for them, though it is neither of the latest two.
+    state, _ = run.restore_latest(saved.program.abstract)
+    for step in (5, 6, 7):
+        run.save(state, {"step": step}, {"top1": 0.5})
+    run.close()
+    assert run.steps() == [4, 6, 7]
+    (copied / "4" / checkpoint.LATE_METRICS).write_text("{")
+    assert checkpoint.Checkpoints(copied).best_step() == 7  # the later of equals
+
+
 def test_a_half_written_checkpoint_is_not_seen(saved, copied):
     (copied / "4").rename(copied / "4.orbax-checkpoint-tmp")
     run = checkpoint.Checkpoints(copied)
