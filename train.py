@@ -9,8 +9,10 @@ continues. Exit codes: see `jaxact.errors`. With --compile_only, or --topology v
 for a TPU one need not have, it only compiles and says what the step needs.
 """
 
+import dataclasses
 import pathlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -52,50 +54,66 @@ def train(
     config, split = experiment.train, experiment.eval.split
     mesh = distributed.make_mesh(config.fsdp)
     own = {"host": jax.process_index(), "hosts": jax.process_count()}
-    # Everything that can be wrong is found before anything is computed.
-    facts = data.dataset_facts(experiment.data)
-    preflight.check(experiment, facts)
-    preflight.check_batch(config, mesh)
-    plan = make_plan(config, facts.num_clips["train"])
-    program = make_program(experiment, mesh, plan)
 
     def train_batches(step: int) -> Any:
         return data.train_batches(
-            experiment.data, program.inputs, config.batch_size, config.seed, step, **own
+            source, program.inputs, config.batch_size, config.seed, step, **own
         )
 
     def eval_batches() -> Any:
         size = preflight.eval_batch_size(experiment.eval.batch_size, mesh)
-        return data.eval_batches(experiment.data, program.inputs, split, size, **own)
+        return data.eval_batches(source, program.inputs, split, size, **own)
 
-    eval_batches()
+    # Everything that can be wrong is found before anything is computed.
+    with distributed.together():
+        facts = data.dataset_facts(experiment.data)
+        # One version to the end, also if a newer one is prepared meanwhile.
+        source = dataclasses.replace(experiment.data, version=facts.version)
+        preflight.check(experiment, facts)
+        preflight.check_batch(config, mesh)
+        plan = make_plan(config, facts.num_clips["train"])
+        program = make_program(experiment, mesh, plan)
+        eval_batches()
     say(preflight.start_table(experiment, facts, mesh, plan, program.abstract.params))
 
     # Where to start: the run's own checkpoint, given weights, or the seed.
     folder, metric = workdir / "checkpoints", experiment.eval.best_metric
     checkpoints = Checkpoints(folder, metric, config.keep)
     state, meta = preflight.start_state(
-        experiment, checkpoints, program, mesh, train_batches
+        experiment, facts, checkpoints, program, mesh, train_batches
     )
     start = step = meta["step"]
+    # A signal may have come between a step and its evaluation, or in it.
+    due = meta.get("evaluation_due", False)
     batches = train_batches(step)
     text = config_lib.config_text(experiment)
-    log = progress.MetricsLog(workdir, step, text, enabled=distributed.is_main())
+    identity = preflight.data_identity(facts)
+    log = progress.MetricsLog(
+        workdir, step, text, enabled=distributed.is_main(), evaluation_due=due
+    )
     window = progress.Window(meta.get("window"))
     meter = progress.Meter(config.batch_size)
 
-    def evaluate() -> dict[str, float]:
+    def evaluate(batches: Iterator[Any]) -> dict[str, float]:
         count = facts.num_clips[split]
         result = evaluation.evaluate(
-            program.eval_step, state, eval_batches(), program.inputs, mesh, count
+            program.eval_step, state, batches, program.inputs, mesh, count
         )
         say(f"{split} after step {step}: {progress.eval_line(result.metrics)}")
         return result.metrics
+
+    def evaluate_and_log(stop: stopping.StopSignal) -> dict[str, float]:
+        metrics = evaluate(stop.until(eval_batches()))
+        log.write(step, {f"eval/{k}": v for k, v in metrics.items()})
+        return metrics
 
     metrics: dict[str, float] = {}
     say(f"Compiling, then {plan.total_steps - step} steps to go.")
     try:
         with stopping.StopSignal() as stop, jax.transfer_guard("disallow"):
+            if due:
+                metrics = evaluate_and_log(stop)
+                checkpoints.add_metrics(step, metrics)
             while step < plan.total_steps:
                 with meter.waiting():
                     batch = distributed.put_batch(next(batches), mesh)
@@ -110,21 +128,28 @@ def train(
                     values |= meter.take(plan.total_steps - step)
                     log.write(step, values)
                     say(progress.train_line(step, plan.total_steps, values))
-                metrics = {}
-                if plan.evaluates(step):
+                metrics, due = {}, plan.evaluates(step)
+                # A machine about to be taken away has no time for an evaluation.
+                code = stop.exit_code(0 if due else step)
+                if due and code is None:
                     window.flush()
-                    metrics = evaluate()
-                    log.write(step, {f"eval/{k}": v for k, v in metrics.items()})
+                    try:
+                        metrics, due = evaluate_and_log(stop), False
+                    except stopping.Stopped as stopped:
+                        code = stopped.code
                     meter.restart()
-                code = stop.exit_code(step)
                 if plan.saves(step) or code is not None:
                     meta = {"step": step, "epoch": epoch, "config": text}
-                    meta |= {"metrics": metrics, "window": window.sums()}
+                    meta |= {"data": identity, "window": window.sums()}
+                    meta |= {"evaluation_due": due}
                     log.sync()
                     checkpoints.save(state, meta, metrics)
                 if code is not None:
                     say(f"Stopped after step {step}; the same command continues.")
                     sys.exit(code)
+    except stopping.Stopped as stopped:  # in the evaluation that was due
+        say(f"Stopped after step {step}; the same command continues.")
+        sys.exit(stopped.code)
     except errors.NotFiniteError as error:
         checkpoints.wait()
         raise error.advised(workdir, checkpoints.steps()) from None
@@ -132,7 +157,7 @@ def train(
         checkpoints.close()
         log.close()
     if not metrics:  # the run was already at its end
-        metrics = evaluate()
+        metrics = evaluate(eval_batches())
     say(f"Done. The best {metric} was that of step {checkpoints.best_step()}.")
     return metrics
 

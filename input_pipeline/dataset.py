@@ -6,8 +6,10 @@ it is not finished.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ TFDS_SPLIT = "clips"
 # What a protocol's column means: a position here, or -1 for a clip that is left out.
 SPLITS = ("train", "test", "val")
 UNUSED = -1
+# More than any path is long, and any header of an array that NumPy reads.
+LONGEST_NAME, LONGEST_HEADER = 4096, 10_000
 
 
 class DatasetError(RuntimeError):
@@ -65,8 +69,8 @@ class PreparedDataset:
         """
         folder = _find(Path(data_dir), name, version)
         info = _read_info(folder, name)
-        index = _read_index(folder, info)
         _check_shards(folder, info)
+        index = _read_index(folder, info)
         return cls(folder, info, index)
 
     @property
@@ -78,6 +82,13 @@ class PreparedDataset:
     def version(self) -> str:
         """Version of the data set."""
         return self.info["version"]
+
+    @property
+    def digest(self) -> str:
+        """What tells these clips from those of another preparation; not of the path."""
+        facts = {key: self.info.get(key) for key in ("plan", "num_clips", "streams")}
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def classes(self) -> list[str]:
@@ -220,7 +231,7 @@ def _read_info(folder: Path, name: str) -> dict[str, Any]:
         )
     wrong = [key for key, kind in _FACTS.items() if type(info.get(key)) is not kind]
     if wrong or not _fits(info):
-        what = ", ".join(wrong) or "what it says of shards or splits"
+        what = ", ".join(wrong) or "what it says of clips, shards or splits"
         raise DatasetError(
             f"{path} is damaged: {what} is not as it was written. Delete {folder} and "
             f"prepare the data set {name!r} again."
@@ -254,7 +265,9 @@ def _fits(info: dict[str, Any]) -> bool:
             return False
     counts = [*info["protocols"].values()]
     return (
-        info["default_protocol"] in info["protocols"]
+        # Length and checksums alone take 16 bytes of a shard.
+        0 <= 16 * info["num_clips"] <= sum(shard["bytes"] for shard in info["shards"])
+        and info["default_protocol"] in info["protocols"]
         and all(type(of_split) is dict for of_split in counts)
         and all(type(n) is int for of_split in counts for n in of_split.values())
         and all(type(facts) is dict for facts in info["streams"].values())
@@ -266,27 +279,58 @@ def _read_index(folder: Path, info: dict[str, Any]) -> dict[str, np.ndarray]:
     path = folder / INDEX_FILE
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
-            index = dict(columns)
+            index = _known_columns(columns, info)
         counts = {len(column) for column in index.values()}
         if counts != {info["num_clips"]}:
             raise ValueError(f"columns of {counts} rows, not {info['num_clips']}")
         _check_index(index, info)
     except Exception as error:  # damaged archives make numpy raise almost anything
         raise DatasetError(
-            f"{path} cannot be read ({error}). Copy the prepared data set again, or "
-            f"delete {folder} and prepare it again."
+            f"{path} is damaged or cannot be read ({error}). Copy the prepared data "
+            f"set again, or delete {folder} and prepare it again."
         ) from None
     return index
 
 
+def _known_columns(columns: Any, info: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Unpack the columns an index may have, if none is larger than its rows can be.
+
+    Nothing else in the archive is looked at: a few bytes can unfold to any number.
+    """
+    index = {}
+    known = [*_numbers(info), "subject", "camera", "setup", "replication"]
+    known += [frames_column(stream) for stream in records.STREAMS]
+    for key in ("name", *known):
+        if f"{key}.npy" not in columns:
+            continue
+        member = columns.zip.getinfo(f"{key}.npy")
+        most = info["num_clips"] * (4 * LONGEST_NAME if key == "name" else 8)
+        # Python unpacks the other kinds of compression without regard to the size.
+        plain = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        if member.file_size > LONGEST_HEADER + most or not plain:
+            raise ValueError(
+                f"the column {key} unfolds to {member.file_size} bytes for "
+                f"{info['num_clips']} clips, or is not packed as NumPy packs"
+            )
+        index[key] = columns[member.filename]
+    return index
+
+
+def _numbers(info: dict[str, Any]) -> list[str]:
+    """Names of the columns of integers that every index has."""
+    splits = [split_column(protocol) for protocol in info["protocols"]]
+    return ["shard", "offset", "length", "label", "difficulty", *splits]
+
+
 def _check_index(index: dict[str, np.ndarray], info: dict[str, Any]) -> None:
-    """Raises ValueError if a row leads outside its shard or the list of classes."""
-    numbers = ["shard", "offset", "length", "label", "difficulty"]
-    numbers += [split_column(protocol) for protocol in info["protocols"]]
-    missing = [key for key in ("name", *numbers) if key not in index]
+    """Raises ValueError if a row leads outside its shard or the list of classes.
+
+    Or if a split has not as many rows as dataset.json says.
+    """
+    missing = [key for key in ("name", *_numbers(info)) if key not in index]
     if missing:
         raise ValueError(f"it has no columns {', '.join(missing)}")
-    odd = [key for key in numbers if index[key].dtype.kind not in "iu"]
+    odd = [k for k, c in index.items() if k != "name" and c.dtype.kind not in "iu"]
     if (
         odd
         or index["name"].dtype.kind != "U"
@@ -305,6 +349,22 @@ def _check_index(index: dict[str, np.ndarray], info: dict[str, Any]) -> None:
     classes = len(info["classes"])
     if len(label) and not (0 <= label.min() and label.max() < classes):
         raise ValueError(f"a clip's label is {label.max()}, of {classes} classes")
+    for protocol, stated in info["protocols"].items():
+        codes, counts = np.unique(index[split_column(protocol)], return_counts=True)
+        if len(codes) and not (UNUSED <= codes[0] and codes[-1] < len(SPLITS)):
+            raise ValueError(
+                f"the splits of protocol {protocol!r} are {codes[0]} to {codes[-1]}, "
+                f"of {UNUSED} to {len(SPLITS) - 1}"
+            )
+        # A split without clips may be left out.
+        found = {
+            SPLITS[c]: int(n) for c, n in zip(codes, counts, strict=True) if c >= 0
+        }
+        if found != {split: n for split, n in stated.items() if n}:
+            raise ValueError(
+                f"protocol {protocol!r} has clips {found} here, but {stated} in "
+                f"{INFO_FILE}"
+            )
 
 
 def shard_problem(folder: Path, shard: dict[str, Any]) -> str:

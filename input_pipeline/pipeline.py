@@ -44,6 +44,7 @@ class DatasetFacts:
     difficulties: tuple[str, ...]  # by bit of a batch's "difficulty"
     has_truth: bool  # whether evaluation batches say where the actor is
     bones: tuple[tuple[int, int], ...]  # pairs of joints; none if not known
+    digest: str  # of what the clips were prepared from, and how
 
     @property
     def num_train(self) -> int:
@@ -81,6 +82,7 @@ def dataset_facts(data: DataConfig) -> DatasetFacts:
         difficulties=tuple(dataset.difficulties),
         has_truth=dataset.has_truth,
         bones=layout.bones if layout else (),
+        digest=dataset.digest,
     )
 
 

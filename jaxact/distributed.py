@@ -7,9 +7,10 @@ has all of it.
 """
 
 import contextlib
+import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -35,6 +36,8 @@ def initialize(environ: Mapping[str, str] = os.environ) -> None:
     Raises:
       UserError: the variables contradict each other, or the others do not answer.
     """
+    # SIGTERM is noticed by `stopping`, which says why.
+    jax.config.update("jax_enable_preemption_service", False)
     names = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
     if environ.get("JAX_NUM_PROCESSES", "1") != "1":
         missing = [name for name in names if name not in environ]
@@ -193,10 +196,37 @@ def any_process(flag: bool) -> bool:
         return bool(multihost_utils.process_allgather(np.array(flag)).any())
 
 
-def wait_for_all(what: str) -> None:
-    """Waits until every process has come here."""
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(what)
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """What fails inside on one process is raised on all; no collective may be inside.
+
+    The others would wait for it in vain.
+    """
+    failed: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failed = error
+    if any_process(failed is not None):
+        raise failed or errors.UserError(
+            "Another process of this run cannot start; its output says why."
+        )
+
+
+def of_main(value: Any) -> Any:
+    """Returns the main process's value on every process; all processes must call it.
+
+    Args:
+      value: anything that JSON knows; of other processes it is not looked at.
+    """
+    if jax.process_count() == 1:
+        return value
+    data = np.frombuffer(json.dumps(value).encode(), np.uint8)
+    with jax.transfer_guard("allow"):
+        size = int(multihost_utils.broadcast_one_to_all(np.int32(len(data))))
+        data = np.resize(data, size)  # as long as the main one's, whatever is in it
+        told = np.asarray(multihost_utils.broadcast_one_to_all(data))
+    return json.loads(told.astype(np.uint8).tobytes())
 
 
 def is_main() -> bool:

@@ -6,12 +6,17 @@ finite; 128 + n stopped by signal n (143 SIGTERM, 130 SIGINT) after saving.
 """
 
 import functools
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import jax
+
 from jaxact import config as config_lib
 
+EXIT_FAULT = 1
 EXIT_USER_ERROR = 2
 EXIT_NOT_FINITE = 3
 
@@ -50,6 +55,15 @@ def friendly(main: Callable[..., Any], *also: type[Exception]) -> Callable[..., 
             die(error, EXIT_NOT_FINITE)
         except known as error:
             die(error, EXIT_USER_ERROR)
+        except Exception:
+            if not jax.distributed.is_initialized():
+                raise
+            traceback.print_exc()
+            print(
+                "\nIf another process of this run ended first, its output says why.",
+                file=sys.stderr,
+            )
+            _leave(EXIT_FAULT)
 
     return wrapped
 
@@ -60,4 +74,16 @@ def die(error: Exception, code: int) -> NoReturn:
     Lines are left as they are: a command in the message can be copied whole.
     """
     print(f"\nError: {error}", file=sys.stderr, flush=True)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the program; of several processes, without waiting for the others.
+
+    They may wait for this one, and then both would for minutes.
+    """
+    if jax.distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)

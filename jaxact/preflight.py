@@ -134,8 +134,20 @@ def start_table(
     return "\n".join(f"  {name:<11} {text}" for name, text in rows.items())
 
 
+def data_identity(facts: Any) -> dict[str, Any]:
+    """Returns what tells the clips of a run from any others, for JSON."""
+    return {
+        "name": facts.name,
+        "version": facts.version,
+        "protocol": facts.protocol,
+        "clips": {split: int(n) for split, n in facts.num_clips.items()},
+        "digest": facts.digest,
+    }
+
+
 def start_state(
     experiment: config_lib.Experiment,
+    facts: Any,
     checkpoints: checkpoint.Checkpoints,
     program: Program,
     mesh: Mesh,
@@ -150,15 +162,18 @@ def start_state(
 
     Args:
       experiment: what is to be trained.
+      facts: the pipeline's facts of the data set.
       checkpoints: of this run.
       program: see `jaxact.program`.
       mesh: the devices.
       train_batches: opens this process's training batches from a step on.
 
     Raises:
-      UserError: the run was begun with another config, or weights do not fit.
+      UserError: the run was begun with another config or other data, or weights do not
+        fit.
     """
     train, text = experiment.train, config_lib.config_text(experiment)
+    where = str(checkpoints.folder.parent)
     steps = checkpoints.steps()
     if steps:
         try:
@@ -166,11 +181,12 @@ def start_state(
         except checkpoint.DamagedError:
             stored = None  # restore_latest deals with it
         if stored:
-            check_same_config(stored["config"], text, str(checkpoints.folder.parent))
+            check_same_config(stored["config"], text, where)
     restored = checkpoints.restore_latest(program.abstract)
     if restored is not None:
         state, meta = restored
-        check_same_config(meta["config"], text, str(checkpoints.folder.parent))
+        check_same_config(meta["config"], text, where)
+        check_same_data(meta.get("data"), data_identity(facts), where)
         say(f"Start: checkpoint of step {meta['step']} in {checkpoints.folder}")
         return state, meta
     state = program.create()
@@ -185,7 +201,7 @@ def start_state(
             state.params,
             state.batch_stats,
             lambda: (distributed.put_batch(b, mesh) for b in train_batches(0)),
-            train.seed,
+            train.seed % 2**32,
         )
         params = distributed.put_state(params, mesh)
         state = dataclasses.replace(state, params=params)
@@ -257,6 +273,31 @@ def check_same_config(stored: str, current: str, where: str) -> None:
             "ones, choose another --workdir; with --config.train.init_from="
             f"{where} it starts from these weights."
         )
+
+
+def check_same_data(
+    stored: dict[str, Any] | None, current: dict[str, Any], where: str
+) -> None:
+    """Compares the clips of a run with those it is to be continued on.
+
+    Raises:
+      UserError: they are others.
+    """
+    if stored is None or stored == current:  # None: of an earlier version
+        return
+    differences = [
+        f"  {key}: was {stored.get(key)}, now {value}"
+        for key, value in current.items()
+        if stored.get(key) != value
+    ]
+    raise errors.UserError(
+        f"The run in {where} was begun on other data:\n"
+        + "\n".join(differences)
+        + "\n(The digest is of what the data set was prepared from, and how.) To "
+        "continue it, name the data of before with --config.data.dir and "
+        "--config.data.version. To train on these, choose another --workdir; with "
+        f"--config.train.init_from={where} it starts from these weights."
+    )
 
 
 def _table(text: str) -> dict[str, str]:

@@ -88,17 +88,18 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
     )
     tx = optim.make_optimizer(experiment.optim, schedule)
     abstract = steps.abstract_state(module, tx, inputs, mesh)
+    seed = train.seed % 2**32  # every integer is one
     return Program(
         inputs=inputs,
         abstract=abstract,
-        create=lambda: steps.create_state(module, tx, inputs, mesh, train.seed),
+        create=lambda: steps.create_state(module, tx, inputs, mesh, seed),
         train_step=steps.make_train_step(
             module,
             experiment.model.losses(),
             tx,
             schedule,
             mesh=mesh,
-            seed=train.seed,
+            seed=seed,
             total_steps=plan.total_steps,
             accumulate=train.accumulate,
             shardings=jax.tree.map(lambda x: x.sharding, abstract),

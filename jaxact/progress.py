@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import pathlib
+import shutil
 import socket
 import sys
 import time
@@ -119,13 +121,15 @@ class MetricsLog:
     """Writes metrics.jsonl and TensorBoard events of a run.
 
     Lines of steps after ``start_step`` are removed: they are of a run that was
-    interrupted after its last checkpoint, and will come again.
+    interrupted after its last checkpoint, and will come again. So are damaged ones; the
+    file with them stays as metrics.jsonl.damaged.
 
     Args:
       folder: of the run.
       start_step: the step that was restored, 0 at the start.
       config_text: written to config.txt, for people.
       enabled: False on all processes but one; nothing is written then.
+      evaluation_due: an evaluation's line of ``start_step`` will come again, too.
 
     Raises:
       UserError: here and in every method, if the disk is full or read-only.
@@ -137,6 +141,7 @@ class MetricsLog:
         start_step: int,
         config_text: str = "",
         enabled: bool = True,
+        evaluation_due: bool = False,
     ):
         self._folder = folder
         self._file: Any = None
@@ -147,7 +152,12 @@ class MetricsLog:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "config.txt").write_text(config_text)
             path = folder / METRICS_FILE
-            kept = [row for row in read_history(folder) if row["step"] <= start_step]
+            rows, damaged = _read(path)
+            if damaged:
+                _keep_copy(path, damaged)
+            kept = [row for row in rows if row["step"] <= start_step]
+            if evaluation_due and kept and _is_evaluation(kept[-1], start_step):
+                kept.pop()
             temporary = path.with_suffix(".tmp")
             with temporary.open("w") as file:
                 file.write("".join(json.dumps(row) + "\n" for row in kept))
@@ -237,18 +247,42 @@ class _Board:
 
 
 def read_history(folder: pathlib.Path) -> list[dict[str, Any]]:
-    """Reads metrics.jsonl up to the first line that an interruption cut off."""
-    path = folder / METRICS_FILE
-    rows: list[dict[str, Any]] = []
-    for line in path.read_bytes().split(b"\n") if path.is_file() else ():
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            break
-        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
-            break
-        rows.append(row)
-    return rows
+    """Reads the lines of metrics.jsonl that are whole."""
+    return _read(folder / METRICS_FILE)[0]
+
+
+def _read(path: pathlib.Path) -> tuple[list[dict[str, Any]], int]:
+    """Returns the whole lines, and the number of damaged ones.
+
+    A last line that is not whole is no damage: an interruption cut it off.
+    """
+    lines = path.read_bytes().removesuffix(b"\n").split(b"\n") if path.is_file() else []
+    rows = [_row(line) for line in lines]
+    if rows and rows[-1] is None:
+        rows.pop()
+    whole = [row for row in rows if row is not None]
+    return whole, len(rows) - len(whole)
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    fits = isinstance(row, dict) and isinstance(row.get("step"), int)
+    return row if fits else None
+
+
+def _is_evaluation(row: Mapping[str, Any], step: int) -> bool:
+    return row["step"] == step and any(name.startswith("eval/") for name in row)
+
+
+def _keep_copy(path: pathlib.Path, damaged: int) -> None:
+    """Copies a damaged file to the first free name beside it, and says so."""
+    names = (path.with_name(f"{path.name}.damaged{n or ''}") for n in itertools.count())
+    kept = next(name for name in names if not name.exists())
+    shutil.copyfile(path, kept)
+    print(f"{damaged} damaged lines of {path} are left out; {kept} keeps all.")
 
 
 def train_line(step: int, total: int, values: Mapping[str, float]) -> str:

@@ -1,16 +1,26 @@
 """Termination signals: noticed between two steps, so that a run can save and leave."""
 
 import signal
+from collections.abc import Iterable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
-from jax.experimental import multihost_utils
 
 from jaxact import distributed
 
-# Several processes agree on SIGINT at steps that this divides: asking takes time.
+# Several processes agree at steps that this divides, and before evaluations: asking
+# takes time.
 ASK_EVERY = 10
+_T = TypeVar("_T")
+
+
+class Stopped(Exception):
+    """What was being done is given up, because a signal came."""
+
+    def __init__(self, code: int):
+        super().__init__(code)
+        self.code = code
 
 
 class StopSignal:
@@ -18,26 +28,20 @@ class StopSignal:
 
     A second signal of the same kind acts as it would without this.
 
-    Where several processes train together, SIGTERM is left to JAX's preemption
-    service, which is there since `jax.distributed.initialize`: schedulers and Cloud TPU
-    announce with SIGTERM that a machine will be taken away, often to one process only.
-    The service tells the others, and all of them stop after the same step.
+    Schedulers and Cloud TPU announce with SIGTERM that a machine will be taken away,
+    often to one process of several only: all of them ask one another, and stop after
+    the same step. (JAX's own preemption service counts from the first question on, and
+    never answers in a run that was continued; `distributed.initialize` turns it off.)
     """
 
     def __init__(self) -> None:
         self._number: int | None = None
         self._former: dict[int, Any] = {}
-        # On, unless somebody minds; JAX does not tell type checkers.
-        served = jax.config.jax_enable_preemption_service  # type: ignore[attr-defined]
-        self._announced = jax.process_count() > 1 and served
 
     def __enter__(self) -> "StopSignal":
-        numbers = [signal.SIGINT]
-        if not self._announced:
-            numbers.append(signal.SIGTERM)
-        for number in numbers:
+        for number in (signal.SIGINT, signal.SIGTERM):
             former = signal.signal(number, self._notice)
-            # None: a handler of JAX's preemption service, which Python cannot put back.
+            # None: a handler that is not Python's, which Python cannot put back.
             self._former[number] = signal.SIG_DFL if former is None else former
         return self
 
@@ -50,20 +54,23 @@ class StopSignal:
         self._number = number
         signal.signal(number, self._former[number])
         name = signal.Signals(number).name
-        print(f"\n{name}: saving after this step, then leaving.", flush=True)
+        print(f"\n{name}: saving, then leaving.", flush=True)
 
-    def exit_code(self, step: int) -> int | None:
+    def exit_code(self, step: int = 0) -> int | None:
         """Returns 128 + signal number if any process was told to stop, else None.
 
-        All processes must ask after every step, beginning with the same one.
+        All processes must ask, with the same steps; 0 is answered in any case.
         """
-        if self._announced:
-            # Costs nothing: the service agrees on a step behind our back.
-            if multihost_utils.reached_preemption_sync_point(step):
-                return 128 + signal.SIGTERM
         if jax.process_count() > 1 and step % ASK_EVERY:
             return None
         if distributed.any_process(self._number is not None):
-            usual = signal.SIGINT if self._announced else signal.SIGTERM
-            return 128 + (self._number or usual)
+            return 128 + (self._number or signal.SIGTERM)
         return None
+
+    def until(self, items: Iterable[_T]) -> Iterator[_T]:
+        """Yields the items; raises Stopped between two, once a process must stop."""
+        for item in items:
+            code = self.exit_code()
+            if code is not None:
+                raise Stopped(code)
+            yield item

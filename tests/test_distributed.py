@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import types
 
 import jax
@@ -22,8 +23,11 @@ from tests import tiny, worker
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def run_processes(folder, count, devices, *words):
-    """Runs a Python command line in ``count`` processes; returns what they printed."""
+def run_processes(folder, count, devices, *words, ends=(0,)):
+    """Runs a Python command line in ``count`` processes; returns what they printed.
+
+    Each must end with one of the exit codes ``ends``.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -48,7 +52,7 @@ def run_processes(folder, count, devices, *words):
         for process in running:
             process.kill()
     logs = [(folder / f"log.{index}").read_text() for index in range(count)]
-    assert codes == [0] * count, "\n".join(log[-3000:] for log in logs)
+    assert set(codes) <= {*ends}, "\n".join(log[-3000:] for log in logs)
     return logs
 
 
@@ -132,13 +136,41 @@ def test_eight_devices_are_as_one(alone, tmp_path):
 def test_sigterm_to_one_process_stops_both(tmp_path):
     (found,), _ = processes(tmp_path, 2, 1, "terminated")
     first, second = found
-    assert first["code"] == second["code"] == 143
-    assert first["steps"] == second["steps"] and 2 <= first["steps"][0] < 60
+    assert first["codes"] == second["codes"] == [143, 143]
+    assert first["steps"] == second["steps"]
+    (one,), (_, two) = first["steps"]  # the second signal comes in a continued run
+    assert 2 <= one < two <= one + 10 < 60
     for outcome in found:
         history, state = outcome["terminated"]
         assert [row["step"] for row in history] == [*range(1, 61), 60]
         assert history == outcome["left_alone"][0]
         jax.tree.map(np.testing.assert_array_equal, state, outcome["left_alone"][1])
+
+
+@pytest.mark.long
+def test_what_one_process_cannot_read_none_takes(tmp_path):
+    (found,), logs = processes(tmp_path, 2, 1, "harmed")
+    for outcome, said in zip(found, ("Another process cannot", "now"), strict=True):
+        assert said in outcome[PermissionError]
+        assert outcome[ValueError] == (5, 5, [1, 2, 3, 4, 5])
+    assert "6 is damaged and left out: DATA_LOSS" not in logs[1]
+    assert "Checkpoint 6 is damaged and left out" in logs[0]
+    assert (tmp_path / "harmed" / "checkpoints" / "6.unreadable").is_dir()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [("crashed", "The record is damaged."), ("unmounted", "There is no data set.")],
+)
+def test_what_ends_one_process_ends_all_at_once(tmp_path, task, said):
+    start = time.monotonic()
+    words = ("-m", "tests.worker", tmp_path, task)
+    logs = run_processes(tmp_path, 2, 1, *words, ends=(1, 2))
+    assert time.monotonic() - start < 120  # JAX's own patience is 300 s
+    assert f"Error: {said}" in logs[1] and "Traceback" not in logs[1]
+    hint = "Another process of this run" if task == "unmounted" else "another process"
+    assert hint in logs[0]
 
 
 @pytest.mark.long

@@ -139,6 +139,96 @@ def test_a_signal_saves_and_the_same_command_continues_exactly(
     assert history(tmp_path) == history(finished)
 
 
+class Interrupting(tiny.TinyData):
+    """Sends SIGTERM before a batch of an evaluation; which, by their order."""
+
+    def __init__(self, *when):
+        super().__init__()
+        self.evaluations, self.when = 0, when
+
+    def eval_batches(self, *args, **part):
+        for number, batch in enumerate(super().eval_batches(*args, **part)):
+            self.evaluations += number == 0
+            if (self.evaluations, number) in self.when:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
+
+
+def test_a_signal_in_an_evaluation_saves_at_once_and_it_is_made_up_for(
+    finished, tmp_path, capsys
+):
+    # In the second batch of the second evaluation, then in its repetition.
+    for when in ((2, 1), (1, 0)):
+        with pytest.raises(SystemExit) as stop:
+            run(tmp_path, Interrupting(when))
+        assert stop.value.code == 143
+        assert "Stopped after step 4; the same" in capsys.readouterr().out
+        stored = checkpoint.Checkpoints(tmp_path / "checkpoints")
+        assert stored.steps() == [2, 4] and stored.best_step() == 2
+        assert stored.meta(4)["evaluation_due"]
+        assert [row["step"] for row in history(tmp_path)] == [2, 2, 4]
+    run(tmp_path)
+    assert history(tmp_path) == history(finished)
+    assert_equal(arrays(finished, 6), arrays(tmp_path, 6))
+    best = [
+        checkpoint.Checkpoints(folder / "checkpoints", read_only=True).best_step()
+        for folder in (finished, tmp_path)
+    ]
+    assert best[0] == best[1]
+
+
+def test_a_signal_before_an_evaluation_does_not_wait_for_it(finished, tmp_path, capsys):
+    def send(step):  # the last step is under way, and is evaluated
+        if step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit):
+        run(tmp_path, tiny.TinyData(on_batch=send))
+    assert "test after step 6" not in capsys.readouterr().out
+    # Killed after the evaluation was logged: it is not there twice.
+    metrics = run(tmp_path)
+    run(tmp_path)
+    assert metrics["top1"] == history(finished)[-1]["eval/top1"]
+    assert history(tmp_path) == history(finished)
+    stored = checkpoint.Checkpoints(tmp_path / "checkpoints", read_only=True)
+    assert stored.steps() == [4, 6] or stored.best_step() not in (4, 6)
+
+
+def test_a_run_is_not_continued_on_other_data(finished, tmp_path):
+    class Newer(tiny.TinyData):
+        def dataset_facts(self, data):
+            facts = super().dataset_facts(data)
+            facts.version, facts.num_clips = "1.1.0", {"train": 21, "test": 10}
+            return facts
+
+    with pytest.raises(errors.UserError) as error:
+        run(finished, Newer())
+    text = str(error.value)
+    assert "was begun on other data:\n  version: was 1.0.0, now 1.1.0\n" in text
+    assert "now {'train': 21, 'test': 10}" in text and "--config.data.version" in text
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32 + 5])
+def test_every_integer_is_a_seed(tmp_path, seed):
+    run(tmp_path, **{"train.seed": seed, "train.epochs": 0.4})
+
+
+def test_one_version_of_the_data_serves_the_whole_run(tmp_path):
+    seen = []
+
+    class Versions(tiny.TinyData):
+        def train_batches(self, data, *args, **part):
+            seen.append(data.version)
+            return super().train_batches(data, *args, **part)
+
+        def eval_batches(self, data, *args, **part):
+            seen.append(data.version)
+            return super().eval_batches(data, *args, **part)
+
+    run(tmp_path, Versions())
+    assert len(seen) > 3 and set(seen) == {"1.0.0"}
+
+
 def test_lines_after_the_restored_step_are_written_anew(finished, tmp_path):
     class Killed(Exception):
         pass

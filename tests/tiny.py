@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from input_pipeline.config import DataConfig
 from jaxact import config, distributed, losses
 from jaxact.distributed import make_mesh  # this one, whatever a test puts there
 
@@ -114,6 +115,7 @@ class TinyData:
             name="tiny",
             version="1.0.0",
             protocol="xview",
+            digest="of tiny",
             classes=self.classes,
             num_clips=self.sizes,
             names=np.array(names),
@@ -159,7 +161,7 @@ def experiment(**changes: Any) -> config.Experiment:
     result = config.Experiment(
         name="tiny",
         model=TinyConfig(),
-        data=config.EvalConfig(),  # any config will do: only TinyData would read it
+        data=DataConfig(name="tiny"),
         optim=config.OptimConfig(lr=0.1),
         schedule=config.ScheduleConfig(kind="constant"),
         train=config.TrainConfig(batch_size=8, epochs=2.4, log_every=2),

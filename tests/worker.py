@@ -17,7 +17,7 @@ import jax
 
 import evaluate
 import train
-from jaxact import checkpoint, distributed, program, progress
+from jaxact import checkpoint, distributed, errors, program, progress
 from tests import tiny
 
 # 2.5 steps an epoch; norm and dropout need all rows of the global batch; the kernels
@@ -107,19 +107,81 @@ def terminated(folder):
             os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.2)  # real steps are no faster; the processes have to agree
 
-    # The run left alone comes first: the notice stays with the processes.
+    def at_once(number):  # before the first step of a run that is continued
+        del number
+        if not sent and jax.process_index() == jax.process_count() - 1:
+            sent.append(os.kill(os.getpid(), signal.SIGTERM))
+
+    sent: list[None] = []
     train.train(experiment(**changes), folder / "left_alone", data())
-    code = 0
-    try:
-        train.train(experiment(**changes), folder / "terminated", data(slowly))
-    except SystemExit as stop:
-        code = stop.code
-    stored = checkpoint.Checkpoints(folder / "terminated/checkpoints", read_only=True)
-    result = {"code": code, "steps": stored.steps()}
+    codes, steps = [], []
+    for send in (slowly, at_once):
+        try:
+            train.train(experiment(**changes), folder / "terminated", data(send))
+        except SystemExit as stop:
+            codes.append(stop.code)
+        path = folder / "terminated" / "checkpoints"
+        steps.append(checkpoint.Checkpoints(path, read_only=True).steps())
+    result = {"codes": codes, "steps": steps}
     train.train(experiment(**changes), folder / "terminated", data())
     for name in ("terminated", "left_alone"):
         result[name] = history(folder / name), parameters(folder / name, **changes)
     return result
+
+
+def harmed(folder):
+    """What the last process alone cannot read of the newest step, none takes.
+
+    Returns the steps that are restored where it finds damage, then where its disk does
+    not answer, and what is said of that.
+    """
+    train.train(experiment(), folder / "harmed", data())
+    config = experiment()
+    plan = program.make_plan(config.train, 20)
+    abstract = program.make_program(config, distributed.make_mesh(), plan).abstract
+    handler = checkpoint.ocp.StandardCheckpointHandler
+    whole = handler.restore
+    result = {}
+    for kind in (PermissionError(13, "Permission denied"), ValueError("DATA_LOSS")):
+
+        def fail(self, directory, args, kind=kind):
+            last = jax.process_index() == jax.process_count() - 1
+            if directory.parent.name == "6" and last:
+                raise kind
+            return whole(self, directory, args=args)
+
+        stored = checkpoint.Checkpoints(folder / "harmed" / "checkpoints")
+        handler.restore = fail
+        try:
+            state, meta = stored.restore_latest(abstract)
+            result[type(kind)] = (int(state.step), meta["step"], stored.steps())
+        except errors.UserError as error:
+            result[type(kind)] = str(error)
+        handler.restore = whole
+        stored.close()
+    return result
+
+
+def crashed(folder):
+    """The last process meets a record that it cannot read; ends by a user error."""
+
+    def fail(number):
+        if number == 3 and jax.process_index() == jax.process_count() - 1:
+            raise errors.UserError("The record is damaged.")
+
+    errors.friendly(train.train)(experiment(), folder / "crashed", data(fail))
+
+
+def unmounted(folder):
+    """The last process does not find the data set."""
+
+    class Missing(tiny.TinyData):
+        def dataset_facts(self, data):
+            if jax.process_index() == jax.process_count() - 1:
+                raise errors.UserError("There is no data set.")
+            return super().dataset_facts(data)
+
+    errors.friendly(train.train)(experiment(), folder / "unmounted", Missing())
 
 
 def chain(folder):

@@ -178,7 +178,61 @@ def test_damaged_facts(copy, text):
 def test_damaged_index(copy, cut):
     path = copy / "index.npz"
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(DatasetError, match=r"index.npz cannot be read"):
+    with pytest.raises(DatasetError, match=r"index.npz is damaged or cannot be read"):
+        open_copy(copy)
+
+
+def rewrite_index(folder: Path, **columns) -> None:
+    with np.load(folder / "index.npz") as file:
+        np.savez_compressed(folder / "index.npz", **(dict(file) | columns))
+
+
+def rewrite_info(folder: Path, **changes) -> None:
+    path = folder / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("split", "code", "match"),
+    [
+        (
+            "test",
+            0,
+            "'xsub' has clips {'train': 8, 'test': 2} here, but {'train': 7, 'te",
+        ),
+        ("train", -1, "'xsub' has clips {'train': 6, 'test': 3} here"),
+        ("train", 3, "splits of protocol 'xsub' are 0 to 3, of -1 to 2"),
+        ("train", -2, "splits of protocol 'xsub' are -2 to 1, of -1 to 2"),
+    ],
+)
+def test_splits_that_are_not_those_of_the_facts(copy, split, code, match):
+    data = open_copy(copy)
+    codes = data.index["split_xsub"].copy()
+    codes[data.rows("xsub", split)[0]] = code
+    rewrite_index(copy, split_xsub=codes)
+    with pytest.raises(DatasetError, match=match) as caught:
+        open_copy(copy)
+    assert "index.npz is damaged" in str(caught.value)
+    assert f"delete {copy} and prepare it again" in str(caught.value)
+
+
+def test_counts_that_are_not_those_of_the_index(copy):
+    protocols = open_copy(copy).protocols
+    more = protocols["xsub"] | {"val": 1}
+    rewrite_info(copy, protocols=protocols | {"xsub": more})
+    with pytest.raises(DatasetError, match="but {'train': 7, 'test': 3, 'val': 1} in"):
+        open_copy(copy)
+    rewrite_info(copy, protocols=protocols | {"xsub": {"train": 7, "tset": 3}})
+    with pytest.raises(DatasetError, match="'tset': 3} in dataset.json"):
+        open_copy(copy)
+    # A split without clips need not be named.
+    rewrite_info(copy, protocols=protocols | {"xsub": {"train": 7, "test": 3}})
+    assert len(open_copy(copy).rows("xsub", "train")) == 7
+
+
+def test_more_clips_than_the_shards_can_hold(copy):
+    rewrite_info(copy, num_clips=10**9)
+    with pytest.raises(DatasetError, match="what it says of clips, shards or splits"):
         open_copy(copy)
 
 
