@@ -22,7 +22,7 @@ from jaxact import config as config_lib
 from jaxact.checkpoint import find
 from jaxact.preflight import say
 from jaxact.program import make_plan, make_program
-from jaxact.report import write_report
+from jaxact.report import output, write_report
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "last", "last, best or a path.")
 SPLIT = flags.DEFINE_string("split", None, "Split to evaluate [eval.split].")
@@ -101,9 +101,11 @@ def main() -> None:
     which = CHECKPOINT.value
     path = workdir if which in ("last", "best") else pathlib.Path(which)
     folder, step = find(path, which, experiment.eval.best_metric)
+    out = pathlib.Path(OUT.value or workdir / "report")
+    output.check(out)
     results = evaluate(experiment, folder, step)
     if distributed.is_main():
-        say(f"Report: {write_report(OUT.value or workdir / 'report', results)}")
+        say(f"Report: {write_report(out, results)}")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from jaxact import commandline, distributed, errors, preflight
 from jaxact import config as config_lib
 from jaxact.checkpoint import find
 from jaxact.program import make_plan, make_program
-from jaxact.report import overlays, skeletons
+from jaxact.report import output, overlays, skeletons
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "last, best or a path.")
 OUT = flags.DEFINE_string("out", "prediction", "Folder of the picture.")
@@ -132,18 +132,18 @@ def main() -> None:
     folder, step = find(path, which, experiment.eval.best_metric)
     classes, side, body = read_facts(experiment.data, experiment.model.num_classes)
     clip = read_clip(paths, experiment.data, inputs, side)
+    output.check(out)
     result = predict(experiment, folder, step, clip)
-
     order = np.argsort(-result["scores"], kind="stable")[: TOP.value]
     best = [(str(classes[i]), float(result["scores"][i])) for i in order]
     print("\n".join(f"{probability:7.1%}  {name}" for name, probability in best))
-    out.mkdir(parents=True, exist_ok=True)
     facts = {"files": paths, "checkpoint": str(folder / str(step)), "best": best}
-    (out / "prediction.json").write_text(json.dumps(facts, indent=1))
     sheet = draw(clip, inputs, result, f"{best[0][0]}  {best[0][1]:.0%}", body)
-    if sheet is not None:
-        sheet.save(out / "prediction.png")
-        print(f"What the model looked at: {out / 'prediction.png'}")
+    with output.writing(out):
+        (out / "prediction.json").write_text(json.dumps(facts, indent=1))
+        if sheet is not None:
+            sheet.save(out / "prediction.png")
+            print(f"What the model looked at: {out / 'prediction.png'}")
 
 
 if __name__ == "__main__":

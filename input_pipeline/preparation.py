@@ -6,6 +6,7 @@ gets, and when too many clips have failed.
 
 import contextlib
 import csv
+import errno
 import fcntl
 import hashlib
 import io
@@ -31,6 +32,8 @@ CLIPS_PER_SHARD = 64
 MIN_SHARDS = 8
 # Clips that are encoded beforehand to tell the size of the whole.
 SAMPLES = 6
+# What a file system answers that knows no locks; preparation then goes on without.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
 class PrepareError(RuntimeError):
@@ -138,12 +141,16 @@ def lock(folder: Path) -> Iterator[None]:
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            pid = os.read(handle, 32).decode().strip() or "unknown"
+        except BlockingIOError:
+            pid = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
             raise PrepareError(
                 f"Process {pid} is preparing {folder} at this moment ({path} is "
                 "locked). Wait until it is done, or end it."
             ) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            print(f"{folder} knows no locks: see that nobody else prepares it now.")
         os.truncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield

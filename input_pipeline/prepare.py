@@ -6,6 +6,7 @@ it goes on where it stopped.
 """
 
 import argparse
+import errno
 import os
 import shlex
 import sys
@@ -242,7 +243,7 @@ def _builder(given: argparse.Namespace) -> "ClipBuilder":
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; errors of the user's data end it with one paragraph."""
+    """Run the command line; errors of data and disk end it with one paragraph."""
     # TensorFlow only writes records here: no accelerator is taken from anybody.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     given = _parser().parse_args(arguments)
@@ -260,6 +261,20 @@ def main(arguments: list[str] | None = None) -> None:
         )
     except (RawDataError, PrepareError, parallel.WorkersDied) as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        advice = {
+            errno.ENOSPC: "Make room there",
+            errno.EDQUOT: "Make room there, within your quota",
+            errno.EROFS: "See that it can be written to",
+            errno.EACCES: "See that you may read and write there",
+            errno.EPERM: "See that you may read and write there",
+        }.get(error.errno or 0, "Mend that")
+        sys.exit(
+            f"error: Preparing stopped: {error.strerror or error} "
+            f"({error.filename or given.out}). {advice} and run the same command "
+            "again: nothing is lost, it goes on where it stopped. Or choose another "
+            "--out."
+        )
     except KeyboardInterrupt:
         print("Interrupted. Run the same command again to go on.", file=sys.stderr)
         sys.exit(130)

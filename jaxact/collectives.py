@@ -47,18 +47,31 @@ def collectives(text: str) -> dict[str, Collective]:
         match = _LINE.search(line)
         if match is None:
             continue
-        kind = match["kind"]
-        sizes = [_bytes(array) for array in _ARRAY.finditer(match["shape"])]
+        kind, shape = match["kind"], match["shape"]
+        scatters, times = kind == "reduce-scatter", 1
         if match["start"] and kind != "all-reduce":
-            # The tuple of a start holds operand and result: the larger is the whole.
-            size = max(sizes, default=0)
-        else:
-            size = sum(sizes)
-            if kind == "reduce-scatter":
-                size *= _group_size(match["rest"])
+            # The tuple of a start holds operands, results and, of some kinds, more;
+            # operands and results are tuples themselves where several are combined.
+            operands, *results = _elements(shape)
+            shape = operands if scatters or not results else results[0]
+        elif scatters:
+            times = _group_size(match["rest"])
+        size = times * sum(map(_bytes, _ARRAY.finditer(shape)))
         before = found.get(kind, Collective(0, 0))
         found[kind] = Collective(before.count + 1, before.bytes + size)
     return {kind: found[kind] for kind in KINDS if kind in found}
+
+
+def _elements(shape: str) -> list[str]:
+    """Splits a tuple at those commas that are in none of its elements."""
+    depth, elements = 0, [""]
+    for letter in shape.strip()[1:-1]:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and not depth:
+            elements.append("")
+        else:
+            elements[-1] += letter
+    return elements
 
 
 def _bytes(array: re.Match[str]) -> int:

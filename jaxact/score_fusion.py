@@ -7,6 +7,7 @@ differences (section 2.2) is one use of it.
 
 import dataclasses
 import pathlib
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ FILE = "predictions.npz"
 PER_CLIP = ("ids", "names", "labels", "scores")
 # What must agree for the clips to be the same clips.
 SAME = ("dataset", "protocol", "split")
+# What is read may unfold to so many bytes, and so many more a byte of the file.
+MOST, MOST_A_BYTE = 2**26, 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +60,8 @@ def read(path: str | pathlib.Path) -> Predictions:
             f"--workdir {path} --checkpoint best."
         )
     try:
-        with np.load(found, allow_pickle=False) as file:
-            table = dict(file)
+        with found.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            table = _unpacked(file, MOST + MOST_A_BYTE * found.stat().st_size)
         ids, names, labels, scores = (table[key] for key in PER_CLIP)
         classes = table["classes"]
         facts = {key: str(table[key]) for key in ("experiment", *SAME)}
@@ -78,6 +81,25 @@ def read(path: str | pathlib.Path) -> Predictions:
             f"{scores.shape} of {len(classes)} classes. Make it again with evaluate.py."
         )
     return Predictions(str(found), ids, names, labels, scores, classes, facts)
+
+
+def _unpacked(file: Any, most: int) -> dict[str, np.ndarray]:
+    """Returns the entries that predictions consist of; looks at nothing else.
+
+    Raises:
+      KeyError, ValueError: one is missing, or they unfold to more bytes than ``most``.
+    """
+    keys = (*PER_CLIP, "classes", "experiment", *SAME)
+    members = [file.zip.getinfo(f"{key}.npy") for key in keys]
+    size = sum(member.file_size for member in members)
+    # Python unpacks the other kinds of compression without regard to the size.
+    kinds = {member.compress_type for member in members}
+    if size > most or not kinds <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise ValueError(
+            f"it unfolds to {size} bytes; at most {most} are expected, packed as NumPy "
+            "packs"
+        )
+    return {k: file[m.filename] for k, m in zip(keys, members, strict=True)}
 
 
 def fuse(parts: Sequence[Predictions], weights: Sequence[float]) -> dict[str, Any]:

@@ -29,8 +29,38 @@ needs_libtpu = pytest.mark.skipif(
         ("%a = (f32[6,5]{1,0}, bf16[7]) all-reduce(%x, %y)", "all-reduce", 134),
         ("%a = (f32[6]{0:T(8)}, u8[3]) all-reduce-start(%x)", "all-reduce", 27),
         ("ROOT %a = f32[]{:T(128)S(6)} all-reduce(%x)", "all-reduce", 4),
-        # operand and result: the whole is the larger one
+        # operand and result
         ("%a = (s32[2], s32[8]{0}) all-gather-start(%x)", "all-gather", 32),
+        # Of several at once the sum: 16 x 4 + 32 x 4 bytes.
+        (
+            "%a = ((f32[4], f32[2,4]{1,0:T(8,128)}), (f32[16], /*index=1*/f32[8,4]"
+            "{1,0:T(8,128)S(1)})) all-gather-start(%x, %y), dimensions={0}",
+            "all-gather",
+            192,
+        ),
+        (
+            "%a = ((f32[12]{0}), f32[3]{0}) reduce-scatter-start(%x), "
+            "replica_groups=[2,4]<=[8]",
+            "reduce-scatter",
+            48,
+        ),
+        (
+            "%a = ((f32[12], f32[8]), (f32[3], f32[2])) reduce-scatter-start(%x, %y), "
+            "replica_groups={{0,1,2,3}}",
+            "reduce-scatter",
+            80,
+        ),
+        ("%a = ((s8[6]), s8[6], u32[], u32[]) all-to-all-start(%x)", "all-to-all", 6),
+        (
+            "%a = (pred[9]{0}, pred[9]{0}, u32[], u32[]) collective-permute-start(%x)",
+            "collective-permute",
+            9,
+        ),
+        (
+            "%a = ((s8[9], s8[5]), (s8[9], s8[5])) collective-permute-start(%x, %y)",
+            "collective-permute",
+            14,
+        ),
         (
             "%a = f32[3] reduce-scatter(%x), replica_groups=[2,4]<=[8], dimensions={0}",
             "reduce-scatter",

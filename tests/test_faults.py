@@ -13,8 +13,10 @@ import time
 import numpy as np
 import pytest
 
+import evaluate
 import train
 from jaxact import checkpoint, distributed, errors, progress, workdir
+from jaxact.report import output
 from tests import tiny
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -107,6 +109,80 @@ def test_numbers_that_cannot_be_written_say_so_and_stay_readable(tmp_path):
     log.write(2, {"loss": 0.25})
     log.close()
     assert [row["loss"] for row in progress.read_history(tmp_path)] == [1.0, 0.25]
+
+
+def lines_of(*steps):
+    return [b'{"step": %d, "loss": 1.0}' % step for step in steps]
+
+
+@pytest.mark.parametrize("damage", [b'{"ste', b"", b"\0" * 99, b"[1]", b'{"loss": 1}'])
+def test_damage_in_the_middle_of_the_numbers_removes_no_others(
+    tmp_path, capsys, damage
+):
+    path = tmp_path / "metrics.jsonl"
+    text = b"\n".join([*lines_of(1, 2), damage, *lines_of(3, 4, 5), b'{"step": 6, '])
+    path.write_bytes(text)
+    assert steps_of(tmp_path) == [1, 2, 3, 4, 5]
+    log = progress.MetricsLog(tmp_path, 4)
+    kept = tmp_path / "metrics.jsonl.damaged"
+    assert kept.read_bytes() == text
+    assert capsys.readouterr().out == (
+        f"1 damaged lines of {path} are left out; {kept} keeps all.\n"
+    )
+    log.write(5, {"loss": 0.5})
+    log.close()
+    assert steps_of(tmp_path) == [1, 2, 3, 4, 5]
+    # Another time the copy of before stays.
+    path.write_bytes(b"\n".join([damage, *lines_of(7), damage, *lines_of(8), b""]))
+    progress.MetricsLog(tmp_path, 8).close()
+    assert steps_of(tmp_path) == [7, 8] and kept.read_bytes() == text
+    assert "2 damaged lines" in capsys.readouterr().out
+    assert (tmp_path / "metrics.jsonl.damaged1").is_file()
+
+
+def test_a_last_line_cut_off_is_no_damage(tmp_path, capsys):
+    for end in (b'{"step": 3, ', b'{"step": 3, \n'):
+        (tmp_path / "metrics.jsonl").write_bytes(b"\n".join([*lines_of(1, 2), end]))
+        progress.MetricsLog(tmp_path, 2).close()
+        assert steps_of(tmp_path) == [1, 2]
+    assert capsys.readouterr().out == ""
+    assert not list(tmp_path.glob("*.damaged*"))
+
+
+def test_a_report_that_cannot_be_kept_is_said_before_anything_is_computed(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "file").write_text("")
+    computed = []
+    monkeypatch.setattr(evaluate.commandline, "experiment", tiny.experiment)
+    monkeypatch.setattr(evaluate.commandline, "workdir", lambda: tmp_path)
+    monkeypatch.setattr(evaluate, "find", lambda *_: (tmp_path, 1))
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_: computed.append(1))
+    monkeypatch.setattr(evaluate, "write_report", lambda out, _: out / "report.html")
+
+    def call(out):
+        evaluate.flags.FLAGS(["evaluate.py", f"--out={out}"])
+        evaluate.main()
+
+    with pytest.raises(errors.UserError) as error:
+        call(tmp_path / "file" / "report")
+    text = str(error.value)
+    assert f"written to {tmp_path / 'file' / 'report'}: Not a directory. Make" in text
+    assert "with --out; then run the same command again" in text
+    with full_disk(64), pytest.raises(errors.UserError, match="File too large"):
+        call(tmp_path / "full")
+    assert not computed
+    call(tmp_path / "report")
+    assert computed and not list((tmp_path / "report").iterdir())
+
+
+def test_only_the_main_process_tries_to_write_but_all_leave(tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, "is_main", lambda: False)
+    output.check(tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+    monkeypatch.setattr(distributed, "any_process", lambda flag: True)
+    with pytest.raises(errors.UserError, match="The main process cannot write to"):
+        output.check(tmp_path / "report")
 
 
 def test_a_folder_that_is_read_only_is_said_before_anything_is_computed(

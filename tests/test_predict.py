@@ -152,6 +152,18 @@ def test_a_skeleton_of_other_joints_is_refused(tmp_path):
         )
 
 
+def test_a_folder_that_cannot_be_written_to_is_said_before_computing(
+    tmp_path, experiment
+):
+    save_fresh(experiment, tmp_path)
+    video = write_video(tmp_path / "own.mkv", 12, 30, 40)
+    done = run(tmp_path, "--rgb", str(video), "--out", str(video / "out"))
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    text = f"Error: Nothing can be written to {video / 'out'}: Not a directory. Make"
+    assert text in done.stderr
+    assert "%" not in done.stdout
+
+
 @pytest.mark.usefixtures("experiment")
 def test_says_which_file_is_missing(tmp_path):
     done = run(tmp_path, "--ir", "own.avi")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxact.report import html, numbers
+from jaxact.report import html, numbers, output
 
 __all__ = ["write_report"]
 
@@ -45,6 +45,7 @@ def write_report(folder: str | os.PathLike, evaluation: Mapping[str, Any]) -> Pa
 
     Raises:
       ValueError: a needed entry is missing, or two do not fit together.
+      UserError: the folder cannot be written to, or its disk is full.
     """
     summary = numbers.plain(numbers.summarise(evaluation))
     folder = Path(folder)
@@ -53,8 +54,9 @@ def write_report(folder: str | os.PathLike, evaluation: Mapping[str, Any]) -> Pa
         "report.json": json.dumps(summary, indent=1, allow_nan=False).encode(),
         "report.html": html.render(summary, evaluation).encode(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder, files)
+    with output.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder, files)
     return folder / "report.html"
 
 
@@ -83,10 +85,7 @@ def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
     waiting = {name: folder / f".{name}.{os.getpid()}.tmp" for name in files}
     try:
         for name, content in files.items():
-            with open(waiting[name], "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            output.write(waiting[name], content)
         for name, path in waiting.items():
             os.replace(path, folder / name)
     finally:

@@ -1,9 +1,11 @@
 """Preparing: whole or not at all, the same bytes every time, failures listed."""
 
 import csv
+import errno
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -244,6 +246,60 @@ def test_two_at_once_are_refused(raw_dir, tmp_path):
     run(raw_dir, tmp_path)
 
 
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch, capsys):
+    def failing(number):
+        def flock(*_):
+            raise OSError(number, os.strerror(number))
+
+        return flock
+
+    monkeypatch.setattr(preparation.fcntl, "flock", failing(errno.ENOLCK))
+    with preparation.lock(tmp_path / "1.0.0"):
+        assert "knows no locks" in capsys.readouterr().out
+    monkeypatch.setattr(preparation.fcntl, "flock", failing(errno.EIO))
+    with pytest.raises(OSError, match="Input/output"):
+        with preparation.lock(tmp_path / "1.0.0"):
+            pass
+
+
+def test_a_disk_that_fills_up_loses_nothing(raw_dir, whole, tmp_path):
+    words = ["ntu60", "--raw", str(raw_dir), "--out", str(tmp_path), "--short_side"]
+    words += ["16", "--shards", str(SHARDS), "--workers", "1"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # no file may be larger
+    try:
+        with pytest.raises(SystemExit, match="error: Preparing stopped: File too la"):
+            command.main(words)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    command.main(words)
+    assert contents(tmp_path / "ntu60" / "1.0.0") == contents(whole)
+
+
+@pytest.mark.parametrize(
+    ("number", "match"),
+    [
+        (errno.ENOSPC, r"No space left on device \(.*\)\. Make room there and run the"),
+        (errno.EDQUOT, r"quota exceeded .* Make room there, within your quota and run"),
+        (errno.EROFS, "Read-only file system .* See that it can be written to and run"),
+        (errno.EACCES, "Permission denied .* See that you may read and write there"),
+        (errno.EIO, "Input/output error .* Mend that and run the same command again"),
+    ],
+)
+def test_what_the_disk_says_ends_with_one_paragraph(
+    raw_dir, tmp_path, monkeypatch, number, match
+):
+    def failing(path, *_):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(preparation.os, "open", failing)
+    with pytest.raises(SystemExit, match=match) as caught:
+        command.main(["ntu60", "--raw", str(raw_dir), "--out", str(tmp_path)])
+    text = str(caught.value)
+    assert text.startswith("error: ") and "\n" not in text
+    assert str(tmp_path / "ntu60") in text and "nothing is lost" in text
+
+
 def test_failures_are_listed_and_above_the_limit_they_stop(tmp_path):
     names = raw.ntu_tree(tmp_path / "raw", 6)
     bad = tmp_path / "raw" / "nturgb+d_ir" / f"{names[2]}_ir.avi"
@@ -338,7 +394,8 @@ def test_manifest_with_absent_streams_through_the_command(tmp_path, capsys):
     )
     out = tmp_path / "out"
     arguments = ["clips", "--manifest", str(tmp_path / "m.csv"), "--out", str(out)]
-    command.main([*arguments, "--name", "mine", "--workers", "1"])
+    arguments += ["--name", "mine", "--layout", "coco", "--workers", "1"]
+    command.main(arguments)
     assert "3 clips of 2 classes" in capsys.readouterr().out
     data = PreparedDataset.open(out, "mine")
     assert list(data.names[data.rows("", "test")]) == ["v/b"]

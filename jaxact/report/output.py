@@ -1,0 +1,53 @@
+"""The folder of a report: tried before anything is computed, and written to."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from jaxact import distributed, errors
+
+
+def check(folder: Path) -> None:
+    """Makes a folder and tries to write there; all processes must call it.
+
+    Raises:
+      UserError: on all processes, if the main one, which writes, cannot.
+    """
+    error = None
+    if distributed.is_main():
+        trial = folder / f".{os.getpid()}.tmp"
+        try:
+            with writing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                try:
+                    write(trial, bytes(4096))  # a few bytes may fit on a full disk
+                finally:
+                    trial.unlink(missing_ok=True)
+        except errors.UserError as caught:
+            error = caught
+    if distributed.any_process(error is not None):
+        raise error or errors.UserError(
+            f"The main process cannot write to {folder}; it says why."
+        )
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turns what the system says of the disk into an error that a person can mend."""
+    try:
+        yield
+    except OSError as error:
+        raise errors.UserError(
+            f"Nothing can be written to {folder}: {error.strerror or error}. Make room "
+            "there, or choose a folder that you may write to, with --out; then run the "
+            "same command again."
+        ) from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file through to the disk."""
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
