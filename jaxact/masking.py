@@ -343,7 +343,8 @@ def take_packed(patches: jax.Array, places: jax.Array) -> jax.Array:
 def put_packed(patches: jax.Array, values: jax.Array, places: jax.Array) -> jax.Array:
     """Writes ``values [b f m d]`` into ``[b t n d]`` at ``places [b f m]``."""
     flat = einops.rearrange(patches, "b t n d -> b (t n) d")
-    row = jnp.arange(flat.shape[0])[:, None]
     index = einops.rearrange(places, "b f m -> b (f m)")
-    flat = flat.at[row, index].set(einops.rearrange(values, "b f m d -> b (f m) d"))
+    values = einops.rearrange(values, "b f m d -> b (f m) d")
+    # Row by row, which devices that have some of the rows each do without the others.
+    flat = jax.vmap(lambda row, at, new: row.at[at].set(new))(flat, index, values)
     return flat.reshape(patches.shape)

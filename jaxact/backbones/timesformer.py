@@ -158,8 +158,10 @@ class TimeSformer(nn.Module):
     def __call__(self, *videos: jax.Array, train: bool = False) -> dict[str, Any]:
         """Embeds ``[b t h w c]`` and runs the blocks.
 
-        Several clips, of the same size, run as one batch, one behind the other. Clips
-        that have not three channels get a patch embedding of their own.
+        Several clips, of the same size, run as one batch: the rows of the first clip in
+        all of them, then of the second. A device thus keeps what it has of a batch that
+        is divided over many. Clips that have not three channels get a patch embedding
+        of their own.
 
         Returns:
           token ``[b d]`` and patches ``[b t n d]``, both after the last norm, and
@@ -171,7 +173,8 @@ class TimeSformer(nn.Module):
             name = "patch_embed" if channels == 3 else f"patch_embed_{channels}"
             embed = PatchEmbed(self.patch, self.width, self.dtype, name=name)
             embeds[channels] = embed
-        patches = jnp.concatenate([embeds[v.shape[-1]](v) for v in videos], axis=0)
+        patches = jnp.stack([embeds[v.shape[-1]](v) for v in videos], axis=1)
+        patches = einops.rearrange(patches, "b s t n d -> (b s) t n d")
         b, t, n, d = patches.shape
         token = self.param("class_token", nn.initializers.zeros_init(), (1, d))
         position_init = nn.initializers.truncated_normal(self.position_std)

@@ -110,9 +110,8 @@ class Branches(nn.Module):
         videos = [self._video(batch, stream) for stream in self.streams]
         if self.share:
             out = TimeSformer(**self.backbone, name="backbone")(*videos, train=train)
-            number = len(videos)
             tokens, patches, queries, keys = jax.tree.map(
-                lambda x: x.reshape(number, x.shape[0] // number, *x.shape[1:]),
+                lambda x: einops.rearrange(x, "(b s) ... -> b s ...", s=len(videos)),
                 (out["token"], out["patches"], out["queries"], out["keys"]),
             )
         else:
@@ -123,15 +122,15 @@ class Branches(nn.Module):
                 for stream, video in zip(self.streams, videos, strict=True)
             ]
             tokens, patches, queries, keys = (
-                jax.tree.map(lambda *x: jnp.stack(x), *[out[name] for out in outs])
+                jax.tree.map(lambda *x: jnp.stack(x, 1), *[out[name] for out in outs])
                 for name in ("token", "patches", "queries", "keys")
             )
 
         def in_time(x: jax.Array) -> jax.Array:
-            return einops.rearrange(x, "s b t ... -> b (s t) ...")
+            return einops.rearrange(x, "b s t ... -> b (s t) ...")
 
         return {
-            "tokens": einops.rearrange(tokens, "s b d -> b s d"),
+            "tokens": tokens,
             "patches": in_time(patches),
             "queries": tuple(in_time(x) for x in queries),
             "keys": tuple(in_time(x) for x in keys),
