@@ -11,17 +11,16 @@ report (report.html, report.json, predictions.npz) goes to --out, by default
 import pathlib
 from typing import Any
 
-import jax
 from absl import flags
 
 from input_pipeline import pipeline
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
-from jaxact import commandline, distributed, evaluation, preflight, progress
+from jaxact import commandline, distributed, preflight, progress
 from jaxact import config as config_lib
-from jaxact.checkpoint import find
+from jaxact.checkpoint_files import find
+from jaxact.opening import open_experiment
 from jaxact.preflight import say
-from jaxact.program import make_plan, make_program
 from jaxact.report import output, write_report
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "last", "last, best or a path.")
@@ -40,31 +39,13 @@ def evaluate(
     Raises:
       UserError: see its message.
     """
-    mesh = distributed.make_mesh(experiment.train.fsdp)
-    facts = data.dataset_facts(experiment.data)
-    preflight.check(experiment, facts)
-    split, count = experiment.eval.split, facts.num_clips[experiment.eval.split]
-    plan = make_plan(experiment.train, max(1, facts.num_clips["train"]))
-    program = make_program(experiment, mesh, plan)
-    batches = data.eval_batches(
-        experiment.data,
-        program.inputs,
-        split,
-        preflight.eval_batch_size(experiment.eval.batch_size, mesh),
-        host=jax.process_index(),
-        hosts=jax.process_count(),
-    )
-    state = preflight.restore_weights(folder, step, program, mesh)
+    opened = open_experiment(experiment, data, trains=False)
+    facts, split = opened.facts, experiment.eval.split
+    state = preflight.restore_weights(folder, step, opened.program, opened.mesh)
+    count = facts.num_clips[split]
     say(f"Checkpoint of step {step} in {folder}; {count} clips of {split}.")
-    result = evaluation.evaluate(
-        program.eval_step,
-        state,
-        batches,
-        program.inputs,
-        mesh,
-        count,
-        pictures=experiment.eval.pictures,
-    )
+    pictures = experiment.eval.pictures
+    result = opened.evaluate(state, opened.eval_batches(), pictures)
     say(progress.eval_line(result.metrics))
     for example in result.examples:
         example["name"] = str(facts.names[example["id"]])

@@ -24,7 +24,7 @@ from input_pipeline.encode import ClipError
 from input_pipeline.own_clip import SHORT_SIDE, read_clip
 from jaxact import commandline, distributed, errors, preflight
 from jaxact import config as config_lib
-from jaxact.checkpoint import find
+from jaxact.checkpoint_files import find
 from jaxact.program import make_plan, make_program
 from jaxact.report import output, overlays, skeletons
 

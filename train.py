@@ -9,7 +9,6 @@ continues. Exit codes: see `jaxact.errors`. With --compile_only, or --topology v
 for a TPU one need not have, it only compiles and says what the step needs.
 """
 
-import dataclasses
 import pathlib
 import sys
 from collections.abc import Iterator
@@ -26,15 +25,15 @@ from jaxact import (
     commandline,
     distributed,
     errors,
-    evaluation,
     preflight,
     progress,
+    start,
     stopping,
 )
 from jaxact import config as config_lib
 from jaxact.checkpoint import Checkpoints
+from jaxact.opening import open_experiment
 from jaxact.preflight import say
-from jaxact.program import make_plan, make_program
 from jaxact.workdir import claims
 
 COMPILE_ONLY = flags.DEFINE_bool("compile_only", False, "Say what the step needs.")
@@ -52,42 +51,21 @@ def train(
       UserError: see its message.
     """
     config, split = experiment.train, experiment.eval.split
-    mesh = distributed.make_mesh(config.fsdp)
-    own = {"host": jax.process_index(), "hosts": jax.process_count()}
-
-    def train_batches(step: int) -> Any:
-        return data.train_batches(
-            source, program.inputs, config.batch_size, config.seed, step, **own
-        )
-
-    def eval_batches() -> Any:
-        size = preflight.eval_batch_size(experiment.eval.batch_size, mesh)
-        return data.eval_batches(source, program.inputs, split, size, **own)
-
     # Everything that can be wrong is found before anything is computed.
-    with distributed.together():
-        facts = data.dataset_facts(experiment.data)
-        # One version to the end, also if a newer one is prepared meanwhile.
-        source = dataclasses.replace(experiment.data, version=facts.version)
-        preflight.check(experiment, facts)
-        preflight.check_batch(config, mesh)
-        plan = make_plan(config, facts.num_clips["train"])
-        program = make_program(experiment, mesh, plan)
-        eval_batches()
-    say(preflight.start_table(experiment, facts, mesh, plan, program.abstract.params))
+    opened = open_experiment(experiment, data)
+    plan, program = opened.plan, opened.program
+    say(start.start_table(opened))
 
     # Where to start: the run's own checkpoint, given weights, or the seed.
     folder, metric = workdir / "checkpoints", experiment.eval.best_metric
     checkpoints = Checkpoints(folder, metric, config.keep)
-    state, meta = preflight.start_state(
-        experiment, facts, checkpoints, program, mesh, train_batches
-    )
-    start = step = meta["step"]
+    state, meta = start.start_state(experiment, opened, checkpoints)
+    first = step = meta["step"]
     # A signal may have come between a step and its evaluation, or in it.
     due = meta.get("evaluation_due", False)
-    batches = train_batches(step)
+    batches = opened.train_batches(step)
     text = config_lib.config_text(experiment)
-    identity = preflight.data_identity(facts)
+    identity = preflight.data_identity(opened.facts)
     log = progress.MetricsLog(
         workdir, step, text, enabled=distributed.is_main(), evaluation_due=due
     )
@@ -95,15 +73,12 @@ def train(
     meter = progress.Meter(config.batch_size)
 
     def evaluate(batches: Iterator[Any]) -> dict[str, float]:
-        count = facts.num_clips[split]
-        result = evaluation.evaluate(
-            program.eval_step, state, batches, program.inputs, mesh, count
-        )
-        say(f"{split} after step {step}: {progress.eval_line(result.metrics)}")
-        return result.metrics
+        metrics = opened.evaluate(state, batches).metrics
+        say(f"{split} after step {step}: {progress.eval_line(metrics)}")
+        return metrics
 
     def evaluate_and_log(stop: stopping.StopSignal) -> dict[str, float]:
-        metrics = evaluate(stop.until(eval_batches()))
+        metrics = evaluate(stop.until(opened.eval_batches()))
         log.write(step, {f"eval/{k}": v for k, v in metrics.items()})
         return metrics
 
@@ -116,12 +91,12 @@ def train(
                 checkpoints.add_metrics(step, metrics)
             while step < plan.total_steps:
                 with meter.waiting():
-                    batch = distributed.put_batch(next(batches), mesh)
+                    batch = distributed.put_batch(next(batches), opened.mesh)
                 state, step_metrics = program.train_step(state, batch)
                 step += 1
                 epoch = step / plan.steps_per_epoch
                 window.add(step, step_metrics)
-                if step == start + 1:
+                if step == first + 1:
                     meter.restart()  # that was the compiler's time
                 if step % config.log_every == 0 or step == plan.total_steps:
                     values = {"epoch": epoch, **window.take()}
@@ -157,7 +132,7 @@ def train(
         checkpoints.close()
         log.close()
     if not metrics:  # the run was already at its end
-        metrics = evaluate(eval_batches())
+        metrics = evaluate(opened.eval_batches())
     say(f"Done. The best {metric} was that of step {checkpoints.best_step()}.")
     return metrics
 

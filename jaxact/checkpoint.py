@@ -12,8 +12,6 @@ cannot read none of them takes. Every public method must therefore be called by 
 
 import contextlib
 import gc
-import hashlib
-import itertools
 import json
 import logging
 import pathlib
@@ -21,19 +19,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-import jax
 import orbax.checkpoint as ocp
-from flax import traverse_util
 
+from jaxact import checkpoint_files as files
+from jaxact import checkpoint_trees as trees
 from jaxact import distributed, errors, fingerprint
 from jaxact.steps import State
 
 Meta = dict[str, Any]
-Path = tuple[str, ...]  # names down to a module or a parameter
 # What TensorStore and Orbax raise where a disk is full, read-only or gone.
 WRITE_ERRORS = (OSError, ValueError, RuntimeError)
-# In a step's folder: metrics that were known only after it was saved.
-LATE_METRICS = "evaluation.json"
 # Errors that say nothing of what the files hold: another try may succeed.
 _GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _PASSING = (
@@ -84,12 +79,15 @@ class Checkpoints:
                 "folder you may write to with --workdir."
             ) from error
         self._metric = metric
-        found = [[step, _metrics_of(self.folder, step)] for step in _steps(self.folder)]
+        found = [
+            [step, files.read_metrics(self.folder, step)]
+            for step in files.steps_in(self.folder)
+        ]
         self._metrics: dict[int, dict[str, float]] = dict(distributed.of_main(found))
 
     def steps(self) -> list[int]:
         """Returns the steps that are there, in order."""
-        return distributed.of_main(_steps(self.folder))
+        return distributed.of_main(files.steps_in(self.folder))
 
     def best_step(self) -> int | None:
         """Returns the step with the best metric, None where no step has one."""
@@ -98,7 +96,7 @@ class Checkpoints:
     def _best_of(self, steps: list[int]) -> int | None:
         """Returns the best of the steps, the latest of equals."""
         known = {step: self._metrics.get(step, {}) for step in steps}
-        return _best(known, self._metric)
+        return files.best(known, self._metric)
 
     def save(self, state: State, meta: Meta, metrics: Mapping[str, float]) -> None:
         """Starts saving; the arrays may be donated as soon as this returns.
@@ -107,7 +105,7 @@ class Checkpoints:
         """
         sealed: Meta = {"meta": meta, "metrics": dict(metrics)}
         sealed["arrays"] = fingerprint.of_tree(_weighty(state))
-        sealed["digest"] = _digest(sealed)
+        sealed["digest"] = files.digest_of(sealed)
         self._metrics[meta["step"]] = dict(metrics)
         items = ocp.args.Composite(
             state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(sealed)
@@ -122,7 +120,7 @@ class Checkpoints:
         self._metrics[step] = dict(metrics)
         if not distributed.is_main():
             return
-        path = self.folder / str(step) / LATE_METRICS
+        path = self.folder / str(step) / files.LATE_METRICS
         try:
             part = path.with_suffix(".tmp")
             part.write_text(json.dumps(dict(metrics)))
@@ -152,7 +150,7 @@ class Checkpoints:
 
     def _sealed(self, step: int) -> dict[str, Any]:
         """Reads metadata ("meta") and the arrays' fingerprints ("arrays")."""
-        return self._read(step, lambda: _read_sealed(self.folder, step))
+        return self._read(step, lambda: files.read_sealed(self.folder, step))
 
     def _check_arrays(self, step: int, weights: Any) -> None:
         """Compares restored arrays with the fingerprints of those that were saved.
@@ -185,7 +183,7 @@ class Checkpoints:
                     "params": abstract.params,
                     "batch_stats": abstract.batch_stats,
                 }
-                check_same_shapes(tree, wanted, str(path))
+                trees.check_same_shapes(tree, wanted, str(path))
                 arguments = ocp.args.StandardRestore(abstract)
                 return handler.restore(path / "state", args=arguments)
 
@@ -221,7 +219,7 @@ class Checkpoints:
         return result
 
     def _read_error(self, step: int, error: Exception) -> errors.UserError:
-        path, steps = self.folder / str(step), _steps(self.folder)
+        path, steps = self.folder / str(step), files.steps_in(self.folder)
         if _is_passing(error):
             return errors.UserError(
                 f"The checkpoint {path} cannot be read now ({_first_line(error)}). It "
@@ -251,8 +249,8 @@ class Checkpoints:
         """
         path = self.folder / str(step)
         wanted = {
-            "params": _part(abstract.params, part),
-            "batch_stats": _part(abstract.batch_stats, part),
+            "params": trees.part_of(abstract.params, part),
+            "batch_stats": trees.part_of(abstract.batch_stats, part),
         }
         # An empty tree is no part of a checkpoint's tree for Orbax.
         asked = {name: tree for name, tree in wanted.items() if tree}
@@ -265,11 +263,12 @@ class Checkpoints:
         def read() -> Any:
             with contextlib.closing(ocp.PyTreeCheckpointHandler()) as handler:
                 tree = handler.metadata(path / "state").tree
-                mine = _modules(wanted["params"], part)
+                mine = trees.modules_of(wanted["params"], part)
                 stored = {
-                    name: _part(tree.get(name) or {}, part, mine) for name in wanted
+                    name: trees.part_of(tree.get(name) or {}, part, mine)
+                    for name in wanted
                 }
-                check_same_shapes(stored, wanted, str(path))
+                trees.check_same_shapes(stored, wanted, str(path))
                 return handler.restore(path / "state", args=arguments)
 
         weights = self._read(step, read)
@@ -311,7 +310,7 @@ class Checkpoints:
             try:
                 for step in damaged:
                     path = self.folder / str(step)
-                    path.rename(_free(path.with_name(f"{step}.unreadable")))
+                    path.rename(files.free_name(path.with_name(f"{step}.unreadable")))
             except OSError as error:
                 failed = error
         if distributed.any_process(failed is not None):
@@ -327,7 +326,7 @@ class Checkpoints:
             f"The checkpoint could not be written to {self.folder}: "
             f"{_first_line(error)}. Make room there, or choose another --workdir; the "
             "same command then continues from the last whole one, of "
-            f"{_steps(self.folder)}."
+            f"{files.steps_in(self.folder)}."
         )
 
 
@@ -344,114 +343,12 @@ class _Keep:
         return [step in kept for step in steps]
 
 
-def _steps(folder: pathlib.Path) -> list[int]:
-    """Returns the steps that this process sees, in order."""
-    if not folder.is_dir():
-        return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
-
-
-def _read_sealed(folder: pathlib.Path, step: int) -> dict[str, Any]:
-    """Returns "meta", "metrics" and "arrays"; ValueError, OSError: it is damaged."""
-    sealed = json.loads((folder / str(step) / "meta" / "metadata").read_text())
-    if "digest" not in sealed and "step" in sealed:  # of an earlier version
-        sealed = {"meta": sealed, "arrays": None}
-    elif sealed.pop("digest", None) != _digest(sealed):
-        raise ValueError("its metadata are not those that were stored")
-    return {"metrics": sealed["meta"].get("metrics", {})} | sealed
-
-
-def _metrics_of(folder: pathlib.Path, step: int) -> dict[str, float]:
-    """Returns a step's metrics; none where they cannot be read."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        found = json.loads((folder / str(step) / LATE_METRICS).read_text())
-        return {str(name): float(value) for name, value in found.items()}
-    with contextlib.suppress(Exception):  # whatever it is, it is not the best one
-        return _read_sealed(folder, step)["metrics"]
-    return {}
-
-
-def _best(known: Mapping[int, Mapping[str, float]], metric: str) -> int | None:
-    """Returns the step whose metric is highest, the latest of equals."""
-    ranked = [(found[metric], step) for step, found in known.items() if metric in found]
-    return max(ranked)[1] if ranked else None
-
-
-def _free(path: pathlib.Path) -> pathlib.Path:
-    """Returns the path, or the first of PATH.2, PATH.3... that is not taken."""
-    names = (f"{path.name}.{n}" for n in itertools.count(2))
-    while path.exists():
-        path = path.with_name(next(names))
-    return path
-
-
 def _is_passing(error: BaseException) -> bool:
     """Says whether an error tells of the machine, not of what the files hold."""
     if isinstance(error, OSError) and not isinstance(error, _GONE):
         return True
     text = f"{type(error).__name__}: {error}"
     return isinstance(error, MemoryError) or any(word in text for word in _PASSING)
-
-
-def _part(tree: Any, part: str, modules: set[Path] | None = None) -> Any:
-    """Returns the leaves below modules named backbone..., or all of them.
-
-    With ``modules``, paths of such modules, below these only.
-    """
-    if part == "all":
-        return tree
-    flat = {
-        path: leaf
-        for path, leaf in traverse_util.flatten_dict(tree).items()
-        if (module := _module(path, part)) and (modules is None or module in modules)
-    }
-    return traverse_util.unflatten_dict(flat)
-
-
-def _modules(tree: Any, part: str) -> set[Path]:
-    """Returns the paths of the modules of this name that hold the tree's leaves."""
-    return {_module(path, part) for path in traverse_util.flatten_dict(tree)}
-
-
-def _module(path: Path, part: str) -> Path:
-    """Returns the path down to the first name that begins so; () where none does."""
-    found = [i for i, name in enumerate(path, 1) if name.startswith(part)]
-    return path[: found[0]] if found else ()
-
-
-def check_same_shapes(stored: Any, wanted: Any, where: str) -> None:
-    """Compares parameters and batch statistics with those of the model.
-
-    Both are dicts with the trees "params" and "batch_stats".
-
-    Raises:
-      UserError: they differ; the message lists the first differences.
-    """
-    differences = []
-    for name in ("params", "batch_stats"):
-        have = _shapes(stored.get(name) or {})
-        want = _shapes(wanted[name])
-        for path in sorted(have.keys() | want.keys()):
-            old, new = have.get(path, "missing"), want.get(path, "missing")
-            if old != new:
-                differences.append(f"  {name}/{path}: checkpoint {old}, model {new}")
-    if differences:
-        rest = len(differences) - 5
-        listed = differences[:5] + ([f"  and {rest} more"] if rest > 0 else [])
-        raise errors.UserError(
-            f"{where} is a checkpoint of another model; these differ:\n"
-            + "\n".join(listed)
-            + "\nGive the config (and the overrides) it was trained with, or train "
-            "anew in another --workdir."
-        )
-
-
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
-        for path, leaf in flat
-    }
 
 
 @contextlib.contextmanager
@@ -483,47 +380,3 @@ def _weighty(state: State) -> dict[str, Any]:
         "batch_stats": state.batch_stats,
         "opt_state": state.opt_state,
     }
-
-
-def _digest(meta: Meta) -> str:
-    """Returns the checksum of what JSON gives back as it was."""
-    return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
-
-
-def find(
-    path: pathlib.Path | str, which: str = "last", metric: str = "top1"
-) -> tuple[pathlib.Path, int]:
-    """Finds a checkpoint from what a person typed.
-
-    Args:
-      path: a run's folder, its ``checkpoints`` folder, or one step's folder.
-      which: "best" or, whatever else it says, the last, where the path is no step.
-      metric: by which one is best.
-
-    Returns:
-      (folder of checkpoints, step).
-
-    Raises:
-      UserError: there is none.
-    """
-    path = pathlib.Path(path).absolute()
-    found = distributed.of_main(_find(path, which, metric))
-    if found is not None:
-        return pathlib.Path(found[0]), found[1]
-    raise errors.UserError(
-        f"There is no checkpoint in {path}. Give the folder of a run (it contains "
-        "checkpoints/), or of one step (checkpoints/STEP); `python train.py --config "
-        "FILE` makes one."
-    )
-
-
-def _find(path: pathlib.Path, which: str, metric: str) -> tuple[str, int] | None:
-    """`find` as this process sees it."""
-    if (path / "state").is_dir() and path.name.isdecimal():
-        return str(path.parent), int(path.name)
-    folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path
-    steps = _steps(folder)
-    if not steps:
-        return None
-    best = _best({step: _metrics_of(folder, step) for step in steps}, metric)
-    return str(folder), best if which == "best" and best is not None else steps[-1]

@@ -17,7 +17,7 @@ import jax
 from absl import logging
 
 import evaluate
-from jaxact.checkpoint import find
+from jaxact.checkpoint_files import find
 from jaxact.models.streams import Branches
 from jaxact.selection import FrameScorer
 from results.study import spread

@@ -104,7 +104,7 @@ def _reported(spec: Experiment, folder: pathlib.Path) -> pathlib.Path:
     """Returns the report of what is trained in a folder; makes what is not there."""
     import evaluate  # imports TensorFlow: not needed to print the table
     import train
-    from jaxact.checkpoint import find
+    from jaxact.checkpoint_files import find
 
     if not (folder / "report" / "report.html").exists():
         train.train(spec, folder)

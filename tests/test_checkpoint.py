@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxact import checkpoint, errors, program
+from jaxact import checkpoint, checkpoint_files, errors, program
 from tests import tiny
 
 
@@ -186,14 +186,14 @@ def test_metrics_that_come_late_count(saved, copied):
     run.add_metrics(4, {"top1": 0.95})
     assert run.best_step() == 4
     assert checkpoint.Checkpoints(copied, read_only=True).best_step() == 4
-    assert checkpoint.find(copied, "best") == (copied, 4)
+    assert checkpoint_files.find(copied, "best") == (copied, 4)
     # Kept for them, though it is neither of the latest two.
     state, _ = run.restore_latest(saved.program.abstract)
     for step in (5, 6, 7):
         run.save(state, {"step": step}, {"top1": 0.5})
     run.close()
     assert run.steps() == [4, 6, 7]
-    (copied / "4" / checkpoint.LATE_METRICS).write_text("{")
+    (copied / "4" / checkpoint_files.LATE_METRICS).write_text("{")
     assert checkpoint.Checkpoints(copied).best_step() == 7  # the later of equals
 
 
@@ -247,13 +247,13 @@ def test_damaged_weights_are_one_readable_error(saved, copied):
     + [("checkpoints/3", "best", 3)],
 )
 def test_checkpoints_are_found_from_what_a_person_types(copied, path, which, step):
-    assert checkpoint.find(copied.parent / path, which) == (copied, step)
+    assert checkpoint_files.find(copied.parent / path, which) == (copied, step)
 
 
 def test_a_folder_without_checkpoints_is_an_error(tmp_path):
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(errors.UserError, match="There is no checkpoint in"):
-            checkpoint.find(path)
+            checkpoint_files.find(path)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):

@@ -67,7 +67,18 @@ def test_parameters(name):
     assert number == PARAMETERS[name]
 
 
-@pytest.mark.parametrize("name", [name for name in PARAMETERS if ":" not in name])
+# One a system; the others are traced in the long tests.
+TRACED = ("ntu_stafusion", "ntu_ccdfarm", "sthv1_dam", "ucf101_tsm_netvlad")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in TRACED else pytest.mark.long)
+        for name in PARAMETERS
+        if ":" not in name
+    ],
+)
 def test_both_steps_can_be_traced(name):
     """Losses, dropout, statistics and the optimiser as the config has them."""
     experiment = loaded(name)

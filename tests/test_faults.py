@@ -16,6 +16,7 @@ import pytest
 import evaluate
 import train
 from jaxact import checkpoint, distributed, errors, progress, workdir
+from jaxact.program import make_plan, make_program
 from jaxact.report import output
 from tests import tiny
 
@@ -76,9 +77,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
 def test_a_disk_that_fills_up_while_a_checkpoint_is_saved(tmp_path):
     experiment = tiny.experiment()
     mesh = tiny.mesh_of(1)
-    program = train.make_program(
-        experiment, mesh, train.make_plan(experiment.train, 20)
-    )
+    program = make_program(experiment, mesh, make_plan(experiment.train, 20))
     state = program.create()
     run_of = checkpoint.Checkpoints(tmp_path)
     run_of.save(state, {"step": 1}, {})

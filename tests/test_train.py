@@ -4,8 +4,6 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -17,14 +15,14 @@ import evaluate
 import train
 from jaxact import (
     checkpoint,
-    commandline,
+    checkpoint_files,
     config,
     distributed,
     errors,
+    opening,
     preflight,
     program,
     progress,
-    stopping,
 )
 from tests import tiny
 
@@ -50,8 +48,7 @@ def quick():
     """One device and shared programs: what is tested here depends on neither."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distributed, "make_mesh", lambda *_: tiny.mesh_of(1))
-        patch.setattr(train, "make_program", cached_program)
-        patch.setattr(evaluate, "make_program", cached_program)
+        patch.setattr(opening, "make_program", cached_program)
         yield
 
 
@@ -335,7 +332,7 @@ def test_the_plan_counts_steps_across_epochs():
 
 
 def test_evaluation_says_the_same_as_training_and_fills_the_report(finished):
-    folder, step = checkpoint.find(finished)
+    folder, step = checkpoint_files.find(finished)
     experiment = tiny.experiment(**{"eval.pictures": 3, "eval.batch_size": 4})
     result = evaluate.evaluate(experiment, folder, step, tiny.TinyData())
     last = history(finished)[-1]
@@ -363,99 +360,9 @@ def test_every_clip_must_be_evaluated_once(finished):
             batches = list(super().eval_batches(*args, **kwargs))
             return iter([*batches, batches[0]])
 
-    folder, step = checkpoint.find(finished)
+    folder, step = checkpoint_files.find(finished)
     with pytest.raises(ValueError, match="saw 13 examples, 10 of them distinct"):
         evaluate.evaluate(tiny.experiment(), folder, step, Twice())
-
-
-@pytest.fixture
-def interruptible():
-    """SIGINT as in a terminal: a shell's background jobs start with it ignored."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, former)
-
-
-@pytest.mark.usefixtures("interruptible")
-def test_a_second_signal_acts_as_without_us():
-    with stopping.StopSignal() as stop:
-        former = signal.getsignal(signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.exit_code(1) == 130
-        assert signal.getsignal(signal.SIGINT) is not former
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-CONFIG = """
-from tests import tiny
-
-def get_config(arg=""):
-    return tiny.experiment()
-"""
-
-
-# ml_collections loads the config file in a way that Python will drop.
-@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ([], "No experiment is given. Add --config FILE"),
-        (["--config", "missing.py"], "No config file at 'missing.py'"),
-        (["--config=FILE", "--config.optim.lrr=1"], "Did you mean 'lr'?"),
-        (["--config=FILE", "--config.optimizer.lr=1"], "Its fields are: name, model"),
-        (["--config=FILE", "--config.optim.lr=abc"], "expected float"),
-        (["--config", "FILE", "--config.train.epochs", "x"], "expected float"),
-        (["--config=FILE", "--worckdir=x"], "Unknown command line flag 'worckdir'"),
-    ],
-)
-def test_a_wrong_command_line_ends_in_one_line(tmp_path, capsys, words, message):
-    file = tmp_path / "tiny_config.py"
-    file.write_text(CONFIG)
-    words = [word.replace("FILE", str(file)) for word in words]
-    with pytest.raises(SystemExit) as stop:
-        commandline.parse_flags(["train.py", *words])
-    assert stop.value.code == errors.EXIT_USER_ERROR
-    text = capsys.readouterr().err
-    assert message in text and text.strip().count("\n") == 0
-    assert text.startswith("\nError: ")
-
-
-def test_right_overrides_pass(tmp_path):
-    file = tmp_path / "tiny_config.py"
-    file.write_text(CONFIG)
-    words = ["--config", f"{file}:arg", "--config.model.norm", "--config.optim.lr=1"]
-    commandline.check_overrides(["train.py", *words, "--workdir", "x"])
-
-
-def test_friendly_ends_with_the_documented_codes(capsys):
-    def fail(error):
-        raise error
-
-    for error, code in (
-        (errors.UserError("bad"), 2),
-        (config.ConfigError("bad"), 2),
-        (KeyError("known here"), 2),
-        (errors.NotFiniteError("bad"), 3),
-    ):
-        with pytest.raises(SystemExit) as stop:
-            errors.friendly(fail, KeyError)(error)
-        assert stop.value.code == code
-    with pytest.raises(ZeroDivisionError):
-        errors.friendly(fail)(ZeroDivisionError())
-
-
-def test_the_script_itself_dies_of_a_misspelt_key(tmp_path):
-    """As a process: exit code, and no traceback."""
-    file = tmp_path / "tiny_config.py"
-    file.write_text(CONFIG)
-    words = ["train.py", "--config", str(file), "--config.train.epoch=1"]
-    done = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 2
-    assert "Did you mean 'epochs'?" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_metrics_lines_are_json(finished):

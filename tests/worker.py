@@ -17,7 +17,14 @@ import jax
 
 import evaluate
 import train
-from jaxact import checkpoint, distributed, errors, program, progress
+from jaxact import (
+    checkpoint,
+    checkpoint_files,
+    distributed,
+    errors,
+    program,
+    progress,
+)
 from tests import tiny
 
 # 2.5 steps an epoch; norm and dropout need all rows of the global batch; the kernels
@@ -71,7 +78,7 @@ def parameters(folder, **changes):
 
 def evaluated(folder, **changes):
     """Evaluates the run in FOLDER/whole."""
-    found, step = checkpoint.find(folder / "whole")
+    found, step = checkpoint_files.find(folder / "whole")
     result = evaluate.evaluate(experiment(**changes), found, step, data())
     names = ("ids", "scores", "loss", "selection")
     pictures = [example["name"] for example in result["examples"]]
