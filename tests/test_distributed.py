@@ -282,7 +282,11 @@ SMALL = {"model.depth": 1, "model.width": 16, "model.heads": 2, "model.image_siz
     ("config", "changes"),
     [
         ("demo_stafusion", SMALL),
-        ("demo_stafusion", SMALL | {"model.share_backbone": False}),
+        pytest.param(
+            "demo_stafusion",
+            SMALL | {"model.share_backbone": False},
+            marks=pytest.mark.long,
+        ),
         pytest.param("demo_ccdfarm", {}, marks=pytest.mark.long),
         pytest.param("demo_dam", {}, marks=pytest.mark.long),
         pytest.param("demo_tsm_netvlad", {}, marks=pytest.mark.long),
