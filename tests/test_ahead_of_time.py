@@ -5,7 +5,6 @@ import types
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
@@ -272,6 +271,7 @@ def test_a_slice_of_tpus():
     assert whole.rows == 2 and whole.collectives["all-reduce"].count >= 1
     experiment.train.fsdp = 4
     divided = ahead_of_time.compile_step(experiment, devices)
-    # Two kernels of 3 x 2**15, each with its momentum, are divided over 4 chips.
+    # Two kernels of 3 x 2**15, each with its momentum, are divided over 4 chips, which
+    # keep their 3 rows as 4 or 8.
     saved = whole.arguments - divided.arguments
-    np.testing.assert_allclose(saved, 4 * 3 * 2**15 * 4 * 3 / 4, rtol=0.2)
+    assert 1 <= saved / (4 * 3 * 2**15 * 4 * 3 / 4) <= 8 / 3
