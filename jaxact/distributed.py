@@ -197,10 +197,12 @@ def any_process(flag: bool) -> bool:
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
+def together(
+    otherwise: str = "Another process of this run cannot start; its output says why.",
+) -> Iterator[None]:
     """What fails inside on one process is raised on all; no collective may be inside.
 
-    The others would wait for it in vain.
+    The others would wait for it in vain. They get a UserError that says ``otherwise``.
     """
     failed: Exception | None = None
     try:
@@ -208,9 +210,7 @@ def together() -> Iterator[None]:
     except Exception as error:
         failed = error
     if any_process(failed is not None):
-        raise failed or errors.UserError(
-            "Another process of this run cannot start; its output says why."
-        )
+        raise failed or errors.UserError(otherwise)
 
 
 def of_main(value: Any) -> Any:

@@ -6,11 +6,7 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxact import (
-    checkpoint,
-    distributed,
-    errors,
-)
+from jaxact import checkpoint, distributed, errors
 from jaxact import config as config_lib
 from jaxact.program import Program
 from jaxact.steps import State

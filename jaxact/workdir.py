@@ -45,17 +45,12 @@ def claim(folder: pathlib.Path) -> Iterator[None]:
       UserError: on all processes, if another run is at work there or the folder cannot
         be written to.
     """
-    handle, error = None, None
-    if distributed.is_main():
-        try:
-            handle = _lock(folder)
-        except errors.UserError as caught:
-            error = caught
+    handle = None
+    otherwise = f"The main process cannot use the folder {folder}; it says why."
     try:
-        if distributed.any_process(error is not None):
-            raise error or errors.UserError(
-                f"The main process cannot use the folder {folder}; it says why."
-            )
+        with distributed.together(otherwise):
+            if distributed.is_main():
+                handle = _lock(folder)
         yield
     finally:
         if handle is not None:

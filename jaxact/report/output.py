@@ -14,22 +14,16 @@ def check(folder: Path) -> None:
     Raises:
       UserError: on all processes, if the main one, which writes, cannot.
     """
-    error = None
-    if distributed.is_main():
-        trial = folder / f".{os.getpid()}.tmp"
-        try:
+    trial = folder / f".{os.getpid()}.tmp"
+    otherwise = f"The main process cannot write to {folder}; it says why."
+    with distributed.together(otherwise):
+        if distributed.is_main():
             with writing(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 try:
                     write(trial, bytes(4096))  # a few bytes may fit on a full disk
                 finally:
                     trial.unlink(missing_ok=True)
-        except errors.UserError as caught:
-            error = caught
-    if distributed.any_process(error is not None):
-        raise error or errors.UserError(
-            f"The main process cannot write to {folder}; it says why."
-        )
 
 
 @contextlib.contextmanager
