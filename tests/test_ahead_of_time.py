@@ -147,10 +147,10 @@ def test_the_compilers_refusals_are_read():
 
 
 def test_another_platforms_form_is_chosen():
-    assert conv3d.chosen_form() == "taps"
+    assert conv3d.chosen_form("auto", ["tpu"]) == "taps"
     with target.compiling_for("tpu"):
-        assert conv3d.chosen_form() == "native"
-    assert conv3d.chosen_form() == "taps"
+        assert conv3d.chosen_form("auto", ["tpu"]) == "native"
+    assert conv3d.chosen_form("auto", ["tpu"]) == "taps"
 
 
 def test_the_devices_here(monkeypatch):
@@ -202,7 +202,7 @@ def test_the_table_of_slices(monkeypatch, tmp_path):
     """Made from the lines of what was compiled; a line a compilation."""
     monkeypatch.setattr(topologies, "FILE", tmp_path / "lines.jsonl")
     monkeypatch.setattr(topologies, "PAGE", tmp_path / "page.md")
-    monkeypatch.setattr(topologies, "SLICES", ("v5e:2x4", "v5p:2x2x2"))
+    monkeypatch.setattr(topologies, "SLICES", ("v5e:2x4", "v5p:2x2x2", "v6e:4x4"))
     made = []
 
     def compile_step(experiment, devices, rows):
@@ -225,7 +225,8 @@ def test_the_table_of_slices(monkeypatch, tmp_path):
     number = len(made)
     assert topologies.largest("ntu_ccdfarm", "v5e:2x4", 8) == (13, 14)
     assert len(made) == number  # nothing is compiled twice
-    topologies.compiled("ntu_stafusion", "v5p:2x2x2", 64 // 8 * 2)
+    topologies.compiled("ntu_stafusion", "v5p:2x2x2", 64 // 8 * 2)  # not its own batch
+    topologies.compiled("ntu_stafusion", "v6e:4x4", 64 // 16)
     topologies.PAGE.write_text(f"a\n{topologies.BEGIN}\nold\n{topologies.END}\nz\n")
     topologies.write_page()
     text = topologies.PAGE.read_text()
@@ -233,7 +234,8 @@ def test_the_table_of_slices(monkeypatch, tmp_path):
         "| `ntu_ccdfarm` | v5e:2x4 | 4 | 4.50 of 15.00 | 4.00 | 0.50 | 2.00 | "
         "all-reduce 5 MiB | 13 a chip, 104 in all |"
     )
-    assert line in text and "1 of 8 steps compiled so far." in text
+    assert line in text and "2 of 12 steps compiled so far." in text
+    assert "all-reduce 5 MiB | as on 8 chips |" in text
     assert text.startswith("a\n<!--") and text.endswith("-->\nz\n")
     assert "old" not in text
 

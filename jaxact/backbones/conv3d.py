@@ -1,11 +1,14 @@
 """3-D convolution and pooling, computed the way the backend is good at.
 
-XLA has fast 3-D kernels on TPU and GPU, none on CPU: a 3x3x3 convolution takes several
-times as long as PyTorch's, a 7x7x7 one ten times, and so do windowed maxima. On CPU the
-same sums are therefore arranged as 2-D convolutions and matrix products. All forms are
-equal to rounding; `form` names one ("native", "taps"), "auto" asks the platform.
+XLA has no fast 3-D kernels on CPU: a 3x3x3 convolution takes several times as long as
+PyTorch's, a 7x7x7 one ten times, and so do windowed maxima. For TPU its convolutions
+compile slowly and move more bytes (the stem of I3D 4.6 times as many by the compiler's
+count, see benchmarks/tpu_conv3d.py), its maxima fewer. Where that is so the same sums
+are arranged as 2-D convolutions, or maxima axis by axis. All forms are equal to
+rounding; `form` names one ("native", "taps"), "auto" asks the platform.
 """
 
+import math
 from collections.abc import Sequence
 
 import einops
@@ -17,16 +20,18 @@ from jaxact import target
 from jaxact.backbones.pointwise import pointwise
 
 FORMS = ("auto", "native", "taps")
+NATIVE_CONVOLUTION = ("gpu",)  # platforms on which "auto" is "native"
+NATIVE_POOLING = ("gpu", "tpu")
 
 Padding = Sequence[tuple[int, int]]  # before and after, of t, h and w
 
 
-def chosen_form(form: str = "auto") -> str:
-    """Returns "native" or "taps"; "auto" is "taps" on CPU."""
+def chosen_form(form: str, native: Sequence[str]) -> str:
+    """Returns "native" or "taps"; "auto" is "native" on the named platforms."""
     if form not in FORMS:
         raise ValueError(f"Got form {form!r} of 3-D convolution; choose of {FORMS}.")
     if form == "auto":
-        return "taps" if target.platform() == "cpu" else "native"
+        return "native" if target.platform() in native else "taps"
     return form
 
 
@@ -56,9 +61,11 @@ def conv3d(
 
     ``y[t, h, w] = sum_klm x[s t + k, s h + l, s w + m] kernel[k, l, m]`` of the padded
     x. "taps" puts the frames that one output frame sees side by side as channels: one
-    2-D convolution of k times as many of them.
+    2-D convolution of k times as many of them. A window of one place is a matrix
+    product in either form.
     """
-    if chosen_form(form) == "native":
+    native = chosen_form(form, NATIVE_CONVOLUTION) == "native"
+    if native and math.prod(kernel.shape[:3]) > 1:
         return jax.lax.conv_general_dilated(
             x,
             kernel,
@@ -110,7 +117,7 @@ def max_pool3d(
     "taps" takes them axis by axis, of shifted copies. Where two elements are equal the
     forms may give the gradient to different ones.
     """
-    if chosen_form(form) == "native":
+    if chosen_form(form, NATIVE_POOLING) == "native":
         return jax.lax.reduce_window(
             x,
             -np.inf,  # a constant: only then JAX knows this as a maximum

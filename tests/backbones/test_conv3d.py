@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxact import target
 from jaxact.backbones.conv3d import (
     chosen_form,
     conv3d,
@@ -80,9 +81,42 @@ def test_same_padding_by_hand():
     assert same_padding((5,), (1,), (2,)) == ((0, 0),)
 
 
-def test_the_form_is_chosen_by_backend_and_can_be_named(monkeypatch):
-    assert chosen_form() == "taps"
-    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
-    assert chosen_form() == "native" and chosen_form("taps") == "taps"
+def primitives(function, *arguments):
+    return {eqn.primitive.name for eqn in jax.make_jaxpr(function)(*arguments).eqns}
+
+
+@pytest.mark.parametrize(
+    ("platform", "native"),
+    [("cpu", set()), ("tpu", {"pool"}), ("gpu", {"pool", "convolution"})],
+)
+def test_the_form_is_chosen_by_platform(platform, native):
+    x, kernel = normal(1, 4, 6, 6, 2), normal(3, 3, 3, 2, 2)
+    places = ((1, 1),) * 3
+    with target.compiling_for(platform):
+        pooled = primitives(lambda x: max_pool3d(x, (3, 3, 3), (1, 1, 1), places), x)
+        convolved = jax.make_jaxpr(lambda x, k: conv3d(x, k, (1, 1, 1), places))(
+            x, kernel
+        )
+    assert ("reduce_window_max" in pooled) == ("pool" in native)
+    [equation] = [
+        equation
+        for equation in convolved.eqns
+        if equation.primitive.name == "conv_general_dilated"
+    ]
+    assert (equation.outvars[0].aval.ndim == 5) == ("convolution" in native)
+
+
+@pytest.mark.parametrize("form", ["native", "taps"])
+def test_one_place_is_a_matrix_product_in_every_form(form):
+    x, kernel = normal(1, 4, 6, 6, 2), normal(1, 1, 1, 2, 2)
+    used = primitives(
+        lambda x, k: conv3d(x, k, (1, 1, 1), ((0, 0),) * 3, form), x, kernel
+    )
+    assert "conv_general_dilated" not in used
+
+
+def test_a_form_can_be_named():
+    assert chosen_form("native", []) == "native"
+    assert chosen_form("taps", ["cpu"]) == "taps"
     with pytest.raises(ValueError, match="Got form 'fast'"):
-        chosen_form("fast")
+        chosen_form("fast", [])
