@@ -206,11 +206,19 @@ def memory_limit(device: Any, devices: int) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Try:
-    """One compilation of a search: rows on a device, and the memory they need."""
+    """One compilation of a search: rows on a device, and the memory they need.
+
+    Attributes:
+      rows: on a device.
+      needed: bytes; 0: not known.
+      fits: whether a device has as many.
+      fixed: those of them that do not grow with the rows, about; 0: not known.
+    """
 
     rows: int
-    needed: int  # bytes; 0: not known
+    needed: int
     fits: bool
+    fixed: int = 0
 
 
 def search_largest(
@@ -219,7 +227,8 @@ def search_largest(
     """Looks for the most rows that fit, by compiling.
 
     Memory grows about linearly with the rows, so the next try is where a line through
-    two known ones meets the limit; later tries halve what is left.
+    two known ones (or one and what is fixed) meets the limit; later tries halve what is
+    left.
 
     Args:
       attempt: compiles so many rows.
@@ -247,6 +256,8 @@ def search_largest(
 def _crossing(tries: Sequence[Try], limit: int) -> int:
     """Returns where the line through the two largest known tries meets the limit."""
     known = sorted({t.rows: t.needed for t in tries if t.needed}.items())
+    if len(known) == 1 and (fixed := max(t.fixed for t in tries)):
+        known.insert(0, (0, fixed))
     if len(known) < 2:
         return 0
     (rows, needed), (more, larger) = known[-2:]
@@ -291,7 +302,7 @@ def report(
             f"  {wanted} clips a device: {_gib(step.memory)}, "
             f"{'fits' if fits else 'does not fit'} ({step.seconds:.0f} s)"
         )
-        return Try(wanted, step.memory, fits)
+        return Try(wanted, step.memory, fits, step.memory - step.temporaries)
 
     first = attempt(None)
     if compiled:

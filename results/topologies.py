@@ -84,7 +84,8 @@ def largest(config: str, name: str, devices: int) -> tuple[int, int]:
 
     def attempt(rows: int) -> aot.Try:
         record = compiled(config, name, rows)
-        return aot.Try(rows, record["needed"], record["fits"])
+        fixed = record["needed"] - record.get("temporaries", record["needed"])
+        return aot.Try(rows, record["needed"], record["fits"], fixed)
 
     rows = start_rows(config, devices)
     limit = compiled(config, name, rows)["limit"]

@@ -111,6 +111,16 @@ def test_the_search_goes_where_a_line_meets_the_limit():
     assert found == (13, 14) and tried == [4, 8, 13, 14]
 
 
+def test_the_search_starts_from_what_is_fixed():
+    tries = [Try(4, 128, True, 100)]
+    assert ahead_of_time.search_largest(
+        lambda n: tries.append(Try(n, 100 + 7 * n, n <= 13)) or tries[-1],
+        tries[0],
+        100 + 7 * 13,
+    ) == (13, 14)
+    assert [t.rows for t in tries] == [4, 13, 14]
+
+
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("largest", [1, 2, 3, 10, 37, 100])
 def test_the_search_ends_at_the_largest(largest, known):
@@ -210,9 +220,8 @@ def test_the_table_of_slices(monkeypatch, tmp_path):
         if rows > 13:
             raise ahead_of_time.DoesNotFit(0)
         exchanged = {"all-reduce": collectives.Collective(3, 5 * 2**20)}
-        size = rows * 2**30
         return ahead_of_time.Compiled(
-            rows, 8, size, size // 8, 0, 0, 2e12, exchanged, 1
+            rows, 8, 2**29, rows * 2**30, 0, 0, 2e12, exchanged, 1
         )
 
     monkeypatch.setattr(ahead_of_time, "compile_step", compile_step)
@@ -231,7 +240,7 @@ def test_the_table_of_slices(monkeypatch, tmp_path):
     topologies.write_page()
     text = topologies.PAGE.read_text()
     line = (
-        "| `ntu_ccdfarm` | v5e:2x4 | 4 | 4.50 of 15.00 | 4.00 | 0.50 | 2.00 | "
+        "| `ntu_ccdfarm` | v5e:2x4 | 4 | 4.50 of 15.00 | 0.50 | 4.00 | 2.00 | "
         "all-reduce 5 MiB | 13 a chip, 104 in all |"
     )
     assert line in text and "2 of 12 steps compiled so far." in text
