@@ -3,9 +3,10 @@
 XLA has no fast 3-D kernels on CPU: a 3x3x3 convolution takes several times as long as
 PyTorch's, a 7x7x7 one ten times, and so do windowed maxima. For TPU its convolutions
 compile slowly and move more bytes (the stem of I3D 4.6 times as many by the compiler's
-count, see benchmarks/tpu_conv3d.py), its maxima fewer. Where that is so the same sums
-are arranged as 2-D convolutions, or maxima axis by axis. All forms are equal to
-rounding; `form` names one ("native", "taps"), "auto" asks the platform.
+count, see benchmarks/tpu_conv3d.py), its maxima fewer. For GPU it makes the gradient of
+maxima a scatter, which adds in any order. Where that is so the same sums are arranged
+as 2-D convolutions, and maxima are taken axis by axis. All forms are equal to rounding;
+`form` names one ("native", "taps"), "auto" asks the platform.
 """
 
 import math
@@ -21,7 +22,7 @@ from jaxact.backbones.pointwise import pointwise
 
 FORMS = ("auto", "native", "taps")
 NATIVE_CONVOLUTION = ("gpu",)  # platforms on which "auto" is "native"
-NATIVE_POOLING = ("gpu", "tpu")
+NATIVE_POOLING = ("tpu",)
 
 Padding = Sequence[tuple[int, int]]  # before and after, of t, h and w
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxact.backbones.conv3d import max_pool3d
 from jaxact.backbones.pointwise import pointwise
 from jaxact.batch_norm import BatchNorm
 
@@ -91,24 +92,6 @@ class Spatial(nn.Module):
         return einops.rearrange(y, "(b t) h w c -> b t h w c", b=x.shape[0])
 
 
-def max_pool(x: jax.Array, axis: int, stride: int = 2) -> jax.Array:
-    """Returns maxima of three neighbours along one axis, every ``stride``-th.
-
-    One step of padding on each side; windows over several axes are made of these.
-    """
-    padding = [(0, 0)] * x.ndim
-    padding[axis] = (1, 1)
-    size = (x.shape[axis] - 1) // stride + 1
-    x = jnp.pad(x, padding, constant_values=-jnp.inf)
-    first, *others = (
-        jax.lax.slice_in_dim(x, k, k + stride * (size - 1) + 1, stride, axis)
-        for k in range(3)
-    )
-    for other in others:
-        first = jnp.maximum(first, other)
-    return first
-
-
 class Bottleneck(nn.Module):
     """One residual unit: 1x1x1 (or kx1x1), 1x3x3, 1x1x1 to four times the width.
 
@@ -148,6 +131,12 @@ class Bottleneck(nn.Module):
         return nn.relu(x + y)
 
 
+def _pool(x: jax.Array, strides: tuple[int, int, int]) -> jax.Array:
+    """Takes maxima of three neighbours along the axes that it strides over."""
+    window = tuple(3 if stride > 1 else 1 for stride in strides)
+    return max_pool3d(x, window, strides, tuple((k // 2, k // 2) for k in window))
+
+
 class ResNet(nn.Module):
     """A residual network on normalised video ``[b t h w c]``; the defaults are C2D-50.
 
@@ -183,9 +172,7 @@ class ResNet(nn.Module):
         x = Spatial(self.width, 7, 2, self.dtype, name="conv1")(video[:, ::first])
         norm = BatchNorm(self.frozen_norm, dtype=self.dtype, name="norm1")
         x = nn.relu(norm(x, train=train))
-        if second > 1:
-            x = max_pool(x, 1, second)
-        x = max_pool(max_pool(x, 2), 3)
+        x = _pool(x, (second, 2, 2))
 
         make_unit = nn.remat(Bottleneck, static_argnums=(2,))
         if not self.remat:
@@ -193,7 +180,7 @@ class ResNet(nn.Module):
         stages, number = [], 0
         for stage, units in enumerate(self.blocks, 1):
             if stage == 2 and third > 1:
-                x = max_pool(x, 1, third)
+                x = _pool(x, (third, 1, 1))
             for unit in range(1, units + 1):
                 if self.before_unit is not None:
                     x = self.before_unit(stage, unit, x)

@@ -2,13 +2,12 @@ import functools
 import math
 
 import flax
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, ResNet, max_pool
+from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, ResNet
 from jaxact.batch_norm import BatchNorm
 
 SMALL = dict(blocks=(1, 2), width=3)
@@ -68,18 +67,6 @@ def test_output_sizes_of_table_2():
     _, stages, variables = shapes_of((1, 8, 224, 224, 15), time_strides=FRAME_WISE)
     assert [stage[1] for stage in stages] == [8, 8, 8, 8]
     assert variables["params"]["conv1"]["kernel"].shape == (7, 7, 15, 64)
-
-
-@pytest.mark.parametrize("axis", [1, 2, 3])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_max_pool_is_a_window_of_three(axis, stride):
-    window, strides = [1, 1, 1, 1], [1, 1, 1, 1]
-    window[axis], strides[axis] = 3, stride
-    padding = [(0, 0)] * 4
-    padding[axis] = (1, 1)
-    x = VIDEO - 5.0  # all negative: a padding of zeros would win
-    expected = nn.max_pool(x, tuple(window[1:]), tuple(strides[1:]), padding[1:])
-    np.testing.assert_array_equal(max_pool(jnp.asarray(x), axis, stride), expected)
 
 
 def test_batch_norm_by_hand():
