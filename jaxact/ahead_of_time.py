@@ -61,6 +61,7 @@ class Compiled:
       output: bytes of results that do not take the place of an argument.
       code: bytes of the program.
       flops: of a step by the compiler's count; -1 where it has none.
+      moved: bytes to and from memory in a step, likewise.
       collectives: exchanges between devices, by kind.
       seconds: it took to compile.
     """
@@ -72,6 +73,7 @@ class Compiled:
     output: int
     code: int
     flops: float
+    moved: float
     collectives: dict[str, Collective]
     seconds: float
 
@@ -149,7 +151,7 @@ def compile_step(
             raise
         raise DoesNotFit(_needed(str(error))) from None
     seconds = time.perf_counter() - start
-    memory = compiled.memory_analysis()
+    memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
     return Compiled(
         rows=experiment.train.batch_size // len(devices),
         devices=len(devices),
@@ -157,7 +159,8 @@ def compile_step(
         temporaries=memory.temp_size_in_bytes,
         output=memory.output_size_in_bytes - memory.alias_size_in_bytes,
         code=memory.generated_code_size_in_bytes,
-        flops=float((compiled.cost_analysis() or {}).get("flops", -1.0)),
+        flops=float(cost.get("flops", -1.0)),
+        moved=float(cost.get("bytes accessed", -1.0)),
         collectives=collectives(compiled.as_text() or ""),
         seconds=seconds,
     )
@@ -342,10 +345,11 @@ def describe(step: Compiled, limit: int, flops: float) -> str:
         "FLOP": f"{step.flops * step.devices:.4g} a step by the compiler's count "
         "(a loop's body once), "
         f"{flops * step.rows * step.devices:.4g} by the ledger's, 6 x MAC x clips",
+        "moved": f"{_gib(step.moved)} to and from a device's memory, by its count",
         "exchanged": ", ".join(kinds) or "nothing",
     }
     return "\n".join(f"  {name:<12} {text}" for name, text in rows.items())
 
 
-def _gib(number: int) -> str:
+def _gib(number: float) -> str:
     return f"{number / GIB:.3g} GiB"

@@ -178,6 +178,7 @@ def test_the_devices_here(monkeypatch):
     # Gradients are summed over the devices.
     assert step.collectives["all-reduce"].bytes >= 4 * parameters
     assert step.flops > 0
+    assert step.moved >= step.arguments  # each is read at least once
     text = "\n".join(lines)
     assert "no data set is read" in text
     assert f"batch        8, {8 // number} a device" in text
@@ -221,7 +222,7 @@ def test_the_table_of_slices(monkeypatch, tmp_path):
             raise ahead_of_time.DoesNotFit(0)
         exchanged = {"all-reduce": collectives.Collective(3, 5 * 2**20)}
         return ahead_of_time.Compiled(
-            rows, 8, 2**29, rows * 2**30, 0, 0, 2e12, exchanged, 1
+            rows, 8, 2**29, rows * 2**30, 0, 0, 2e12, 7e9, exchanged, 1
         )
 
     monkeypatch.setattr(ahead_of_time, "compile_step", compile_step)
