@@ -31,7 +31,10 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 		"ones yet). Install one, or name one: make PYTHON=/path/to/python3.12" >&2; \
 		exit 1; }
 	@echo "Creating the environment in $(VENV): a few minutes, once."
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv $(VENV) || { \
+		echo "This Python makes no environments. Install your system's package" \
+		"python3-venv, or: $(PYTHON) -m pip install virtualenv" >&2; \
+		exit 1; }
 	$(BIN)/python -m pip install --no-compile -r requirements-dev.txt
 	@touch $@
 
