@@ -104,7 +104,7 @@ class Checkpoints:
         ``metrics`` may be empty; a step without metrics is never the best one.
         """
         sealed: Meta = {"meta": meta, "metrics": dict(metrics)}
-        sealed["arrays"] = fingerprint.of_tree(_weighty(state))
+        sealed["arrays"] = fingerprint.of_tree(state)
         sealed["digest"] = files.digest_of(sealed)
         self._metrics[meta["step"]] = dict(metrics)
         items = ocp.args.Composite(
@@ -152,8 +152,8 @@ class Checkpoints:
         """Reads metadata ("meta") and the arrays' fingerprints ("arrays")."""
         return self._read(step, lambda: files.read_sealed(self.folder, step))
 
-    def _check_arrays(self, step: int, weights: Any) -> None:
-        """Compares restored arrays with the fingerprints of those that were saved.
+    def _check_arrays(self, step: int, arrays: Any) -> None:
+        """Compares a restored state, or a part of one, with what was saved.
 
         Raises:
           DamagedError: they are not the same.
@@ -161,7 +161,7 @@ class Checkpoints:
         stored = self._sealed(step)["arrays"]
 
         def compare() -> None:
-            if stored and (wrong := fingerprint.differing(weights, stored)):
+            if stored and (wrong := fingerprint.differing(arrays, stored)):
                 raise ValueError(f"{wrong[0]} is not the array that was saved")
 
         self._read(step, compare)
@@ -188,7 +188,7 @@ class Checkpoints:
                 return handler.restore(path / "state", args=arguments)
 
         state = self._read(step, read)
-        self._check_arrays(step, _weighty(state))
+        self._check_arrays(step, state)
         return state
 
     def _read(self, step: int, read: Callable[[], _T]) -> _T:
@@ -371,12 +371,3 @@ def _quietly() -> Iterator[None]:
 
 def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"
-
-
-def _weighty(state: State) -> dict[str, Any]:
-    """Returns the arrays of a state under the names of their trees."""
-    return {
-        "params": state.params,
-        "batch_stats": state.batch_stats,
-        "opt_state": state.opt_state,
-    }

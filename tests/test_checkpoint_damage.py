@@ -5,6 +5,7 @@ import shutil
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from jaxact import checkpoint, errors, program
@@ -133,6 +134,21 @@ def test_a_flipped_bit_in_an_array_is_not_restored_as_if_right(saved, tmp_path):
         checkpoints.close()
         expected = states[meta["step"]]
         jax.tree.map(np.testing.assert_array_equal, jax.device_get(state), expected)
+
+
+@pytest.mark.parametrize("part", ["step", "batch_stats", "opt_state"])
+def test_every_part_of_the_state_has_a_fingerprint(saved, monkeypatch, part):
+    folder, _, abstract = saved
+    restore = ocp.StandardCheckpointHandler.restore
+
+    def wrong(*args, **kwargs):
+        state = restore(*args, **kwargs)
+        changed = jax.tree.map(lambda x: x + 1, getattr(state, part))
+        return state.replace(**{part: changed})
+
+    monkeypatch.setattr(ocp.StandardCheckpointHandler, "restore", wrong)
+    with pytest.raises(checkpoint.DamagedError, match=f"{part}.* is not the array"):
+        checkpoint.Checkpoints(folder, read_only=True).restore(2, abstract)
 
 
 def test_without_a_whole_one_the_run_says_so(saved, tmp_path):
