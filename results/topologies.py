@@ -5,8 +5,8 @@ python -m results.topologies --slices v5e:2x4      # some
 python -m results.topologies --table               # the table from what there is
 
 Every compilation is a line of results/topologies.jsonl, so that an interrupted run
-loses one. A full-size step takes minutes of a core; no TPU is needed, but the extra
-``tpu``.
+loses one; without the file all are made afresh. A full-size step takes minutes of a
+core; no TPU is needed, but the extra ``tpu``.
 """
 
 import argparse
