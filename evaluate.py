@@ -41,7 +41,8 @@ def evaluate(
     """
     opened = open_experiment(experiment, data, trains=False)
     facts, split = opened.facts, experiment.eval.split
-    state = preflight.restore_weights(folder, step, opened.program, opened.mesh)
+    program, mesh = opened.program, opened.mesh
+    state = preflight.restore_weights(folder, step, program, mesh, experiment)
     count = facts.num_clips[split]
     say(f"Checkpoint of step {step} in {folder}; {count} clips of {split}.")
     pictures = experiment.eval.pictures

@@ -49,8 +49,8 @@ def read_facts(
     """
     try:
         dataset = PreparedDataset.open(data.dir, data.name, data.version)
-    except DatasetError:
-        print(f"Class names unknown: no data set {data.name!r} in {data.dir!r}.")
+    except DatasetError as error:
+        print(f"Class names unknown, frames made {SHORT_SIDE} pixels short: {error}")
         return [f"class {i}" for i in range(num_classes)], SHORT_SIDE, {}
     if len(dataset.classes) != num_classes:
         raise errors.UserError(
@@ -90,7 +90,7 @@ def predict(
     """Returns ``scores`` [y] of one clip, and what the model selected, if it does."""
     mesh = distributed.make_mesh()
     program = make_program(experiment, mesh, make_plan(experiment.train, 1))
-    state = preflight.restore_weights(folder, step, program, mesh)
+    state = preflight.restore_weights(folder, step, program, mesh, experiment)
     rows = mesh.devices.size  # every device gets the clip; the first row is read
     batch = {name: np.stack([stream] * rows) for name, stream in clip.items()}
     batch |= {"label": np.zeros(rows, np.int32), "id": np.zeros(rows, np.int64)}

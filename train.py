@@ -28,12 +28,12 @@ from jaxact import (
     preflight,
     progress,
     start,
-    stopping,
 )
 from jaxact import config as config_lib
 from jaxact.checkpoint import Checkpoints
 from jaxact.opening import open_experiment
 from jaxact.preflight import say
+from jaxact.stopping import Stopped, StopSignal
 from jaxact.workdir import claims
 
 COMPILE_ONLY = flags.DEFINE_bool("compile_only", False, "Say what the step needs.")
@@ -77,7 +77,7 @@ def train(
         say(f"{split} after step {step}: {progress.eval_line(metrics)}")
         return metrics
 
-    def evaluate_and_log(stop: stopping.StopSignal) -> dict[str, float]:
+    def evaluate_and_log(stop: StopSignal) -> dict[str, float]:
         metrics = evaluate(stop.until(opened.eval_batches()))
         log.write(step, {f"eval/{k}": v for k, v in metrics.items()})
         return metrics
@@ -85,7 +85,7 @@ def train(
     metrics: dict[str, float] = {}
     say(f"Compiling, then {plan.total_steps - step} steps to go.")
     try:
-        with stopping.StopSignal() as stop, jax.transfer_guard("disallow"):
+        with StopSignal(checkpoints.wait) as stop, jax.transfer_guard("disallow"):
             if due:
                 metrics = evaluate_and_log(stop)
                 checkpoints.add_metrics(step, metrics)
@@ -110,19 +110,18 @@ def train(
                     window.flush()
                     try:
                         metrics, due = evaluate_and_log(stop), False
-                    except stopping.Stopped as stopped:
+                    except Stopped as stopped:
                         code = stopped.code
                     meter.restart()
                 if plan.saves(step) or code is not None:
                     meta = {"step": step, "epoch": epoch, "config": text}
                     meta |= {"data": identity, "window": window.sums()}
-                    meta |= {"evaluation_due": due}
+                    meta["evaluation_due"] = due
                     log.sync()
                     checkpoints.save(state, meta, metrics)
                 if code is not None:
-                    say(f"Stopped after step {step}; the same command continues.")
-                    sys.exit(code)
-    except stopping.Stopped as stopped:  # in the evaluation that was due
+                    raise Stopped(code)
+    except Stopped as stopped:
         say(f"Stopped after step {step}; the same command continues.")
         sys.exit(stopped.code)
     except errors.NotFiniteError as error:

@@ -85,8 +85,12 @@ class PreparedDataset:
 
     @property
     def digest(self) -> str:
-        """What tells these clips from those of another preparation; not of the path."""
-        facts = {key: self.info.get(key) for key in ("plan", "num_clips", "streams")}
+        """What tells these clips from those of another preparation; not of the path.
+
+        Of their contents only how many bytes each shard has.
+        """
+        keys = ("plan", "num_clips", "streams", "shards")
+        facts = {key: self.info.get(key) for key in keys}
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -68,7 +68,15 @@ def initialize(environ: Mapping[str, str] = os.environ) -> None:
     elif _many(environ, "SLURM_NTASKS", "SLURM_PROCID") or _many(
         environ, "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"
     ):
-        jax.distributed.initialize()
+        try:
+            jax.distributed.initialize()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0][:160]
+            raise errors.UserError(
+                f"JAX could not start this process among the others: {reason} Set "
+                f"{', '.join(names)} on every process (see docs/scaling.md), or unset "
+                "SLURM_NTASKS and OMPI_COMM_WORLD_SIZE to run alone."
+            ) from error
     elif environ.get("TPU_ML_PLATFORM") == "JAX":  # JAX sets it where it finds TPUs
         # A TPU without a cluster around it, as in notebooks, is no error.
         with contextlib.suppress(ValueError):

@@ -97,4 +97,5 @@ def open_experiment(
         experiment = dataclasses.replace(experiment, data=one_version)
         opened = Opened(experiment, data, facts, mesh, plan, program)
         opened.eval_batches()
+    preflight.check_same_everywhere(experiment, facts)
     return opened

@@ -1,6 +1,8 @@
 """What is checked before the first training step."""
 
+import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,12 +26,15 @@ FREE_KEYS = (
     "train.compilation_cache",
     "eval.",
     "data.dir",
+    "data.version",  # `check_same_data` knows which it was
     "data.cache_mb",
     "data.workers",
     "data.prefetch",
     "data.test_resize",
     "data.eval_views",
 )
+# Keys that may differ between the processes of one run.
+OWN_KEYS = ("data.dir", "data.cache_mb", "data.workers", "data.prefetch")
 METRICS = ("top1", "top5", "mean_class_accuracy")
 
 
@@ -110,17 +115,53 @@ def data_identity(facts: Any) -> dict[str, Any]:
     }
 
 
+def check_same_everywhere(experiment: config_lib.Experiment, facts: Any) -> None:
+    """Compares config and data with those of the main process.
+
+    Raises:
+      UserError: on all processes, if they are not the same on one.
+    """
+    text, identity = config_lib.config_text(experiment), data_identity(facts)
+    main_text, main_identity = distributed.of_main([text, identity])
+    with distributed.together():
+        differences = _differences(main_text, text, OWN_KEYS)
+        differences += _other_data(main_identity, identity)
+        if differences:
+            raise errors.UserError(
+                "This process was started with another config or data than the main "
+                'one ("was"):\n' + "\n".join(differences) + "\nStart the same command "
+                "with the same data on every machine."
+            )
+
+
 def restore_weights(
-    folder: pathlib.Path, step: int, program: Program, mesh: Mesh
+    folder: pathlib.Path,
+    step: int,
+    program: Program,
+    mesh: Mesh,
+    experiment: config_lib.Experiment,
 ) -> State:
     """Returns a state for evaluation: a checkpoint's weights, no optimiser.
+
+    Says which values of model and data are not those of the training.
 
     Raises:
       UserError: the checkpoint is damaged or of another model.
     """
     source = checkpoint.Checkpoints(folder, read_only=True)
     params, batch_stats = source.restore_weights(step, program.abstract)
+    current = config_lib.config_text(experiment)
+    stored = source.meta(step).get("config", current)
     source.close()
+    others = [
+        line
+        for line in _differences(stored, current, FREE_KEYS)
+        if line.startswith(("  model.", "  data."))
+    ]
+    if others:
+        say(
+            "Note: this checkpoint was trained with other values:\n" + "\n".join(others)
+        )
     at = distributed.put_replicated(np.int32(step), mesh)
     return State(at, params, batch_stats, opt_state=())
 
@@ -131,12 +172,7 @@ def check_same_config(stored: str, current: str, where: str) -> None:
     Raises:
       UserError: a key that changes what is computed differs.
     """
-    old, new = _table(stored), _table(current)
-    differences = [
-        f"  {key}: was {old.get(key, 'absent')}, now {new.get(key, 'absent')}"
-        for key in dict.fromkeys([*old, *new])
-        if old.get(key) != new.get(key) and not key.startswith(FREE_KEYS)
-    ]
+    differences = _differences(stored, current, FREE_KEYS)
     if differences:
         raise errors.UserError(
             f"The run in {where} was begun with another config:\n"
@@ -157,11 +193,7 @@ def check_same_data(
     """
     if stored is None or stored == current:  # None: of an earlier version
         return
-    differences = [
-        f"  {key}: was {stored.get(key)}, now {value}"
-        for key, value in current.items()
-        if stored.get(key) != value
-    ]
+    differences = _other_data(stored, current)
     raise errors.UserError(
         f"The run in {where} was begun on other data:\n"
         + "\n".join(differences)
@@ -172,12 +204,33 @@ def check_same_data(
     )
 
 
+def _differences(stored: str, current: str, free: Sequence[str]) -> list[str]:
+    """Returns a line for each key of two configs that differs and is not free to."""
+    old, new = _table(stored), _table(current)
+    return [
+        f"  {key}: was {old.get(key, 'absent')}, now {new.get(key, 'absent')}"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key) and not key.startswith(tuple(free))
+    ]
+
+
+def _other_data(stored: dict[str, Any], current: dict[str, Any]) -> list[str]:
+    return [
+        f"  {key}: was {stored.get(key)}, now {value}"
+        for key, value in current.items()
+        if stored.get(key) != value
+    ]
+
+
 def _table(text: str) -> dict[str, str]:
     pairs = (line.partition(" = ") for line in text.splitlines())
     return {key: value for key, _, value in pairs if key}
 
 
 def say(text: str) -> None:
-    """Prints on the main process only."""
+    """Prints on the main process only; goes on where nobody reads any more."""
     if distributed.is_main():
-        print(text, flush=True)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,7 +1,9 @@
 """Termination signals: noticed between two steps, so that a run can save and leave."""
 
+import contextlib
+import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -26,7 +28,9 @@ class Stopped(Exception):
 class StopSignal:
     """A context that turns SIGTERM and SIGINT into a question asked between steps.
 
-    A second signal of the same kind acts as it would without this.
+    A second signal of the same kind acts as it would without this. What must not be
+    cut short either, ``last``, is called at the end of the context: a machine that was
+    stopped by another's signal may get its own while it still writes.
 
     Schedulers and Cloud TPU announce with SIGTERM that a machine will be taken away,
     often to one process of several only: all of them ask one another, and stop after
@@ -34,7 +38,8 @@ class StopSignal:
     never answers in a run that was continued; `distributed.initialize` turns it off.)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, last: Callable[[], None] = lambda: None) -> None:
+        self._last = last
         self._number: int | None = None
         self._former: dict[int, Any] = {}
 
@@ -46,15 +51,21 @@ class StopSignal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
+        try:
+            self._last()
+        finally:
+            for number, handler in self._former.items():
+                signal.signal(number, handler)
 
     def _notice(self, number: int, frame: FrameType | None) -> None:
         del frame
         self._number = number
         signal.signal(number, self._former[number])
         name = signal.Signals(number).name
-        print(f"\n{name}: saving, then leaving.", flush=True)
+        # Not by print, which may be what was interrupted; and a pipe's reader, as
+        # `tee`, has got the same signal.
+        with contextlib.suppress(OSError):
+            os.write(1, f"\n{name}: saving, then leaving.\n".encode())
 
     def exit_code(self, step: int = 0) -> int | None:
         """Returns 128 + signal number if any process was told to stop, else None.

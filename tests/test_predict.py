@@ -60,6 +60,7 @@ def test_predicts_what_the_model_says_of_the_clip(tmp_path, experiment):
 
     done = run(tmp_path, "--rgb", str(video), "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
+    assert "Class names unknown, frames made 256 pixels short: " in done.stdout
 
     (rgb,) = read_clip({"rgb": video}, experiment.data, program.inputs).values()
     module = experiment.model.build()

@@ -49,8 +49,9 @@ def run(folder, **changes):
 
 def bias(folder):
     mesh = tiny.mesh_of(1)
-    built = make_program(experiment(), mesh, make_plan(experiment().train, 20))
-    state = preflight.restore_weights(folder / "checkpoints", 1, built, mesh)
+    config = experiment()
+    built = make_program(config, mesh, make_plan(config.train, 20))
+    state = preflight.restore_weights(folder / "checkpoints", 1, built, mesh, config)
     return np.asarray(state.params["head"]["bias"])
 
 

@@ -32,6 +32,44 @@ def test_a_second_signal_acts_as_without_us():
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_what_comes_last_is_not_cut_short():
+    """A machine stopped by another's signal may get its own while it still writes."""
+    done = []
+
+    def last():
+        os.kill(os.getpid(), signal.SIGTERM)
+        done.append("written")
+
+    former = signal.getsignal(signal.SIGTERM)
+    with stopping.StopSignal(last):
+        pass
+    assert done == ["written"] and signal.getsignal(signal.SIGTERM) is former
+
+
+UNREAD = """
+import os, signal
+from jaxact import preflight, stopping
+
+with stopping.StopSignal() as stop:
+    os.kill(os.getpid(), signal.SIGTERM)
+    preflight.say("a line")
+    preflight.say("another")
+    raise SystemExit(stop.exit_code())
+"""
+
+
+def test_a_run_saves_although_nobody_reads_its_output_any_more():
+    """Ctrl-C ends the tee behind the run as well."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as pipe:
+        command = [sys.executable, "-c", UNREAD]
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, text=True
+        )
+    assert (done.returncode, done.stderr) == (143, "")
+
+
 CONFIG = """
 from tests import tiny
 

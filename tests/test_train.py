@@ -203,6 +203,7 @@ def test_a_run_is_not_continued_on_other_data(finished, tmp_path):
     text = str(error.value)
     assert "was begun on other data:\n  version: was 1.0.0, now 1.1.0\n" in text
     assert "now {'train': 21, 'test': 10}" in text and "--config.data.version" in text
+    run(finished, **{"data.version": "1.0.0"})  # as it says
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32 + 5])
@@ -329,6 +330,33 @@ def test_the_plan_counts_steps_across_epochs():
     plan = program.make_plan(only_end, 20)
     assert [step for step in range(1, 11) if plan.evaluates(step)] == [10]
     assert [step for step in range(1, 11) if plan.saves(step)] == [4, 8, 10]
+
+
+def test_evaluation_names_what_is_not_as_in_training(finished, capsys):
+    folder, step = checkpoint_files.find(finished)
+    changes = {"model.dropout": 0.25, "data.protocol": "other", "optim.lr": 3.0}
+    evaluate.evaluate(tiny.experiment(**changes), folder, step, tiny.TinyData())
+    assert (
+        "Note: this checkpoint was trained with other values:\n"
+        "  model.dropout: was 0.0, now 0.25\n"
+        "  data.protocol: was '', now 'other'\n"
+        "Checkpoint of step"
+    ) in capsys.readouterr().out
+
+
+def test_the_last_save_is_not_cut_short_by_a_signal(tmp_path, monkeypatch):
+    """The first that this process gets, while it writes after its last step."""
+    wait, times = checkpoint.Checkpoints.wait, []
+
+    def signalled(self):
+        if not times:
+            times.append(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+        wait(self)
+
+    monkeypatch.setattr(checkpoint.Checkpoints, "wait", signalled)
+    run(tmp_path)
+    assert checkpoint.Checkpoints(tmp_path / "checkpoints").steps()[-1] == 6
 
 
 def test_evaluation_says_the_same_as_training_and_fills_the_report(finished):

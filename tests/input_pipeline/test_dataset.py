@@ -1,5 +1,6 @@
 """Opening a prepared data set: what it tells, and what it says when it is not whole."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -55,6 +56,14 @@ def test_facts_and_index(prepared):
         assert (int(name[5:8]), int(name[17:20]) - 1) == (camera, label)
     assert data.index["offset"].dtype == np.int64
     assert data.index["split_xview"].dtype == np.int8
+
+
+def test_other_contents_make_another_digest(copy):
+    data = open_copy(copy)
+    info = json.loads((copy / "dataset.json").read_text())
+    assert open_copy(copy).digest == data.digest
+    info["shards"][1]["bytes"] += 8
+    assert dataclasses.replace(data, info=info).digest != data.digest
 
 
 def test_rows_of_a_split_follow_the_official_rule(prepared):
