@@ -306,7 +306,7 @@ def test_sigterm_to_a_real_process_saves_and_leaves(tmp_path):
                 break
         rest = process.stdout.read()
     assert process.returncode == 143, "".join(lines) + rest
-    assert "SIGTERM: saving after this step, then leaving." in rest
+    assert "SIGTERM: saving, then leaving." in rest
     (step,) = checkpoint.Checkpoints(folder / "checkpoints", read_only=True).steps()
     assert f"Stopped after step {step}; the same command continues." in rest
     assert np.array(steps_of(folder)).max() <= step
