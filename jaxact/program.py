@@ -79,7 +79,10 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
     if train.compilation_cache:
         jax.config.update("jax_compilation_cache_dir", train.compilation_cache)
     inputs = experiment.model.inputs()
-    module = experiment.model.build()
+    try:
+        module = experiment.model.build()
+    except ValueError as error:
+        raise config_lib.ConfigError(f"The model cannot be built. {error}") from error
     schedule = optim.make_schedule(
         experiment.schedule,
         optim.learning_rate(experiment.optim, train.batch_size),

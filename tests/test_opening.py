@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from jaxact import config, distributed, errors, preflight
+from jaxact import config, distributed, errors, preflight, program
 from tests import tiny
 
 
@@ -31,6 +31,22 @@ def test_processes_with_different_commands_are_refused(monkeypatch):
     assert "optim.lr: was 0.75, now " in message
     assert "digest: was other, now of tiny" in message
     assert "Start the same command with the same data on every machine." in message
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("demo_stafusion", "k1", 3.0),
+        ("demo_stafusion", "rollout", "fast"),
+        ("demo_ccdfarm", "conv3d", "fast"),
+    ],
+)
+def test_a_value_that_cannot_be_is_no_traceback(name, key, value):
+    experiment = config.load_experiment(f"configs/{name}.py")
+    setattr(experiment.model, key, value)
+    plan = program.make_plan(experiment.train, 20)
+    with pytest.raises(config.ConfigError, match=f"cannot be built. .*{value}"):
+        program.make_program(experiment, tiny.mesh_of(1), plan)
 
 
 @pytest.mark.parametrize(
