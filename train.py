@@ -116,7 +116,7 @@ def train(
                 if plan.saves(step) or code is not None:
                     meta = {"step": step, "epoch": epoch, "config": text}
                     meta |= {"data": identity, "window": window.sums()}
-                    meta["evaluation_due"] = due
+                    meta |= {"evaluation_due": due}
                     log.sync()
                     checkpoints.save(state, meta, metrics)
                 if code is not None:
@@ -125,7 +125,6 @@ def train(
         say(f"Stopped after step {step}; the same command continues.")
         sys.exit(stopped.code)
     except errors.NotFiniteError as error:
-        checkpoints.wait()
         raise error.advised(workdir, checkpoints.steps()) from None
     finally:
         checkpoints.close()

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -204,13 +203,13 @@ def check_same_data(
     )
 
 
-def _differences(stored: str, current: str, free: Sequence[str]) -> list[str]:
+def _differences(stored: str, current: str, free: tuple[str, ...]) -> list[str]:
     """Returns a line for each key of two configs that differs and is not free to."""
     old, new = _table(stored), _table(current)
     return [
         f"  {key}: was {old.get(key, 'absent')}, now {new.get(key, 'absent')}"
         for key in dict.fromkeys([*old, *new])
-        if old.get(key) != new.get(key) and not key.startswith(tuple(free))
+        if old.get(key) != new.get(key) and not key.startswith(free)
     ]
 
 
