@@ -16,12 +16,13 @@ from absl import flags
 from input_pipeline import pipeline
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
-from jaxact import commandline, distributed, preflight, progress
 from jaxact import config as config_lib
-from jaxact.checkpoint_files import find
-from jaxact.opening import open_experiment
-from jaxact.preflight import say
+from jaxact.checkpoints.files import find
+from jaxact.devices import distributed
 from jaxact.report import output, write_report
+from jaxact.run import checks, commandline, log
+from jaxact.run.checks import say
+from jaxact.run.session import open_experiment
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "last", "last, best or a path.")
 SPLIT = flags.DEFINE_string("split", None, "Split to evaluate [eval.split].")
@@ -42,12 +43,12 @@ def evaluate(
     opened = open_experiment(experiment, data, trains=False)
     facts, split = opened.facts, experiment.eval.split
     program, mesh = opened.program, opened.mesh
-    state = preflight.restore_weights(folder, step, program, mesh, experiment)
+    state = checks.restore_weights(folder, step, program, mesh, experiment)
     count = facts.num_clips[split]
     say(f"Checkpoint of step {step} in {folder}; {count} clips of {split}.")
     pictures = experiment.eval.pictures
     result = opened.evaluate(state, opened.eval_batches(), pictures)
-    say(progress.eval_line(result.metrics))
+    say(log.eval_line(result.metrics))
     for example in result.examples:
         example["name"] = str(facts.names[example["id"]])
     return {
@@ -69,7 +70,7 @@ def evaluate(
         "loss": result.metrics["loss"],
         "examples": result.examples,
         "bones": facts.bones,
-        "history": progress.read_history(folder.parent),
+        "history": log.read_history(folder.parent),
         "config": config_lib.config_text(experiment),
     }
 

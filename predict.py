@@ -22,11 +22,13 @@ from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.encode import ClipError
 from input_pipeline.own_clip import SHORT_SIDE, read_clip
-from jaxact import commandline, distributed, errors, preflight
 from jaxact import config as config_lib
-from jaxact.checkpoint_files import find
-from jaxact.program import make_plan, make_program
-from jaxact.report import output, overlays, skeletons
+from jaxact import errors
+from jaxact.checkpoints.files import find
+from jaxact.devices import distributed
+from jaxact.report import bodies, output, overlays
+from jaxact.run import checks, commandline
+from jaxact.run.program import make_plan, make_program
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "last, best or a path.")
 OUT = flags.DEFINE_string("out", "prediction", "Folder of the picture.")
@@ -90,7 +92,7 @@ def predict(
     """Returns ``scores`` [y] of one clip, and what the model selected, if it does."""
     mesh = distributed.make_mesh()
     program = make_program(experiment, mesh, make_plan(experiment.train, 1))
-    state = preflight.restore_weights(folder, step, program, mesh, experiment)
+    state = checks.restore_weights(folder, step, program, mesh, experiment)
     rows = mesh.devices.size  # every device gets the clip; the first row is read
     batch = {name: np.stack([stream] * rows) for name, stream in clip.items()}
     batch |= {"label": np.zeros(rows, np.int32), "id": np.zeros(rows, np.int64)}
@@ -113,7 +115,7 @@ def draw(
     }
     count = inputs["skeleton"].shape[2] if "skeleton" in inputs else 0
     layout = joints.of_stream({"joints": count, **body})
-    shown = skeletons.as_videos(first, layout.bones if layout else (), over=False)
+    shown = bodies.as_videos(first, layout.bones if layout else (), over=False)
     videos = {name: s for name, s in shown.items() if overlays.is_video(s)}
     keys = ("frame_marks", "frame_scores", "keep")
     selection = overlays.Selection(*(result.get(key) for key in keys))

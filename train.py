@@ -20,21 +20,17 @@ from absl import flags
 from input_pipeline import pipeline
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
-from jaxact import (
-    ahead_of_time,
-    commandline,
-    distributed,
-    errors,
-    preflight,
-    progress,
-    start,
-)
 from jaxact import config as config_lib
-from jaxact.checkpoint import Checkpoints
-from jaxact.opening import open_experiment
-from jaxact.preflight import say
-from jaxact.stopping import Stopped, StopSignal
-from jaxact.workdir import claims
+from jaxact import errors
+from jaxact.ahead_of_time import compile
+from jaxact.checkpoints.manager import Checkpoints
+from jaxact.devices import distributed
+from jaxact.run import checks, commandline, initialize
+from jaxact.run import log as progress
+from jaxact.run.checks import say
+from jaxact.run.session import open_experiment
+from jaxact.run.stopping import Stopped, StopSignal
+from jaxact.run.workdir import claims
 
 COMPILE_ONLY = flags.DEFINE_bool("compile_only", False, "Say what the step needs.")
 TOPOLOGY = flags.DEFINE_string("topology", "", "Of TPUs to compile for [those here].")
@@ -54,18 +50,18 @@ def train(
     # Everything that can be wrong is found before anything is computed.
     opened = open_experiment(experiment, data)
     plan, program = opened.plan, opened.program
-    say(start.start_table(opened))
+    say(initialize.start_table(opened))
 
     # Where to start: the run's own checkpoint, given weights, or the seed.
     folder, metric = workdir / "checkpoints", experiment.eval.best_metric
     checkpoints = Checkpoints(folder, metric, config.keep)
-    state, meta = start.start_state(experiment, opened, checkpoints)
+    state, meta = initialize.start_state(experiment, opened, checkpoints)
     first = step = meta["step"]
     # A signal may have come between a step and its evaluation, or in it.
     due = meta.get("evaluation_due", False)
     batches = opened.train_batches(step)
     text = config_lib.config_text(experiment)
-    identity = preflight.data_identity(opened.facts)
+    identity = checks.data_identity(opened.facts)
     log = progress.MetricsLog(
         workdir, step, text, enabled=distributed.is_main(), evaluation_due=due
     )
@@ -138,7 +134,7 @@ def train(
 def main() -> None:
     """Reads the flags and trains."""
     if COMPILE_ONLY.value or TOPOLOGY.value:
-        ahead_of_time.report(commandline.experiment(), TOPOLOGY.value, say)
+        compile.report(commandline.experiment(), TOPOLOGY.value, say)
         return
     distributed.initialize()
     train(commandline.experiment(), commandline.workdir())

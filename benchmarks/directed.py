@@ -3,9 +3,9 @@
     python -m benchmarks.directed
     python -m benchmarks.directed --stages 1 2 3 4 --axes joint space time
 
-All orders give the same result (`jaxact.nonlocal_blocks.DirectedNonLocal`); they are
-timed by turns in one run, forward and with the gradient. The first stage's quadratic
-order, the paper's, holds 25,088 x 25,088 weights: 2.5 GB, and more in training.
+All orders give the same result (`jaxact.layers.nonlocal_blocks.DirectedNonLocal`);
+they are timed by turns in one run, forward and with the gradient. The first stage's
+quadratic order, the paper's, holds 25,088 x 25,088 weights: 2.5 GB, and more in training.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxact.nonlocal_blocks import AXES, DirectedNonLocal, order_costs
+from jaxact.layers.nonlocal_blocks import AXES, DirectedNonLocal, order_costs
 
 # t h w c of a stage, 32 x 224 x 224.
 STAGES = {

@@ -17,9 +17,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxact import selection
-from jaxact.attention import attention_rollout, attention_weights, class_rollout
-from jaxact.masking import AdaptiveMaskedFusion
+from jaxact.layers import selection
+from jaxact.layers.attention import attention_rollout, attention_weights, class_rollout
+from jaxact.layers.masking import AdaptiveMaskedFusion
 
 FRAMES, PATCHES, WIDTH, HEADS = 16, 196, 768, 12
 FRAME_FRACTIONS, REGION_FRACTIONS = (0.25, 0.25), (0.60, 0.35)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.host_memory
 
-Two processes, one with `jaxact.host_memory` and one without, take their turns on one
-batch made in memory; the ratio is the median of the turns' ratios.
+Two processes, one with `jaxact.devices.host_memory` and one without, take their turns
+on one batch made in memory; the ratio is the median of the turns' ratios.
 """
 
 import argparse
@@ -18,15 +18,15 @@ CONFIG = "configs/demo_stafusion.py"
 
 def serve(keep: bool) -> None:
     """Answers every line on stdin by the seconds of one training step."""
-    from jaxact.host_memory import keep_freed_memory
+    from jaxact.devices.host_memory import keep_freed_memory
 
     if keep:
         keep_freed_memory()
     import jax
 
     import jaxact
-    from jaxact import distributed
-    from jaxact.program import make_plan, make_program
+    from jaxact.devices import distributed
+    from jaxact.run.program import make_plan, make_program
 
     experiment = jaxact.load_experiment(CONFIG)
     mesh = distributed.make_mesh()

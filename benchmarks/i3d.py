@@ -7,7 +7,7 @@
 With an interpreter that has torch it also runs the same network made of PyTorch's
 layers: the same weights (converted, logits compared), the same batch, by turns in one
 run. The ratio is the median of the turns' ratios; above 1 jaxact is the faster one.
-`--forms` times both ways of computing 3-D convolutions (`jaxact.backbones.conv3d`).
+`--forms` times both ways of computing 3-D convolutions (`jaxact.layers.conv3d`).
 """
 
 import argparse
@@ -23,9 +23,9 @@ import numpy as np
 import optax
 
 from benchmarks._turns import TorchSide, compare
-from jaxact import target
 from jaxact.backbones.i3d import I3D, pooled
-from jaxact.convert import initialize_from
+from jaxact.backbones.public_weights import initialize_from
+from jaxact.devices import platform
 from jaxact.models.streams import Head
 
 CLASSES = 400
@@ -72,7 +72,7 @@ class Ours:
             updates, momentum = optimizer.update(grads, momentum, params)
             return optax.apply_updates(params, updates), stats, momentum
 
-        options = {"compiler_options": target.compiler_options()}  # as the scripts do
+        options = {"compiler_options": platform.compiler_options()}  # as the scripts do
         self._apply = jax.jit(model.apply, **options)
         self._step = jax.jit(step, donate_argnums=(0, 1, 2), **options)
 

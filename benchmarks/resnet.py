@@ -22,10 +22,10 @@ import optax
 from safetensors.numpy import load_file
 
 from benchmarks._turns import TorchSide, compare
-from jaxact import target
+from jaxact.backbones.public_weights import initialize_from
 from jaxact.backbones.resnet import ResNet
-from jaxact.convert import initialize_from
-from jaxact.host_memory import keep_freed_memory
+from jaxact.devices import platform
+from jaxact.devices.host_memory import keep_freed_memory
 from jaxact.models.streams import Head
 
 CLASSES = 400
@@ -73,7 +73,7 @@ class Ours:
             params = optax.apply_updates(params, updates)
             return {"params": params, "batch_stats": stats}, momentum
 
-        options = {"compiler_options": target.compiler_options()}  # as the scripts do
+        options = {"compiler_options": platform.compiler_options()}  # as the scripts do
         self._apply = jax.jit(model.apply, **options)
         self._step = jax.jit(step, donate_argnums=(0, 1), **options)
 

@@ -21,9 +21,9 @@ import optax
 from safetensors.numpy import load_file
 
 from benchmarks._turns import TorchSide, compare
+from jaxact.backbones.public_weights import initialize_from
 from jaxact.backbones.timesformer import TimeSformer
-from jaxact.convert import initialize_from
-from jaxact.host_memory import keep_freed_memory
+from jaxact.devices.host_memory import keep_freed_memory
 from jaxact.models.streams import Head
 
 CLASSES = 400

@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import SingleDeviceSharding
 
-from jaxact import ahead_of_time as aot
-from jaxact import target
-from jaxact.backbones.conv3d import conv3d, max_pool3d, same_padding
+from jaxact.ahead_of_time import compile as aot
+from jaxact.devices import platform
+from jaxact.layers.conv3d import conv3d, max_pool3d, same_padding
 
 CLIPS = 4
 # Size of the map, channels in (and out, of a convolution), window and stride.
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--slice", default="v5e:2x4")
     args = parser.parse_args()
     device = aot.topology_devices(args.slice)[0]
-    with target.compiling_for("tpu"):
+    with platform.compiling_for("tpu"):
         for name, (size, channels, width, stride) in LAYERS.items():
             window, strides = (width,) * 3, (stride,) * 3
             shapes: list[tuple[int, ...]] = [(CLIPS, *size, channels[0])]

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import records
-from input_pipeline.builders import howto
+from input_pipeline import howto, records
 
 INFO_FILE = "dataset.json"
 INDEX_FILE = "index.npz"

@@ -12,10 +12,11 @@ of any family on the same clips, and writes a report of their average.
 
 import argparse
 
-from jaxact import errors, paper_tables, score_fusion
+from jaxact import errors
 from jaxact.config import load_experiment
 from jaxact.ledger import ledger
-from jaxact.report import write_report
+from jaxact.models import paper_tables
+from jaxact.report import predictions, write_report
 
 # Commands that print our counts next to a paper's.
 TABLES = {
@@ -38,10 +39,10 @@ def fuse(paths: list[str], weights: str, out: str) -> str:
             f"Got --weights {weights}; expected numbers with commas between them, for "
             "example --weights 2,1."
         ) from None
-    parts = [score_fusion.read(path) for path in paths]
-    evaluation = score_fusion.fuse(parts, numbers or [1.0] * len(parts))
+    parts = [predictions.read(path) for path in paths]
+    evaluation = predictions.fuse(parts, numbers or [1.0] * len(parts))
     report = write_report(out, evaluation)
-    return f"{score_fusion.table(evaluation)}\nReport: {report}"
+    return f"{predictions.table(evaluation)}\nReport: {report}"
 
 
 def main() -> None:

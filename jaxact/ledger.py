@@ -15,7 +15,7 @@ from typing import Any
 import jax
 from flax import traverse_util
 
-from jaxact.inputs import example_batch
+from jaxact.batch import example_batch
 
 
 @dataclasses.dataclass(frozen=True)

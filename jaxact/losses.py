@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxact import distillation
+from jaxact.layers import distillation
 
 Out = Mapping[str, Any]
 Batch = Mapping[str, Any]
@@ -54,7 +54,7 @@ class CrossEntropy:
 class RegionDistillation:
     """Squared difference of teacher's and student's patches over the kept tokens.
 
-    STAFusion eq. 18; `jaxact.distillation.region_distillation` -> [b].
+    STAFusion eq. 18; `jaxact.layers.distillation.region_distillation` -> [b].
     """
 
     name: str = "region_distillation"
@@ -74,7 +74,7 @@ class RegionDistillation:
 class PredictionDistillation:
     """KL divergence of the student's prediction from the teacher's.
 
-    STAFusion eq. 19; `jaxact.distillation.prediction_distillation` -> [b].
+    STAFusion eq. 19; `jaxact.layers.distillation.prediction_distillation` -> [b].
     """
 
     name: str = "prediction_distillation"

@@ -31,7 +31,10 @@ from absl import logging
 import train
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
-from jaxact import checkpoint, commandline, config, distributed, program, progress
+from jaxact import config
+from jaxact.checkpoints import manager
+from jaxact.devices import distributed
+from jaxact.run import commandline, log, program
 
 CONFIG = "configs/demo_ccdfarm.py:model=skeleton"
 CHANGES = {
@@ -224,7 +227,7 @@ def last_state(folder: pathlib.Path, workdir: pathlib.Path) -> tuple[Any, dict]:
     mesh = distributed.make_mesh()
     plan = program.make_plan(experiment.train, 36)
     abstract = program.make_program(experiment, mesh, plan).abstract
-    stored = checkpoint.Checkpoints(workdir / "checkpoints", read_only=True)
+    stored = manager.Checkpoints(workdir / "checkpoints", read_only=True)
     step = stored.steps()[-1]
     state, meta = stored.restore(step, abstract), stored.meta(step)
     print(f"  {workdir.name}: checkpoints {stored.steps()}, best {stored.best_step()}")
@@ -248,10 +251,10 @@ def differences(folder: pathlib.Path, one: pathlib.Path, two: pathlib.Path) -> l
         found.append("the metadata of the last checkpoint")
     rows = [
         [{k: v for k, v in row.items() if k not in TIMES} for row in history]
-        for history in map(progress.read_history, (one, two))
+        for history in map(log.read_history, (one, two))
     ]
     for name, history in zip((one, two), rows, strict=True):
-        text = (name / progress.METRICS_FILE).read_text()
+        text = (name / log.METRICS_FILE).read_text()
         if not text.endswith("\n") or len(text.splitlines()) != len(history):
             found.append(f"{name}/metrics.jsonl has a line that is no JSON")
     print(f"  {len(rows[0])} and {len(rows[1])} lines of metrics")

@@ -17,9 +17,9 @@ import jax
 from absl import logging
 
 import evaluate
-from jaxact.checkpoint_files import find
+from jaxact.checkpoints.files import find
+from jaxact.layers.selection import FrameScorer
 from jaxact.models.streams import Branches
-from jaxact.selection import FrameScorer
 from results.study import spread
 from results.synthetic_stafusion import FULL
 from results.synthetic_stafusion_longer import STUDY

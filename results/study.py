@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from jaxact import score_fusion
 from jaxact.config import Experiment, load_experiment
-from jaxact.host_memory import keep_freed_memory
+from jaxact.devices.host_memory import keep_freed_memory
+from jaxact.report import predictions as score_fusion
 from jaxact.report import write_report
 
 Run = dict[str, Any]
@@ -104,7 +104,7 @@ def _reported(spec: Experiment, folder: pathlib.Path) -> pathlib.Path:
     """Returns the report of what is trained in a folder; makes what is not there."""
     import evaluate  # imports TensorFlow: not needed to print the table
     import train
-    from jaxact.checkpoint_files import find
+    from jaxact.checkpoints.files import find
 
     if not (folder / "report" / "report.html").exists():
         train.train(spec, folder)

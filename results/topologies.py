@@ -17,8 +17,8 @@ import math
 import pathlib
 from typing import Any
 
-from jaxact import ahead_of_time as aot
-from jaxact.collectives import Collective
+from jaxact.ahead_of_time import compile as aot
+from jaxact.ahead_of_time.collectives import Collective
 from jaxact.config import Experiment, load_experiment
 
 ROOT = pathlib.Path(__file__).parent.parent

@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import pytest
 
 import jaxact
-from jaxact import paper_tables
 from jaxact.config import Experiment
 from jaxact.ledger import _products
+from jaxact.models import paper_tables
 from jaxact.models.dual_stream import DualStreamConfig
 from jaxact.models.stafusion import STAFusionConfig
 

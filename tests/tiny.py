@@ -12,8 +12,9 @@ import numpy as np
 from jax.sharding import Mesh
 
 from input_pipeline.config import DataConfig
-from jaxact import config, distributed, losses
-from jaxact.distributed import make_mesh  # this one, whatever a test puts there
+from jaxact import config, losses
+from jaxact.devices import distributed
+from jaxact.devices.distributed import make_mesh  # this one, whatever a test puts there
 
 FRAMES, SIZE, CLASSES = 2, 4, 3
 

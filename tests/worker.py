@@ -1,9 +1,9 @@
-"""One process of a run of several; started by tests/test_distributed.py.
+"""One process of a run of several; started by tests/devices/test_distributed.py.
 
 python -m tests.worker FOLDER TASK...
 
-JAX's own variables say which process this is (see `jaxact.distributed.initialize`) and
-how many devices it has. What each task returns is pickled as FOLDER/TASK.PROCESS.
+JAX's own variables say which process this is (see
+`jaxact.devices.distributed.initialize`) and how many devices it has. What each task returns is pickled as FOLDER/TASK.PROCESS.
 """
 
 import os
@@ -17,14 +17,10 @@ import jax
 
 import evaluate
 import train
-from jaxact import (
-    checkpoint,
-    checkpoint_files,
-    distributed,
-    errors,
-    program,
-    progress,
-)
+from jaxact import errors
+from jaxact.checkpoints import files, manager
+from jaxact.devices import distributed
+from jaxact.run import log, program
 from tests import tiny
 
 # 2.5 steps an epoch; norm and dropout need all rows of the global batch; the kernels
@@ -60,7 +56,7 @@ def data(on_batch=None):
 def history(folder):
     """Returns the numbers of every step."""
     names = ("step", "loss", "grad_norm", "accuracy", "eval/loss", "eval/top1")
-    rows = progress.read_history(folder)
+    rows = log.read_history(folder)
     return [{k: row[k] for k in names if k in row} for row in rows]
 
 
@@ -70,7 +66,7 @@ def parameters(folder, **changes):
     mesh = distributed.make_mesh(config.train.fsdp)
     plan = program.make_plan(config.train, 20)
     abstract = program.make_program(config, mesh, plan).abstract
-    stored = checkpoint.Checkpoints(folder / "checkpoints", read_only=True)
+    stored = manager.Checkpoints(folder / "checkpoints", read_only=True)
     state = stored.restore(stored.steps()[-1], abstract)
     stored.close()
     return distributed.to_host(state)
@@ -78,7 +74,7 @@ def parameters(folder, **changes):
 
 def evaluated(folder, **changes):
     """Evaluates the run in FOLDER/whole."""
-    found, step = checkpoint_files.find(folder / "whole")
+    found, step = files.find(folder / "whole")
     result = evaluate.evaluate(experiment(**changes), found, step, data())
     names = ("ids", "scores", "loss", "selection")
     pictures = [example["name"] for example in result["examples"]]
@@ -88,7 +84,7 @@ def evaluated(folder, **changes):
 def whole(folder, **changes):
     """Trains in FOLDER/whole and evaluates; returns all there is to compare."""
     train.train(experiment(**changes), folder / "whole", data())
-    stored = checkpoint.Checkpoints(folder / "whole" / "checkpoints", read_only=True)
+    stored = manager.Checkpoints(folder / "whole" / "checkpoints", read_only=True)
     return evaluated(folder, **changes) | {
         "history": history(folder / "whole"),
         "steps": stored.steps(),
@@ -128,7 +124,7 @@ def terminated(folder):
         except SystemExit as stop:
             codes.append(stop.code)
         path = folder / "terminated" / "checkpoints"
-        steps.append(checkpoint.Checkpoints(path, read_only=True).steps())
+        steps.append(manager.Checkpoints(path, read_only=True).steps())
     result = {"codes": codes, "steps": steps}
     train.train(experiment(**changes), folder / "terminated", data())
     for name in ("terminated", "left_alone"):
@@ -146,7 +142,7 @@ def harmed(folder):
     config = experiment()
     plan = program.make_plan(config.train, 20)
     abstract = program.make_program(config, distributed.make_mesh(), plan).abstract
-    handler = checkpoint.ocp.StandardCheckpointHandler
+    handler = manager.ocp.StandardCheckpointHandler
     whole = handler.restore
     result = {}
     for kind in (PermissionError(13, "Permission denied"), ValueError("DATA_LOSS")):
@@ -157,7 +153,7 @@ def harmed(folder):
                 raise kind
             return whole(self, directory, args=args)
 
-        stored = checkpoint.Checkpoints(folder / "harmed" / "checkpoints")
+        stored = manager.Checkpoints(folder / "harmed" / "checkpoints")
         handler.restore = fail
         try:
             state, meta = stored.restore_latest(abstract)

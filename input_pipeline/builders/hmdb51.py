@@ -8,8 +8,8 @@ hold almost any character; some files' metadata is not UTF-8.
 import re
 from pathlib import Path
 
-from input_pipeline import encode
-from input_pipeline.builders import files, howto
+from input_pipeline import encode, howto
+from input_pipeline.builders import files
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 
 _LIST = re.compile(r"(?P<label>\w+)_test_split(?P<number>[123])\.txt")

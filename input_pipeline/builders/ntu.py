@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import encode, joints, lenses, records
-from input_pipeline.builders import howto
+from input_pipeline import encode, howto, joints, lenses, records
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 from input_pipeline.formats import ntu
 

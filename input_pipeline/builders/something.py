@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from input_pipeline import encode
-from input_pipeline.builders import files, howto
+from input_pipeline import encode, howto
+from input_pipeline.builders import files
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 
 PROTOCOL = "official"

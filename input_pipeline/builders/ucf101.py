@@ -9,8 +9,8 @@ import functools
 import re
 from pathlib import Path
 
-from input_pipeline import encode
-from input_pipeline.builders import files, howto
+from input_pipeline import encode, howto
+from input_pipeline.builders import files
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 
 # v_ApplyEyeMakeup_g08_c01.avi: class, group (one long video), clip of it.

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.skeletons import positions_and_motion
+from jaxact.layers.skeleton_motion import positions_and_motion
 
 # Frames and width of fc7: of the official code, and of the fusion model.
 VARIANTS: dict[str, dict[str, int]] = {

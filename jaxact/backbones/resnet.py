@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.conv3d import max_pool3d
-from jaxact.backbones.pointwise import pointwise
-from jaxact.batch_norm import BatchNorm
+from jaxact.layers.batch_norm import BatchNorm
+from jaxact.layers.conv3d import max_pool3d
+from jaxact.layers.pointwise import pointwise
 
 EXPANSION = 4  # a bottleneck's output channels over its width
 STAGE_STRIDES = (1, 2, 2, 2)  # of the first unit's 3x3 convolution, as in torchvision

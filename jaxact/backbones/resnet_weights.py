@@ -14,8 +14,8 @@ from typing import Any
 import einops
 import numpy as np
 
-from jaxact import keymaps
-from jaxact.keymaps import KeyMap, Rule, WeightsError
+from jaxact.weights import keymap
+from jaxact.weights.keymap import KeyMap, Rule, WeightsError
 
 NAMES = ("ResNet, torchvision and timm names",)
 
@@ -37,7 +37,7 @@ _LAYERS = {  # of a unit: our name of convolution and norm, and theirs
 
 def clean(source: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Returns the arrays under their names without what wrappers put around them."""
-    stripped = keymaps.strip_prefixes(source, _PREFIXES)
+    stripped = keymap.strip_prefixes(source, _PREFIXES)
     # TSM's files wrap the convolutions that it shifts before: "conv1.net.weight".
     return {name.replace(".net.", "."): array for name, array in stripped.items()}
 

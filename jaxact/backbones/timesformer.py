@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.attention import QKV, DropPath, Mlp, attend
+from jaxact.layers.attention import QKV, DropPath, Mlp, attend
 
 LAYER_NORM_EPSILON = 1e-6
 

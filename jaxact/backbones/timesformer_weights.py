@@ -16,7 +16,7 @@ from typing import Any
 import einops
 import numpy as np
 
-from jaxact.keymaps import (
+from jaxact.weights.keymap import (
     KeyMap,
     Rule,
     WeightsError,

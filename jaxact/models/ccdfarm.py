@@ -14,12 +14,12 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.backbones import i3d
-from jaxact.backbones.conv3d import FORMS
 from jaxact.backbones.hcn import HCN, LEAST_FRAMES
 from jaxact.backbones.i3d import I3D
+from jaxact.batch import normalize_video
 from jaxact.config import ConfigError, ModelConfig
-from jaxact.cross_modal import DSFM, MFFM, MMTM, MMTM_VARIANTS, TIAM
-from jaxact.inputs import normalize_video
+from jaxact.layers.conv3d import FORMS
+from jaxact.layers.cross_modal import DSFM, MFFM, MMTM, MMTM_VARIANTS, TIAM
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Head
 
@@ -38,7 +38,7 @@ class CCDFARMConfig(ModelConfig):
     image_size: int = 224
     width: float = 1.0  # of all of I3D's channels
     norm_momentum: float = 0.99  # of I3D's running statistics
-    conv3d: str = "auto"  # | "native" | "taps"; see jaxact.backbones.conv3d
+    conv3d: str = "auto"  # | "native" | "taps"; see jaxact.layers.conv3d
     remat: bool = False  # recompute I3D's activations in the backward pass
     # Skeletons, for HCN.
     skeleton_frames: int = 32  # the official HCN's other choice is 64
@@ -55,7 +55,7 @@ class CCDFARMConfig(ModelConfig):
     # The switches of Tables 5 and 6, with transfer="dsfm".
     tiam: bool = True
     mffm: bool = True  # False: the mean of the streams' logits
-    tiam_scaled: bool = False  # see jaxact.cross_modal.TIAM
+    tiam_scaled: bool = False  # see jaxact.layers.cross_modal.TIAM
     head_dropout: float = 0.5
     # Cross-entropy of each stream's own head besides the fused one; the paper has one
     # loss (0 is literal), the public MMTM and MSAF train both streams' heads.

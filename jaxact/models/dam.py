@@ -1,7 +1,7 @@
 """DAM: a residual network on video with directed attention (Li et al. 2024).
 
-Blocks of `jaxact.nonlocal_blocks` stand before units of a C2D (or C3D) by the config:
-the ablations of Tables 3 and 4 and of figure 5, and DAM x 1, 3, 6, 9, 12.
+Blocks of `jaxact.layers.nonlocal_blocks` stand before units of a C2D (or C3D) by the
+config: the ablations of Tables 3 and 4 and of figure 5, and DAM x 1, 3, 6, 9, 12.
 """
 
 import dataclasses
@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact import nonlocal_blocks
 from jaxact.backbones.resnet import C2D_TIME_STRIDES, VARIANTS, ResNet
+from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD, normalize_video
 from jaxact.config import ModelConfig
-from jaxact.inputs import IMAGENET_MEAN, IMAGENET_STD, normalize_video
+from jaxact.layers import nonlocal_blocks
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Head
 
@@ -163,7 +163,7 @@ class DAM(nn.Module):
         """Returns ``logits [b y]`` and ``features [b t h w c]``, the last map.
 
         The logits are the head of the map's mean: class activation maps are the head
-        of the map itself, see `jaxact.activation_maps`.
+        of the map itself, see `jaxact.layers.class_activation`.
         """
         del progress  # nothing here changes over the training
         dtype: DTypeLike = self.trunk["dtype"]

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact import selection
-from jaxact.attention import class_rollout
+from jaxact.layers import selection
+from jaxact.layers.attention import class_rollout
+from jaxact.layers.masking import AdaptiveMaskedFusion
 from jaxact.losses import CrossEntropy, PredictionDistillation, RegionDistillation
-from jaxact.masking import AdaptiveMaskedFusion
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig
 
 ROLLOUTS = ("residual", "literal")

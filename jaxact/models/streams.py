@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.backbones.timesformer import TimeSformer
+from jaxact.batch import IMAGE_CHANNELS, normalize_video
 from jaxact.config import ModelConfig
-from jaxact.inputs import IMAGE_CHANNELS, normalize_video
 
 # Intensities are centred and scaled alike in all streams and channels, as in the public
 # TimeSformer recipe (mean 0.45, standard deviation 0.225).

@@ -16,11 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact import vlad_start
-from jaxact.activation_maps import class_activation_maps
 from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, ResNet
-from jaxact.config import ModelConfig
-from jaxact.inputs import (
+from jaxact.batch import (
     DIFFERENCE_CHANNELS,
     IMAGE_CHANNELS,
     IMAGENET_MEAN,
@@ -28,10 +25,13 @@ from jaxact.inputs import (
     normalize_differences,
     normalize_video,
 )
+from jaxact.config import ModelConfig
+from jaxact.layers.class_activation import class_activation_maps
+from jaxact.layers.netvlad import NetVLAD
+from jaxact.layers.temporal_shift import shifted_channels, temporal_shift
 from jaxact.losses import CrossEntropy
+from jaxact.models import netvlad_start
 from jaxact.models.streams import Head
-from jaxact.pooling import NetVLAD
-from jaxact.temporal_shift import shifted_channels, temporal_shift
 
 POOLINGS = ("average", "netvlad")
 STREAMS = {
@@ -123,7 +123,7 @@ class TSMNetVLADConfig(ModelConfig):
         batches: Callable[[], Iterator[Any]],
         seed: int,
     ) -> Any:
-        """Starts NetVLAD's centres by k-means; see `jaxact.vlad_start`."""
+        """Starts NetVLAD's centres by k-means; see `jaxact.models.netvlad_start`."""
         if self.pooling != "netvlad":
             return params
         module, streams = self.build(), self.streams
@@ -136,7 +136,7 @@ class TSMNetVLADConfig(ModelConfig):
             )
             return {f"pool_{name}": x for name, x in zip(streams, maps, strict=True)}
 
-        return vlad_start.start_centres(
+        return netvlad_start.start_centres(
             features,
             params,
             batch_stats,

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from jaxact.report import figures, maps, numbers, overlays, page, skeletons, style
+from jaxact.report import bodies, figures, maps, numbers, overlays, page, style
 
 SELECTION_ROWS = (
     ("frame_precision", "frame_precision_chance", "kept frames that show the actor"),
@@ -186,7 +186,7 @@ def _example(
     )
     given = {name: np.asarray(x) for name, x in example["streams"].items()}
     bones = evaluation.get("bones") or ()
-    videos = skeletons.as_videos(given, bones, over=joints is not None)
+    videos = bodies.as_videos(given, bones, over=joints is not None)
     streams = {name: x for name, x in videos.items() if overlays.is_video(x)}
     drawn_maps = _maps(streams, example)
     chosen = overlays.Selection(marks, scores, keep, visible, boxes, joints)

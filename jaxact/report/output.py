@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxact import distributed, errors
+from jaxact import errors
+from jaxact.devices import distributed
 
 
 def check(folder: Path) -> None:

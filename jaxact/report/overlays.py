@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxact.report import skeletons
+from jaxact.report import bodies
 
-BACKGROUND, SECONDARY, KEY = 0, 1, 2  # as in jaxact.selection, which needs JAX
+BACKGROUND, SECONDARY, KEY = 0, 1, 2  # as in jaxact.layers.selection, which needs JAX
 
 DARKEN = 0.25  # brightness of what was dropped
 SATURATION = 0.4  # and how much of its colour stays
@@ -154,7 +154,7 @@ def draw_frame(
     grid: tuple[int, int] | None = None,
     box: Sequence[float] | None = None,
     joints: np.ndarray | None = None,
-    bones: skeletons.Bones = (),
+    bones: bodies.Bones = (),
 ) -> np.ndarray:
     """Returns one frame as a sheet shows it, with its border.
 
@@ -178,7 +178,7 @@ def draw_frame(
         grid = grid or patch_grid(len(keep), *shape)
         picture = region_overlay(picture, keep, grid, outline=edge)
     if joints is not None:
-        picture = skeletons.draw(picture, joints, bones)
+        picture = bodies.draw(picture, joints, bones)
     image = Image.fromarray(np.ascontiguousarray(picture))
     if box is not None:
         y0, x0, y1, x1 = box
@@ -197,7 +197,7 @@ def selection_sheet(
     selection: Selection | None = None,
     grid: tuple[int, int] | None = None,
     title: str = "",
-    bones: skeletons.Bones = (),
+    bones: bodies.Bones = (),
 ) -> Image.Image:
     """Draws all frames of a clip, what was kept bright and the rest dark.
 

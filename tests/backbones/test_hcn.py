@@ -1,5 +1,4 @@
 import functools
-import pathlib
 
 import flax
 import jax
@@ -8,15 +7,15 @@ import numpy as np
 import pytest
 
 from jaxact.backbones.hcn import HCN, VARIANTS
-from jaxact.cross_modal import TIAM
+from jaxact.layers.cross_modal import TIAM
+from tests.paths import GOLDEN
 
-GOLDEN = pathlib.Path(__file__).parent.parent / "golden" / "hcn.npz"
 LAYERS = {"0": "conv1", "1": "conv2", "2": "conv3", "3": "conv4"}
 
 
 @functools.cache
 def golden():
-    with np.load(GOLDEN) as file:
+    with np.load(GOLDEN / "hcn.npz") as file:
         return dict(file)
 
 

@@ -6,7 +6,6 @@ The public file is not part of the project. `JAXACT_I3D_WEIGHTS` names it, and
 
 import functools
 import os
-import pathlib
 import pickle
 
 import av
@@ -19,11 +18,11 @@ import pytest
 
 from jaxact.backbones import i3d_weights
 from jaxact.backbones.i3d import I3D, MEAN, STD, Inception, pooled
-from jaxact.convert import WeightsError, initialize_from, read_weights
-from jaxact.inputs import normalize_video
+from jaxact.backbones.public_weights import WeightsError, initialize_from, read_weights
+from jaxact.batch import normalize_video
 from jaxact.models.streams import Head
+from tests.paths import GOLDEN
 
-GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 NARROW, CLASSES = 1 / 29, 7
 CLIP = jax.ShapeDtypeStruct((1, 16, 224, 224, 3), jnp.float32)
 

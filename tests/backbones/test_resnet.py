@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, ResNet
-from jaxact.batch_norm import BatchNorm
+from jaxact.layers.batch_norm import BatchNorm
 
 SMALL = dict(blocks=(1, 2), width=3)
 DEEP = dict(blocks=(1, 2, 1, 1), width=3)

@@ -1,5 +1,3 @@
-import pathlib
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -8,12 +6,12 @@ import pytest
 from flax import traverse_util
 from safetensors.numpy import save_file
 
+from jaxact.backbones.public_weights import initialize_from, read_weights
 from jaxact.backbones.resnet import FRAME_WISE, ResNet, Temporal
-from jaxact.convert import initialize_from, read_weights
-from jaxact.keymaps import WeightsError
 from jaxact.models.streams import Head
+from jaxact.weights.keymap import WeightsError
+from tests.paths import GOLDEN
 
-GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 SIZES = dict(blocks=(1, 2, 1, 1), width=3, time_strides=FRAME_WISE)
 FILES = {"torchvision": "resnet_torchvision.pth", "timm": "resnet_timm.safetensors"}
 

@@ -4,7 +4,6 @@ The golden files are made by ``tests/golden/make_timesformer.py`` from tiny rand
 models of Hugging Face transformers and timm.
 """
 
-import pathlib
 import re
 
 import flax.linen as nn
@@ -15,13 +14,18 @@ import pytest
 from flax import traverse_util
 from safetensors.numpy import save_file
 
-from jaxact.attention import attention_weights
 from jaxact.backbones import timesformer_weights
+from jaxact.backbones.public_weights import (
+    WeightsError,
+    initialize_from,
+    load_timesformer,
+    read_weights,
+)
 from jaxact.backbones.timesformer import TimeSformer
-from jaxact.convert import WeightsError, initialize_from, load_timesformer, read_weights
+from jaxact.layers.attention import attention_weights
 from jaxact.models.streams import Head
+from tests.paths import GOLDEN
 
-GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 SIZES = dict(patch=5, width=21, depth=3, heads=3, mlp_ratio=3.0)
 CLASSES = 11
 

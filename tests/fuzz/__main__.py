@@ -5,7 +5,7 @@ python -m tests.fuzz manifest weights         these
 
 Needs ``pip install -e ".[fuzz]"``. What makes a target fail, grow by more than 2 GB or
 run for 10 seconds is left in --out; once mended it goes to tests/fuzz/crashes, where
-tests/test_hostile.py replays it.
+tests/weights/test_hostile.py replays it.
 """
 
 import argparse

@@ -21,9 +21,11 @@ from input_pipeline import dataset, encode, joints, records, tfrecord
 from input_pipeline.builders import base, clips, hmdb51, something, ucf101
 from input_pipeline.formats import errors as format_errors
 from input_pipeline.formats import frames, ntu, skeleton, video
-from jaxact import config, keymaps, progress, score_fusion
-from jaxact.convert import readers
+from jaxact import config
 from jaxact.errors import UserError
+from jaxact.report import predictions
+from jaxact.run import log
+from jaxact.weights import keymap, readers
 
 Target = Callable[[bytes], None]
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="jaxact-fuzz-"))
@@ -257,7 +259,7 @@ def weights(data: bytes) -> None:
     try:
         for array in readers.read_weights(written("weights.bin", data)).values():
             assert isinstance(array, np.ndarray)
-    except keymaps.WeightsError:
+    except keymap.WeightsError:
         pass
 
 
@@ -268,24 +270,22 @@ def weights(data: bytes) -> None:
         labels=np.array([0, 1]),
         scores=np.full((2, 2), 0.5, np.float32),
         classes=np.array(["sit", "wave"]),
-        **{key: np.array("x") for key in ("experiment", *score_fusion.SAME)},
+        **{key: np.array("x") for key in ("experiment", *predictions.SAME)},
     )
 )
 def predictions(data: bytes) -> None:
     path = written("predictions.npz", data)
     try:
-        part = score_fusion.read(path)
-        score_fusion.fuse([part, part], [1.0, 1.0])
+        part = predictions.read(path)
+        predictions.fuse([part, part], [1.0, 1.0])
     except UserError:
         pass
 
 
 @target(b'{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n')
 def history(data: bytes) -> None:
-    written(f"run/{progress.METRICS_FILE}", data)
-    assert all(
-        isinstance(row["step"], int) for row in progress.read_history(FOLDER / "run")
-    )
+    written(f"run/{log.METRICS_FILE}", data)
+    assert all(isinstance(row["step"], int) for row in log.read_history(FOLDER / "run"))
 
 
 @target(b'{"difficulty": ["dark"], "rgb": {"visible": [1], "box": [[0, 0, 1, 1]]}}')

@@ -15,7 +15,7 @@ from input_pipeline import records
 from input_pipeline.builders.ntu import Ntu60
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.encode import EncodeOptions
-from input_pipeline.prepare import prepare
+from input_pipeline.prepare.__main__ import prepare
 from tests.input_pipeline import raw
 
 

@@ -1,0 +1,285 @@
+"""``python -m input_pipeline.prepare NAME``: raw files to a prepared data set.
+
+Writes OUT/<name>/<version>/: shards of records, an index, and the facts about them,
+readable by this project and by TensorFlow Datasets. Run again after an interruption,
+it goes on where it stopped.
+"""
+
+import argparse
+import errno
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from input_pipeline import records
+from input_pipeline.encode import EncodeOptions
+from input_pipeline.formats.video import VideoOptions
+from input_pipeline.prepare import parallel
+
+if TYPE_CHECKING:
+    from input_pipeline.builders.base import ClipBuilder
+
+# Data sets of colour video alone, with what they are.
+VIDEO_SETS = {
+    "ucf101": "UCF101, three splits",
+    "hmdb51": "HMDB51, three splits",
+    "something": "Something-Something V1 (frames) or V2 (videos)",
+    "folders": "videos in SPLIT/CLASS/VIDEO, as Kinetics",
+}
+
+
+def prepare(
+    builder: "ClipBuilder",
+    out: str | Path,
+    *,
+    shards: int = 0,
+    workers: int = 0,
+    max_failed: float = 0.01,
+    beam: list[str] | None = None,
+) -> Path:
+    """Prepare a data set in <out>/<name>/<version>, or go on preparing it.
+
+    ``shards`` 0: by the number of clips; ``workers`` 0: one a core; ``beam``: arguments
+    of an Apache Beam pipeline that then does the writing. Returns the folder. Raises
+    PrepareError or RawDataError, which say how to go on.
+    """
+    from tqdm import tqdm
+
+    from input_pipeline.prepare import finish, plan
+    from input_pipeline.prepare.shards import finished_table
+
+    folder = Path(out).absolute() / builder.name / str(builder.version)
+    clips = builder.clips()
+    jobs = plan.shard_jobs(builder, clips, folder, shards)
+    planned = plan.plan(builder, jobs)
+    with plan.lock(folder):
+        plan.check_plan(folder, planned)
+        if plan.is_finished(folder):
+            if finish.correct_layout(builder, folder):
+                print(f"{folder} is prepared already; its joint layout is corrected.")
+                return folder
+            print(
+                f"{folder} is prepared already: nothing to do. (To try failed clips "
+                "again, delete it first.)"
+            )
+            return folder
+        plan.remove_parts(folder)
+        tables = [finished_table(job) for job in jobs]
+        todo = [job for job, table in zip(jobs, tables, strict=True) if table is None]
+        remaining = sum(len(job.clips) for job in todo)
+        _announce(builder, clips, jobs, remaining, folder)
+        start = time.monotonic()
+        with tqdm(total=len(clips), initial=len(clips) - remaining, unit="clip") as bar:
+            limit = plan.FailureLimit(folder, len(clips), max_failed, bar.update)
+            try:
+                limit.take(tables)
+                if beam is None:
+                    cores = len(os.sched_getaffinity(0))
+                    parallel.run_local(todo, workers or cores, limit)
+                else:
+                    parallel.run_beam(todo, beam)
+                limit.take([finished_table(job) for job in jobs])
+            finally:
+                plan.write_failed(folder, limit.failures)
+        info = finish.finish(builder, jobs, folder, planned)
+    seconds = max(time.monotonic() - start, 1e-9)
+    size = sum(shard["bytes"] for shard in info["shards"])
+    print(
+        f"{info['num_clips']} clips of {len(info['classes'])} classes in "
+        f"{len(jobs)} shards, {size / 1e6:.1f} MB ({remaining} clips in {seconds:.0f} "
+        f"s, {remaining / seconds:.1f} clips/s). Failed: {info['failed']}. Clips by "
+        f"protocol: {info['protocols']}."
+    )
+    skeletons = info["streams"].get("skeleton")
+    if skeletons:
+        layout = skeletons["layout"] or "not known, so data.flip must be 0 in training"
+        print(f"Skeletons of {skeletons['joints']} joints; their layout: {layout}.")
+    print(f"The prepared data set is in {folder}.")
+    return folder
+
+
+def _announce(
+    builder: "ClipBuilder", clips: list, jobs: list, remaining: int, folder: Path
+) -> None:
+    """Say what will be done and how large it gets; stop if the disk is too small."""
+    from input_pipeline.prepare import plan
+
+    print(
+        f"{builder.name}: {len(clips)} clips ({', '.join(builder.options.streams)}) "
+        f"into {len(jobs)} shards in {folder}; done so far: {len(clips) - remaining}."
+    )
+    for reason, count in builder.excluded().items():
+        print(f"Left out, {reason}: {count} clips.")
+    size = plan.estimate_bytes(builder, clips) if remaining else None
+    if size is not None:
+        left = size * remaining / len(clips)
+        print(
+            f"Expected size: {size / 1e6:.0f} MB ({size / len(clips) / 1e3:.0f} kB a "
+            f"clip), {left / 1e6:.0f} MB of it still to be written."
+        )
+        plan.check_space(folder, left)
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    add = common.add_argument
+    add("--out", required=True, help="folder of prepared data sets")
+    add("--streams", help="comma-separated, of rgb,ir,skeleton (default: all)")
+    video = VideoOptions()
+
+    def number(flag: str, value: float, about: str) -> None:
+        add(flag, type=type(value), default=value, help=f"{about} (%(default)s)")
+
+    number("--short_side", video.short_side, "pixels of a stored frame's shorter side")
+    number("--quality", video.quality, "of the JPEG images, 1 to 95")
+    number("--min_frames", video.min_frames, "fewest frames of a usable clip")
+    number("--shards", 0, "number of files; 0: by the number of clips")
+    number("--workers", 0, "processes; 0: one a core")
+    number("--max_failed", 0.01, "largest fraction of unusable clips")
+    add(
+        "--beam",
+        nargs="?",
+        const="",
+        metavar="ARGUMENTS",
+        help="write on Apache Beam, with these arguments of Beam (one string)",
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m input_pipeline.prepare", description=__doc__
+    )
+    sets = parser.add_subparsers(dest="data", required=True, metavar="NAME")
+    for name, about in (("ntu60", "NTU RGB+D"), ("ntu120", "NTU RGB+D 120")):
+        ntu = _subparser(sets, name, about, common)
+        ntu.add_argument("--raw", required=True, help="folder of the unzipped files")
+    for name, about in VIDEO_SETS.items():
+        videos = _subparser(sets, name, about, common)
+        videos.add_argument("--raw", required=True, help="folder of the unpacked files")
+        if name == "folders":
+            help_text = "of the data set (%(default)s)"
+            videos.add_argument("--name", default=name, help=help_text)
+    world = _subparser(sets, "synthetic", "the staged world", common)
+    world.add_argument(
+        "--raw", help="folder of the staged files; staged if absent (OUT/synthetic_raw)"
+    )
+    clips = _subparser(sets, "clips", "any clips that a CSV manifest lists", common)
+    clips.add_argument("--manifest", required=True, help="the CSV file")
+    clips.add_argument("--name", default="clips", help="of the data set (%(default)s)")
+    clips.add_argument(
+        "--layout",
+        default="",
+        help="which joint of the skeletons is which: kinect_v2, kinect_v1, coco, h36m, "
+        "none, or a JSON file (default: by the number of joints, if one has as many)",
+    )
+    clips.add_argument(
+        "--allow_outside",
+        action="store_true",
+        help="paths may lead out of the manifest's folder",
+    )
+    return parser
+
+
+def _subparser(
+    sets: Any, name: str, about: str, common: argparse.ArgumentParser
+) -> argparse.ArgumentParser:
+    return sets.add_parser(name, help=about, description=about, parents=[common])
+
+
+def _builder(given: argparse.Namespace) -> "ClipBuilder":
+    from input_pipeline.builders import (
+        clips,
+        folders,
+        hmdb51,
+        ntu,
+        something,
+        synthetic,
+        ucf101,
+    )
+
+    out = Path(given.out)
+    streams: tuple[str, ...] = records.STREAMS
+    if given.streams is not None:
+        streams = tuple(s.strip() for s in given.streams.split(","))
+    elif given.data == "clips":
+        streams = clips.manifest_streams(Path(given.manifest))
+    elif given.data in VIDEO_SETS:
+        streams = ("rgb",)
+    try:
+        video = VideoOptions(given.short_side, given.quality, given.min_frames)
+        options = EncodeOptions(streams=streams, video=video)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    if given.data == "clips":
+        return clips.Clips(
+            raw=given.manifest,
+            options=options,
+            name=given.name,
+            allow_outside=given.allow_outside,
+            layout=given.layout,
+            data_dir=out,
+        )
+    if given.data == "synthetic":
+        raw = Path(given.raw or out / "synthetic_raw")
+        if not (raw / synthetic.WORLD_FILE).exists():
+            from input_pipeline.synthetic import SyntheticConfig, generate
+
+            print(f"There is no staged world in {raw}: staging it.")
+            generate(raw, SyntheticConfig(), given.workers or None)
+        return synthetic.Synthetic(raw=raw, options=options, data_dir=out)
+    if given.data == "folders":
+        return folders.Folders(
+            raw=given.raw, options=options, name=given.name, data_dir=out
+        )
+    video_sets: dict[str, Any] = {
+        "ucf101": ucf101.Ucf101,
+        "hmdb51": hmdb51.Hmdb51,
+        "something": something.Something,
+    }
+    if given.data in video_sets:
+        return video_sets[given.data](raw=given.raw, options=options, data_dir=out)
+    if given.data == "ntu60":
+        return ntu.Ntu60(raw=given.raw, options=options, data_dir=out)
+    return ntu.Ntu120(raw=given.raw, options=options, data_dir=out)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; errors of data and disk end it with one paragraph."""
+    # TensorFlow only writes records here: no accelerator is taken from anybody.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    given = _parser().parse_args(arguments)
+    from input_pipeline.builders.base import RawDataError
+    from input_pipeline.prepare.plan import PrepareError
+
+    try:
+        prepare(
+            _builder(given),
+            given.out,
+            shards=given.shards,
+            workers=given.workers,
+            max_failed=given.max_failed,
+            beam=None if given.beam is None else shlex.split(given.beam),
+        )
+    except (RawDataError, PrepareError, parallel.WorkersDied) as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        advice = {
+            errno.ENOSPC: "Make room there",
+            errno.EDQUOT: "Make room there, within your quota",
+            errno.EROFS: "See that it can be written to",
+            errno.EACCES: "See that you may read and write there",
+            errno.EPERM: "See that you may read and write there",
+        }.get(error.errno or 0, "Mend that")
+        sys.exit(
+            f"error: Preparing stopped: {error.strerror or error} "
+            f"({error.filename or given.out}). {advice} and run the same command "
+            "again: nothing is lost, it goes on where it stopped. Or choose another "
+            "--out."
+        )
+    except KeyboardInterrupt:
+        print("Interrupted. Run the same command again to go on.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""What is settled before and watched while the shards of a data set are written.
+
+Which clip goes to which shard, whether a folder is free and fits, how large the whole
+gets, and when too many clips have failed.
+"""
+
+import contextlib
+import csv
+import errno
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from input_pipeline import dataset, records
+from input_pipeline.builders.base import ClipBuilder
+from input_pipeline.encode import Clip, ClipError
+from input_pipeline.prepare.shards import WORK, ShardJob, write_text
+
+PLAN_FILE = "plan.json"
+FAILED_FILE = "failed.csv"
+# A shard is what a resumed run may have to do again, and what one host reads at least.
+CLIPS_PER_SHARD = 64
+MIN_SHARDS = 8
+# Clips that are encoded beforehand to tell the size of the whole.
+SAMPLES = 6
+# What a file system answers that knows no locks; preparation then goes on without.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+
+
+class PrepareError(RuntimeError):
+    """Preparation cannot start, or had to stop; says why and how to go on."""
+
+
+def shard_jobs(
+    builder: ClipBuilder, clips: list[Clip], folder: Path, shards: int = 0
+) -> list[ShardJob]:
+    """Deal the clips to shards (0: a number by their count), the same way every time.
+
+    The order is that of a hash of the names: every shard is a sample of the whole.
+    """
+    shards = shards or max(MIN_SHARDS, -(-len(clips) // CLIPS_PER_SHARD))
+    shards = min(shards, len(clips))
+    order = sorted(clips, key=lambda c: hashlib.sha256(c.name.encode()).digest())
+    bounds = np.linspace(0, len(order), shards + 1).round().astype(int)
+    return [
+        ShardJob(folder, builder.name, i, shards, tuple(order[a:b]), builder.options)
+        for i, (a, b) in enumerate(zip(bounds[:-1], bounds[1:], strict=True))
+    ]
+
+
+def plan(builder: ClipBuilder, jobs: list[ShardJob]) -> dict[str, Any]:
+    """Everything on which the bytes of the data set depend, for comparison."""
+    video = builder.options.video
+    digest = hashlib.sha256()
+    for job in jobs:
+        for clip in job.clips:
+            paths = {
+                stream: os.path.relpath(path, builder.raw)
+                for stream, path in clip.paths.items()
+            }
+            facts = [clip.name, clip.label, paths, dict(clip.splits)]
+            facts += [clip.subject, clip.camera, clip.setup, clip.replication]
+            digest.update(json.dumps(facts, sort_keys=True).encode())
+    return {
+        "format": records.FORMAT,
+        "streams": list(builder.options.streams),
+        "short_side": video.short_side,
+        "quality": video.quality,
+        "min_frames": video.min_frames,
+        "shards": len(jobs),
+        "clips": sum(len(job.clips) for job in jobs),
+        "classes": builder.classes,
+        "clip list": digest.hexdigest(),
+        **builder.source(),
+    }
+
+
+def check_plan(folder: Path, wanted: dict[str, Any]) -> None:
+    """Claim a folder for a plan; raises PrepareError if it holds another one's work."""
+    path = folder / WORK / PLAN_FILE
+    finished = folder / dataset.INFO_FILE
+    try:
+        if finished.is_file():
+            found = json.loads(finished.read_text())["plan"]
+        elif path.is_file():
+            found = json.loads(path.read_text())
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, json.dumps(wanted))
+            return
+    except (ValueError, KeyError, TypeError):
+        raise PrepareError(
+            f"{folder} holds a damaged data set: {dataset.INFO_FILE} or "
+            f"{WORK}/{PLAN_FILE} is not what was written. Delete {folder} and run the "
+            "same command again."
+        ) from None
+    different = [key for key in wanted if found.get(key) != wanted[key]]
+    if different:
+        changes = "; ".join(
+            f"{key}: there {found.get(key)}, now {wanted[key]}"
+            if len(str(wanted[key])) < 50 and key != "classes"
+            else f"{key}: not the same"
+            for key in different
+        )
+        raise PrepareError(
+            f"{folder} was prepared with other options or from other raw files "
+            f"({changes}). Give the options of before, choose another --out, or delete "
+            f"{folder}."
+        )
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the data set is whole; removes what a kill at the very end left."""
+    finished = (folder / dataset.INFO_FILE).is_file()
+    if finished:
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+    return finished
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the half-written shards of processes that were killed."""
+    for part in (folder / WORK).glob("*.tfrecord-*"):
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time prepare a folder; freed even if it is killed."""
+    path = folder.parent / f".{folder.name}.lock"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+            raise PrepareError(
+                f"Process {pid} is preparing {folder} at this moment ({path} is "
+                "locked). Wait until it is done, or end it."
+            ) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            print(f"{folder} knows no locks: see that nobody else prepares it now.")
+        os.truncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def estimate_bytes(builder: ClipBuilder, clips: list[Clip]) -> float | None:
+    """Bytes of the whole data set, from a few clips; None if none could be read.
+
+    Raises RawDataError if their skeletons are of another layout than the builder's.
+    """
+    picked = {len(clips) * (2 * i + 1) // (2 * SAMPLES) for i in range(SAMPLES)}
+    sizes = []
+    for index in sorted(picked):
+        with contextlib.suppress(ClipError):
+            record = builder.encode(clips[index])
+            size = 0
+            for stream in records.VIDEO_STREAMS:
+                video = getattr(record, stream)
+                size += sum(map(len, video.frames)) if video else 0
+            if record.skeleton is not None:
+                size += record.skeleton.points.nbytes + record.skeleton.tracked.size
+                builder.layout_facts(record.skeleton.points.shape[2])
+            sizes.append(size)
+    return sum(sizes) / len(sizes) * len(clips) if sizes else None
+
+
+def check_space(folder: Path, needed: float) -> None:
+    """Raise PrepareError if the disk has less room than is needed."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise PrepareError(
+            f"About {needed / 1e9:.1f} GB more are needed in {folder}, but the disk "
+            f"has {free / 1e9:.1f} GB free. Free some, choose another --out, or make "
+            "the records smaller: a lower --short_side or --quality, fewer --streams."
+        )
+
+
+class FailureLimit:
+    """Counts clips; raises PrepareError once too large a fraction of all has failed."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clips: int,
+        max_failed: float,
+        show: Callable[[], object],
+    ):
+        self.folder, self.clips = folder, clips
+        self.max_failed, self.show = max_failed, show
+        self.failures: list[dict[str, Any]] = []
+
+    def __call__(self, failure: dict[str, Any] | None) -> None:
+        """Take note of one more clip."""
+        self.show()
+        if failure is not None:
+            self.failures.append(failure)
+            self.check()
+
+    def take(self, tables: list[dict[str, Any] | None]) -> None:
+        """Replace the failures by those of these shards' tables, which are complete."""
+        self.failures = [f for table in tables if table for f in table["failed"]]
+        self.check()
+
+    def check(self) -> None:
+        """Raise PrepareError if there are too many failures."""
+        if len(self.failures) <= self.max_failed * self.clips:
+            return
+        reasons = Counter(f["reason"].split(":")[0] for f in self.failures)
+        counts = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
+        raise PrepareError(
+            f"{len(self.failures)} of {self.clips} clips cannot be used ({counts}), "
+            f"which is more than the {100 * self.max_failed:g} % that --max_failed "
+            f"allows. The first one: {self.failures[0]['path']}: "
+            f"{self.failures[0]['reason']}. They are listed in "
+            f"{self.folder / FAILED_FILE}. Mend or replace these files and run the "
+            "same command again, or allow more."
+        )
+
+
+def write_failed(folder: Path, failures: list[dict[str, Any]]) -> None:
+    """Write failed.csv: name, path, stream, reason of every clip left out."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = ("name", "path", "stream", "reason")
+    writer.writerow(columns)
+    for failure in sorted(failures, key=lambda f: f["name"]):
+        writer.writerow([failure[column] for column in columns])
+    write_text(folder / FAILED_FILE, text.getvalue())

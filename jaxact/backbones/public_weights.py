@@ -1,0 +1,93 @@
+"""Public weights into parameters: files read safely, every name accounted for."""
+
+import pathlib
+from typing import Any
+
+from flax import traverse_util
+
+from jaxact.backbones import i3d_weights, resnet_weights, timesformer_weights
+from jaxact.weights.keymap import KeyMap, Report, Rule, WeightsError, convert
+from jaxact.weights.readers import read_weights
+
+__all__ = [
+    "KeyMap",
+    "Report",
+    "Rule",
+    "WeightsError",
+    "convert",
+    "initialize_from",
+    "load_timesformer",
+    "read_weights",
+]
+
+# Kinds of public weights. Each module says what wrappers put around the names
+# (`clean`), whether a file's names are its own (`recognizes`), how they fill a model's
+# parameters and statistics (`key_map`), and what it is called (`NAMES`).
+KINDS: tuple[Any, ...] = (timesformer_weights, resnet_weights, i3d_weights)
+
+
+def initialize_from(
+    path: str | pathlib.Path,
+    params: Any,
+    batch_stats: Any = None,
+    *,
+    grid: tuple[int, int] | None = None,
+) -> tuple[Any, Any, Report]:
+    """Fills a model's parameters from a file of public weights, strictly.
+
+    The file's kind is found by its names. Every backbone of the kind is filled, so two
+    unshared ones start alike; what is outside the backbones keeps its values.
+
+    Args:
+      path: a ``.safetensors`` file, a torch checkpoint, or a pickle of numpy arrays.
+      params: the model's parameters, nested.
+      batch_stats: the running statistics, nested, or None.
+      grid: rows and columns of the model's patches, if they are not square.
+
+    Returns:
+      Parameters and statistics of the same structure, and the report, which prints
+      what was loaded, resized, left fresh and not used.
+
+    Raises:
+      WeightsError: the file cannot be read, or does not fit the model.
+    """
+    params = traverse_util.flatten_dict(params, sep="/")
+    stats = traverse_util.flatten_dict(batch_stats or {}, sep="/")
+    target = params | stats  # a layer's statistics have names of their own
+    try:
+        source, kind = _find_kind(read_weights(path))
+        keymap = kind.key_map(source, target, grid)
+        filled, report = convert(source, target, keymap)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    report.source = f"{path} ({keymap.name})"
+    new_params, new_stats = (
+        traverse_util.unflatten_dict({name: filled[name] for name in part}, sep="/")
+        for part in (params, stats)
+    )
+    return new_params, new_stats if stats else batch_stats, report
+
+
+def _find_kind(arrays: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Returns the arrays under the names of the kind that knows them, and the kind."""
+    for kind in KINDS:
+        source = kind.clean(arrays)
+        if kind.recognizes(source):
+            return source, kind
+    shown = ", ".join(f"{k} {list(v.shape)}" for k, v in list(arrays.items())[:4])
+    known = "; ".join(name for kind in KINDS for name in kind.NAMES)
+    raise WeightsError(
+        f"The weights file is of no known kind; it holds {shown}, ... "
+        f"({len(arrays)} arrays). Known: {known}."
+    )
+
+
+def load_timesformer(
+    path: str | pathlib.Path,
+    variables: Any,
+    *,
+    grid: tuple[int, int] | None = None,
+) -> tuple[Any, Report]:
+    """Fills the parameters among ``variables``; see `initialize_from`."""
+    params, _, report = initialize_from(path, variables["params"], grid=grid)
+    return {**variables, "params": params}, report

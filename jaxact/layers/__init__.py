@@ -1,0 +1,1 @@
+"""What models are built from; knows tensors and the platform alone."""

@@ -1,0 +1,237 @@
+"""What is checked before the first training step."""
+
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+from jax.sharding import Mesh
+
+from jaxact import config as config_lib
+from jaxact import errors
+from jaxact.checkpoints import manager
+from jaxact.devices import distributed
+from jaxact.run.program import Program
+from jaxact.run.steps import State
+
+# Keys that may differ when a run is continued: they do not change what is computed.
+FREE_KEYS = (
+    "name",
+    "train.init_from",
+    "train.init_part",
+    "train.fsdp",
+    "train.log_every",
+    "train.eval_every",
+    "train.checkpoint_every",
+    "train.keep",
+    "train.compilation_cache",
+    "eval.",
+    "data.dir",
+    "data.version",  # `check_same_data` knows which it was
+    "data.cache_mb",
+    "data.workers",
+    "data.prefetch",
+    "data.test_resize",
+    "data.eval_views",
+)
+# Keys that may differ between the processes of one run.
+OWN_KEYS = ("data.dir", "data.cache_mb", "data.workers", "data.prefetch")
+METRICS = ("top1", "top5", "mean_class_accuracy")
+
+
+def check(experiment: config_lib.Experiment, facts: Any) -> None:
+    """Compares the experiment with the data set.
+
+    Args:
+      experiment: what is to be run.
+      facts: the pipeline's facts of the data set.
+
+    Raises:
+      UserError: they do not fit together.
+    """
+    classes = len(facts.classes)
+    if experiment.model.num_classes != classes:
+        raise errors.UserError(
+            f"The model has {experiment.model.num_classes} classes "
+            f"(model.num_classes), but the data set {facts.name!r} has {classes}. Add "
+            f"--config.model.num_classes={classes}, or name another data set."
+        )
+    if experiment.train.init_part not in ("all", "backbone"):
+        raise errors.UserError(
+            f"train.init_part is {experiment.train.init_part!r}; choose all or "
+            "backbone."
+        )
+    if experiment.eval.best_metric not in METRICS:
+        raise errors.UserError(
+            f"eval.best_metric is {experiment.eval.best_metric!r}; choose one of "
+            f"{', '.join(METRICS)}."
+        )
+    split = experiment.eval.split
+    if not facts.num_clips.get(split):
+        there = ", ".join(f"{k} ({n})" for k, n in facts.num_clips.items() if n)
+        raise errors.UserError(
+            f"The data set {facts.name!r} has no clips in the split {split!r} of "
+            f"protocol {facts.protocol!r}; it has {there}. Choose with "
+            "--config.eval.split."
+        )
+
+
+def check_batch(train: config_lib.TrainConfig, mesh: Mesh) -> None:
+    """Checks that the batch can be divided.
+
+    Raises:
+      UserError: it cannot, or a number that must be positive is not.
+    """
+    numbers = (train.batch_size, train.accumulate, train.epochs, train.log_every)
+    if min(numbers) <= 0:
+        raise errors.UserError(
+            "train.batch_size, train.accumulate, train.epochs and train.log_every must "
+            f"be positive; got {', '.join(map(str, numbers))}."
+        )
+    parts = mesh.devices.size * train.accumulate
+    if train.batch_size % parts:
+        nearest = max(1, round(train.batch_size / parts)) * parts
+        raise errors.UserError(
+            f"The batch of {train.batch_size} (train.batch_size) cannot be divided by "
+            f"{mesh.devices.size} devices x {train.accumulate} micro-batches "
+            f"(train.accumulate). Take a multiple of {parts}, for example "
+            f"--config.train.batch_size={nearest}."
+        )
+
+
+def eval_batch_size(wanted: int, mesh: Mesh) -> int:
+    """Rounds up to a multiple of the devices; what is too much is masked."""
+    devices = mesh.devices.size
+    return -(-max(wanted, 1) // devices) * devices
+
+
+def data_identity(facts: Any) -> dict[str, Any]:
+    """Returns what tells the clips of a run from any others, for JSON."""
+    return {
+        "name": facts.name,
+        "version": facts.version,
+        "protocol": facts.protocol,
+        "clips": {split: int(n) for split, n in facts.num_clips.items()},
+        "digest": facts.digest,
+    }
+
+
+def check_same_everywhere(experiment: config_lib.Experiment, facts: Any) -> None:
+    """Compares config and data with those of the main process.
+
+    Raises:
+      UserError: on all processes, if they are not the same on one.
+    """
+    text, identity = config_lib.config_text(experiment), data_identity(facts)
+    main_text, main_identity = distributed.of_main([text, identity])
+    with distributed.together():
+        differences = _differences(main_text, text, OWN_KEYS)
+        differences += _other_data(main_identity, identity)
+        if differences:
+            raise errors.UserError(
+                "This process was started with another config or data than the main "
+                'one ("was"):\n' + "\n".join(differences) + "\nStart the same command "
+                "with the same data on every machine."
+            )
+
+
+def restore_weights(
+    folder: pathlib.Path,
+    step: int,
+    program: Program,
+    mesh: Mesh,
+    experiment: config_lib.Experiment,
+) -> State:
+    """Returns a state for evaluation: a checkpoint's weights, no optimiser.
+
+    Says which values of model and data are not those of the training.
+
+    Raises:
+      UserError: the checkpoint is damaged or of another model.
+    """
+    source = manager.Checkpoints(folder, read_only=True)
+    params, batch_stats = source.restore_weights(step, program.abstract)
+    current = config_lib.config_text(experiment)
+    stored = source.meta(step).get("config", current)
+    source.close()
+    others = [
+        line
+        for line in _differences(stored, current, FREE_KEYS)
+        if line.startswith(("  model.", "  data."))
+    ]
+    if others:
+        say(
+            "Note: this checkpoint was trained with other values:\n" + "\n".join(others)
+        )
+    at = distributed.put_replicated(np.int32(step), mesh)
+    return State(at, params, batch_stats, opt_state=())
+
+
+def check_same_config(stored: str, current: str, where: str) -> None:
+    """Compares the config of a run with the one it is to be continued with.
+
+    Raises:
+      UserError: a key that changes what is computed differs.
+    """
+    differences = _differences(stored, current, FREE_KEYS)
+    if differences:
+        raise errors.UserError(
+            f"The run in {where} was begun with another config:\n"
+            + "\n".join(differences)
+            + "\nTo continue it, give the same values again. To train with the new "
+            "ones, choose another --workdir; with --config.train.init_from="
+            f"{where} it starts from these weights."
+        )
+
+
+def check_same_data(
+    stored: dict[str, Any] | None, current: dict[str, Any], where: str
+) -> None:
+    """Compares the clips of a run with those it is to be continued on.
+
+    Raises:
+      UserError: they are others.
+    """
+    if stored is None or stored == current:  # None: of an earlier version
+        return
+    differences = _other_data(stored, current)
+    raise errors.UserError(
+        f"The run in {where} was begun on other data:\n"
+        + "\n".join(differences)
+        + "\n(The digest is of what the data set was prepared from, and how.) To "
+        "continue it, name the data of before with --config.data.dir and "
+        "--config.data.version. To train on these, choose another --workdir; with "
+        f"--config.train.init_from={where} it starts from these weights."
+    )
+
+
+def _differences(stored: str, current: str, free: tuple[str, ...]) -> list[str]:
+    """Returns a line for each key of two configs that differs and is not free to."""
+    old, new = _table(stored), _table(current)
+    return [
+        f"  {key}: was {old.get(key, 'absent')}, now {new.get(key, 'absent')}"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key) and not key.startswith(free)
+    ]
+
+
+def _other_data(stored: dict[str, Any], current: dict[str, Any]) -> list[str]:
+    return [
+        f"  {key}: was {stored.get(key)}, now {value}"
+        for key, value in current.items()
+        if stored.get(key) != value
+    ]
+
+
+def _table(text: str) -> dict[str, str]:
+    pairs = (line.partition(" = ") for line in text.splitlines())
+    return {key: value for key, _, value in pairs if key}
+
+
+def say(text: str) -> None:
+    """Prints on the main process only; goes on where nobody reads any more."""
+    if distributed.is_main():
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,197 @@
+"""Batches of a split -> scores of every example once -> metrics.
+
+Every number is computed on the host from all examples' scores: it is exact, whatever
+the batch size and the number of devices and hosts.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from jaxact import metrics
+from jaxact.batch import IMAGE_CHANNELS
+from jaxact.devices import distributed
+from jaxact.run import log, steps
+
+TRUTH = ("actor_visible", "actor_box", "difficulty")
+# What never goes to the devices: joints are only drawn; VIEW says which of a clip's
+# views are in the batch, where they come one part after another.
+JOINTS, VIEW = "joints_seen", "view"
+ROWS = ("id", "label", "scores", "difficulty")
+SCORES, BRANCH = "scores", "scores/"
+
+
+@dataclasses.dataclass
+class Result:
+    """The evaluation of N examples of one split.
+
+    Attributes:
+      ids, labels: int [N].
+      scores: float32 [N y], softmax, mean of the views.
+      branches: the same of the model's other predictions, by name: of one stream alone,
+        of a teacher.
+      metrics: top1, top5, mean_class_accuracy, loss, top1/NAME of each branch, and the
+        selection figures.
+      selection: the selection figures alone; None without ground truth or selection.
+      difficulty: int [N] bit masks, or None.
+      examples: what the report shows of a few clips.
+      views: how many views a clip has.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+    branches: dict[str, np.ndarray]
+    metrics: dict[str, float]
+    selection: dict[str, float] | None
+    difficulty: np.ndarray | None
+    examples: list[dict[str, Any]]
+    views: int
+
+
+def evaluate(
+    eval_step: Callable[[Any, Any], Mapping[str, jax.Array]],
+    state: steps.State,
+    batches: Iterable[Mapping[str, np.ndarray]],
+    inputs: steps.Inputs,
+    mesh: Mesh,
+    num_examples: int,
+    pictures: int = 0,
+) -> Result:
+    """Evaluates a split.
+
+    Args:
+      eval_step: see `jaxact.run.steps.make_eval_step`.
+      state: on the devices.
+      batches: this process's evaluation batches, padded; see the pipeline.
+      inputs: the model's streams, in their order.
+      mesh: the devices.
+      num_examples: in the split, to choose pictures from all of it.
+      pictures: how many clips to keep with their frames, for the report.
+
+    Raises:
+      ValueError: an example came twice, or not all came.
+    """
+    rows: dict[str, list[np.ndarray]] = {}
+    pairs: dict[str, metrics.Pair] = {}
+    examples: list[dict[str, Any]] = []
+    every = max(1, num_examples // max(pictures, 1) // jax.process_count())
+    seen, views, parts = 0, 1, 1
+    for batch in batches:
+        part = int(batch[VIEW].max()) // _views(batch, inputs) if VIEW in batch else 0
+        parts = max(parts, part + 1)
+        views = _views(batch, inputs) * parts
+        read = {name: v for name, v in batch.items() if name not in (JOINTS, VIEW)}
+        on_device = distributed.put_batch(read, mesh)
+        result = dict(eval_step(state, on_device))
+        result |= {name: on_device[name] for name in TRUTH if name in batch}
+        local = distributed.to_host(result)
+        if part:  # further views of the clips of the batch before
+            for name, value in local.items():
+                if name.startswith(SCORES):
+                    rows[name][-1] = rows[name][-1] + value[local["mask"]]
+            continue
+        if pictures:
+            for row in np.flatnonzero(batch["mask"]):
+                if seen % every == 0 and len(examples) < pictures:
+                    examples.append(_example(batch, local, int(row), inputs))
+                seen += 1
+        real = {name: value[local["mask"]] for name, value in local.items()}
+        if "keep" in real and "actor_box" in real:
+            pairs = metrics.add(pairs, _selection(real, inputs))
+        for name in real:
+            if name in ROWS or name.startswith(BRANCH):
+                rows.setdefault(name, []).append(real[name])
+        done = sum(map(len, rows.get("id", [])))
+        if distributed.is_main():
+            log.counter("evaluating clip", done, num_examples)
+    table = {name: np.concatenate(arrays) for name, arrays in rows.items()}
+    for name in table:
+        if name.startswith(SCORES):
+            table[name] = table[name] / np.float32(parts)
+    _check_ids(table.get("id", np.zeros(0, int)), num_examples)
+    selection = metrics.summary(pairs) if pairs else None
+    numbers = metrics.classification(table["scores"], table["label"])
+    branches = {
+        name.removeprefix(BRANCH): scores
+        for name, scores in table.items()
+        if name.startswith(BRANCH)
+    }
+    for name, scores in branches.items():
+        right = metrics.top_k(scores, table["label"], 1)
+        numbers[f"top1/{name}"] = metrics.ratio(right)
+    return Result(
+        ids=table["id"],
+        labels=table["label"],
+        scores=table["scores"],
+        branches=branches,
+        metrics=numbers | (selection or {}),
+        selection=selection,
+        difficulty=table.get("difficulty"),
+        examples=examples,
+        views=views,
+    )
+
+
+def _check_ids(ids: np.ndarray, num_examples: int) -> None:
+    distinct = len(np.unique(ids))
+    if not len(ids) == distinct == num_examples:
+        raise ValueError(
+            f"Evaluation saw {len(ids)} examples, {distinct} of them distinct; the "
+            f"split has {num_examples}. Each must come exactly once: the batches are "
+            "wrong."
+        )
+
+
+def _views(batch: Mapping[str, np.ndarray], inputs: steps.Inputs) -> int:
+    for name, spec in inputs.items():
+        if batch[name].ndim == len(spec.shape) + 2:
+            return batch[name].shape[1]
+    return 1
+
+
+def _selection(
+    real: Mapping[str, Any], inputs: steps.Inputs
+) -> dict[str, metrics.Pair]:
+    patches = real["keep"].shape[-1]
+    videos = [inputs[name].shape for name in inputs if name in IMAGE_CHANNELS]
+    height, width = videos[0][1:3]
+    patch = math.sqrt(height * width / patches)
+    grid = (round(height / patch), round(width / patch))
+    return metrics.selection_recall(
+        real["frame_marks"],
+        real["keep"],
+        real["actor_visible"],
+        real["actor_box"],
+        grid,
+    )
+
+
+def _example(
+    batch: Mapping[str, np.ndarray],
+    local: Mapping[str, Any],
+    row: int,
+    inputs: steps.Inputs,
+) -> dict[str, Any]:
+    """Returns one clip for the report: its streams (first view) and what was chosen."""
+    # This process's rows start where its part of the global batch does; only the main
+    # process's examples are used, and its part is the first.
+    example: dict[str, Any] = {"id": int(batch["id"][row])}
+    example["streams"] = {
+        name: batch[name][row][0]
+        if batch[name].ndim == len(spec.shape) + 2
+        else batch[name][row]
+        for name, spec in inputs.items()
+    }
+    example["label"] = int(batch["label"][row])
+    for name in ("scores", *steps.SELECTION, *TRUTH):
+        if name in local:
+            example[name] = local[name][row]
+    if JOINTS in batch:
+        example[JOINTS] = batch[JOINTS][row]
+    return example

@@ -1,0 +1,138 @@
+"""Where a training starts: what it says of itself, and its first state."""
+
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+import jax
+from flax import traverse_util
+from jax.sharding import Mesh
+
+from jaxact import config as config_lib
+from jaxact.backbones import public_weights
+from jaxact.checkpoints import files, manager
+from jaxact.devices import distributed
+from jaxact.run import checks, optim
+from jaxact.run.session import Opened
+from jaxact.run.steps import State
+
+
+def start_table(opened: Opened) -> str:
+    """Returns what will run, on what and how long, for a person to check."""
+    experiment, facts, plan = opened.experiment, opened.facts, opened.plan
+    train, devices = experiment.train, opened.mesh.devices
+    params = jax.tree.leaves(opened.program.abstract.params)
+    count = sum(math.prod(leaf.shape) for leaf in params)
+    peak = optim.learning_rate(experiment.optim, train.batch_size)
+    streams = ", ".join(
+        f"{name} {'x'.join(map(str, spec.shape))}"
+        for name, spec in experiment.model.inputs().items()
+    )
+    micro = f" in {train.accumulate} parts" if train.accumulate > 1 else ""
+    rows = {
+        "experiment": experiment.name,
+        "devices": f"{devices.size} x {devices.flat[0].device_kind} "
+        f"({jax.process_count()} processes)",
+        "parameters": f"{count:,}, computed in {experiment.model.dtype}",
+        "data": f"{facts.name} {facts.version}, protocol {facts.protocol}, "
+        f"{len(facts.classes)} classes",
+        "clips": ", ".join(f"{k} {n:,}" for k, n in facts.num_clips.items() if n),
+        "streams": streams,
+        "batch": f"{train.batch_size}{micro}",
+        "steps": f"{plan.total_steps:,} ({train.epochs:g} epochs of "
+        f"{plan.steps_per_epoch:.1f})",
+        "optimiser": f"{experiment.optim.optimizer}, peak rate {peak:g}, "
+        f"{experiment.schedule.kind}",
+    }
+    return "\n".join(f"  {name:<11} {text}" for name, text in rows.items())
+
+
+def start_state(
+    experiment: config_lib.Experiment,
+    opened: Opened,
+    checkpoints: manager.Checkpoints,
+) -> tuple[State, manager.Meta]:
+    """Returns the state to start from, and says which it is.
+
+    In this order: 1. the newest checkpoint of the run; 2. the weights of
+    ``train.init_from``; 3. random weights from the seed. In 2 and 3 the model may then
+    set parameters by training clips (`ModelConfig.prepare`), unless the weights are
+    those of a whole model.
+
+    Args:
+      experiment: what is to be trained, as the run stores it.
+      opened: the same, opened.
+      checkpoints: of this run.
+
+    Raises:
+      UserError: the run was begun with another config or other data, or weights do not
+        fit.
+    """
+    train, text = experiment.train, config_lib.config_text(experiment)
+    program, mesh = opened.program, opened.mesh
+    where = str(checkpoints.folder.parent)
+    steps = checkpoints.steps()
+    if steps:
+        try:
+            stored = checkpoints.meta(steps[-1])
+        except manager.DamagedError:
+            stored = None  # restore_latest deals with it
+        if stored:
+            checks.check_same_config(stored["config"], text, where)
+    restored = checkpoints.restore_latest(program.abstract)
+    if restored is not None:
+        state, meta = restored
+        checks.check_same_config(meta["config"], text, where)
+        checks.check_same_data(
+            meta.get("data"), checks.data_identity(opened.facts), where
+        )
+        checks.say(f"Start: checkpoint of step {meta['step']} in {checkpoints.folder}")
+        return state, meta
+    state = program.create()
+    if train.init_from:
+        state = initialize_from(train, state, program.abstract, mesh)
+        checks.say(f"Start: weights of {train.init_from}")
+    else:
+        checks.say(f"Start: random weights, seed {train.seed}")
+    whole = pathlib.Path(train.init_from or "-").is_dir() and train.init_part == "all"
+    if not whole:
+        params = experiment.model.prepare(
+            state.params,
+            state.batch_stats,
+            lambda: (distributed.put_batch(b, mesh) for b in opened.train_batches(0)),
+            train.seed % 2**32,
+        )
+        params = distributed.put_state(params, mesh)
+        state = dataclasses.replace(state, params=params)
+    return state, {"step": 0}
+
+
+def initialize_from(
+    train: config_lib.TrainConfig, state: State, abstract: State, mesh: Mesh
+) -> State:
+    """Replaces the weights by those of a checkpoint folder or a file of public weights.
+
+    Raises:
+      UserError: there is none, or it is of another model.
+    """
+    path = train.init_from
+    if pathlib.Path(path).is_dir():
+        folder, step = files.find(path)
+        source = manager.Checkpoints(folder, read_only=True)
+        weights = source.restore_weights(step, abstract, train.init_part)
+        source.close()
+        params, batch_stats = map(_replaced, (state.params, state.batch_stats), weights)
+    else:
+        params, batch_stats, report = public_weights.initialize_from(
+            path, state.params, state.batch_stats
+        )
+        params, batch_stats = distributed.put_state((params, batch_stats), mesh)
+        checks.say(str(report))
+    return dataclasses.replace(state, params=params, batch_stats=batch_stats)
+
+
+def _replaced(tree: Any, leaves: Any) -> Any:
+    """Returns the nested dict with some of its leaves replaced."""
+    flat = traverse_util.flatten_dict(tree) | traverse_util.flatten_dict(leaves)
+    return traverse_util.unflatten_dict(flat)

@@ -1,0 +1,93 @@
+"""A run's folder belongs to one run at a time.
+
+Two runs in one folder would remove each other's half-written checkpoints and mix their
+lines in metrics.jsonl. The main process holds a lock on the folder; the system frees
+it when the process ends, however it ends.
+"""
+
+import contextlib
+import errno
+import fcntl
+import functools
+import os
+import pathlib
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jaxact import errors
+from jaxact.devices import distributed
+
+LOCK_FILE = ".lock"
+# What a file system answers that knows no locks; the run then goes on without.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+
+
+def claims(train: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps ``train(experiment, workdir, ...)`` so that it owns its folder meanwhile.
+
+    Raises:
+      UserError: another run is at work there, or the folder cannot be written to.
+    """
+
+    @functools.wraps(train)
+    def wrapped(experiment: Any, workdir: pathlib.Path, *more: Any) -> Any:
+        with claim(workdir):
+            return train(experiment, workdir, *more)
+
+    return wrapped
+
+
+@contextlib.contextmanager
+def claim(folder: pathlib.Path) -> Iterator[None]:
+    """Keeps all other runs out of a folder; every process of the run must call it.
+
+    Raises:
+      UserError: on all processes, if another run is at work there or the folder cannot
+        be written to.
+    """
+    handle = None
+    otherwise = f"The main process cannot use the folder {folder}; it says why."
+    try:
+        with distributed.together(otherwise):
+            if distributed.is_main():
+                handle = _lock(folder)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _lock(folder: pathlib.Path) -> int:
+    """Returns the open lock file, with this process's name in it."""
+    path = folder / LOCK_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}".encode(), 0)
+    except BlockingIOError:
+        owner = os.pread(handle, 300, 0).decode(errors="replace") or "unknown"
+        os.close(handle)
+        raise errors.UserError(
+            f"Another run is at work in {folder}: process {owner} holds {path}. Wait "
+            "until it is done, end it (kill PID saves and leaves), or choose another "
+            "--workdir."
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            os.close(handle)
+            raise _unusable(folder, error) from error
+        print(f"{folder} knows no locks: see that no second run writes there.")
+    return handle
+
+
+def _unusable(folder: pathlib.Path, error: OSError) -> errors.UserError:
+    return errors.UserError(
+        f"The run cannot be kept in {folder}: {error.strerror} ({error.filename or ''}"
+        "). Choose a folder that you may write to, on a disk with room, with --workdir."
+    )

@@ -1,0 +1,1 @@
+"""Public weights: files read safely, names mapped strictly; knows no backbone."""

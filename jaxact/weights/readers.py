@@ -1,0 +1,190 @@
+"""Reads weights files into flat dicts of arrays: safetensors, torch, pickles of numpy.
+
+Torch, which is not needed, writes two formats: a zip archive with one pickle and one
+raw file a storage (since 1.6), and before that a row of pickles followed by the raw
+storages. Flax's variables are often published as one pickle of nested dicts.
+"""
+
+import pathlib
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from jaxact.weights import pickles
+from jaxact.weights.keymap import WeightsError
+
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_PROTOCOL = 1001
+# A state dict has fewer arrays, and shorter names.
+_MOST_ARRAYS = 20_000
+_LONGEST_NAME = 1000
+# Under which keys training scripts store the state dict, in order of preference.
+_NESTED = ("model_state", "state_dict", "model_state_dict", "model", "module")
+
+
+def read_weights(path: str | pathlib.Path) -> dict[str, np.ndarray]:
+    """Reads the arrays of a weights file; nothing is executed.
+
+    A state dict under "model_state", "state_dict" or "model" is found; entries that
+    are not tensors are left out. Nested dicts of numpy arrays are read as paths,
+    ``params/conv/kernel``.
+
+    Args:
+      path: the file; its content decides the format, not its name.
+
+    Returns:
+      The arrays by name, in the layout and precision of the file.
+
+    Raises:
+      WeightsError: missing, truncated, of unknown format, or naming other than arrays.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise WeightsError(
+            f"There is no weights file {path}. Give the path of one .safetensors file, "
+            "of one torch checkpoint (.pt, .pth, .pyth, .bin), or of one pickle of "
+            "numpy arrays."
+        )
+    try:
+        return state_dict(_read(path))
+    except WeightsError as error:
+        raise WeightsError(f"The weights file {path} is refused: {error}") from None
+    except Exception as error:  # garbage makes unpicklers raise almost anything
+        raise WeightsError(
+            f"The weights file {path} cannot be read ({type(error).__name__}: {error})."
+            f" It has {path.stat().st_size:,} bytes; it is truncated, or neither "
+            "safetensors nor a torch checkpoint. Download it again and compare its "
+            "size or checksum with what its publisher says."
+        ) from error
+
+
+def _read(path: pathlib.Path) -> Any:
+    if zipfile.is_zipfile(path):
+        return _read_torch_zip(path)
+    with path.open("rb") as file:
+        head = file.read(16)
+    # A safetensors file starts with the length of its JSON header.
+    if path.suffix == ".safetensors" or head[8:9] == b"{":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise WeightsError(
+                f"as safetensors it is damaged or incomplete ({error}). Download it "
+                "again."
+            ) from None
+    return _read_pickles(path)
+
+
+def _read_torch_zip(path: pathlib.Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        # Torch compresses nothing; what is compressed could grow a thousandfold.
+        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+            raise WeightsError(
+                "it is a compressed zip archive; torch.save writes none."
+            )
+        found = [name for name in names if name.split("/")[1:] == ["data.pkl"]]
+        if len(found) != 1:
+            raise WeightsError(
+                "it is a zip archive, but not one that torch.save wrote (a folder with "
+                "data.pkl in it)."
+            )
+        folder = found[0].removesuffix("data.pkl")
+        order = folder + "byteorder"
+        if order in names and archive.read(order) != b"little":
+            raise WeightsError("it was written on a big-endian machine.")
+        storages: dict[str, np.ndarray] = {}
+
+        def storage(pid: Any) -> np.ndarray:
+            _, dtype, key, _, count = pid
+            if key not in storages:
+                member = archive.getinfo(f"{folder}data/{key}")
+                if member.file_size != count * dtype.itemsize:
+                    raise WeightsError(f"the storage {key!r} has another size.")
+                storages[key] = np.frombuffer(archive.read(member), dtype)
+            return storages[key]
+
+        with archive.open(found[0]) as file:
+            return pickles.load(file, storage)  # type: ignore[arg-type]
+
+
+def _paths(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flattens nested dicts; a state dict that training scripts nest stays whole."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if len(flat) > _MOST_ARRAYS or len(prefix) > _LONGEST_NAME:
+            raise WeightsError("it holds dicts in dicts without end.")
+        if isinstance(value, Mapping) and key not in _NESTED:
+            flat |= _paths(value, f"{prefix}{key}/")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _read_pickles(path: pathlib.Path) -> Any:
+    """Reads torch's old format, or one pickle of nested dicts of numpy arrays."""
+    limit = path.stat().st_size
+    storages: dict[str, np.ndarray] = {}
+
+    def storage(pid: Any) -> np.ndarray:
+        _, dtype, key, _, count, view = pid
+        if key not in storages:
+            if not 0 <= count * dtype.itemsize <= limit:
+                raise WeightsError(f"the storage {key!r} is larger than the file.")
+            storages[key] = np.zeros(count, dtype)  # filled below, tensors view it
+        if view is None:
+            return storages[key]
+        _, offset, size = view
+        return pickles.strided(storages[key], offset, (size,), (1,))
+
+    with path.open("rb") as file:
+        first = pickles.load(file)
+        if isinstance(first, Mapping):
+            return _paths(first)
+        if first != _LEGACY_MAGIC:
+            raise WeightsError(
+                "it is neither safetensors, nor a torch checkpoint, nor a pickle of a "
+                "dict of arrays."
+            )
+        if pickles.load(file) != _LEGACY_PROTOCOL:
+            raise WeightsError("it is a torch checkpoint of an unknown version.")
+        pickles.load(file)  # facts about the machine that wrote it
+        tree = pickles.load(file, storage)
+        for key in pickles.load(file):
+            count = int.from_bytes(file.read(8), "little")
+            target = storages[key]
+            raw = file.read(target.nbytes)
+            if count != target.size or len(raw) != target.nbytes:
+                raise WeightsError(f"the storage {key!r} is cut short.")
+            target[:] = np.frombuffer(raw, target.dtype)
+    return tree
+
+
+def state_dict(tree: Any) -> dict[str, np.ndarray]:
+    """Finds the arrays by name in what a checkpoint holds.
+
+    Raises:
+      WeightsError: there is no dict with arrays at the known places.
+    """
+    for _ in range(10):  # one of them may hold itself
+        if not isinstance(tree, Mapping):
+            break
+        arrays = {str(k): v for k, v in tree.items() if isinstance(v, np.ndarray)}
+        inside = [tree[key] for key in _NESTED if isinstance(tree.get(key), Mapping)]
+        if inside:
+            tree = inside[0]
+        elif arrays:
+            return arrays
+        else:
+            keys = ", ".join(map(str, list(tree)[:8])) or "nothing"
+            raise WeightsError(
+                f"no tensors were found in it; it holds {keys}. Expected a state dict, "
+                f"bare or under one of {', '.join(_NESTED)}."
+            )
+    raise WeightsError(
+        f"it holds a {type(tree).__name__}; expected a dict of names and tensors."
+    )

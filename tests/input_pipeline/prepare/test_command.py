@@ -1,0 +1,68 @@
+"""The command that prepares data sets: what it takes, and what it says."""
+
+import json
+
+import numpy as np
+import pytest
+
+from input_pipeline import records
+from input_pipeline.dataset import PreparedDataset
+from input_pipeline.prepare import __main__ as command
+from tests.input_pipeline import raw
+
+CLIPS, SHARDS = 10, 3
+
+
+def test_manifest_with_absent_streams_through_the_command(tmp_path, capsys):
+    raw.write_video(tmp_path / "v" / "a.avi")
+    raw.write_video(tmp_path / "v" / "b.avi", np.full((9, 20, 20), 7, np.uint8))
+    np.save(tmp_path / "v" / "c.npy", np.ones((10, 17, 3)))
+    (tmp_path / "m.csv").write_text(
+        "rgb,ir,skeleton,label,split\n"
+        "v/a.avi,,,wave,train\n"
+        ",v/b.avi,,sit,test\n"
+        ",,v/c.npy,sit,train\n"
+    )
+    out = tmp_path / "out"
+    arguments = ["clips", "--manifest", str(tmp_path / "m.csv"), "--out", str(out)]
+    arguments += ["--name", "mine", "--layout", "coco", "--workers", "1"]
+    command.main(arguments)
+    assert "3 clips of 2 classes" in capsys.readouterr().out
+    data = PreparedDataset.open(out, "mine")
+    assert list(data.names[data.rows("", "test")]) == ["v/b"]
+    assert data.streams["skeleton"]["joints"] == 17
+    assert [data.streams[s]["clips"] for s in records.STREAMS] == [1, 1, 1]
+    assert data.index["subject"].tolist() == [-1] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["ntu60", "--raw", "/nowhere"], "does not exist.*request form"),
+        (["clips", "--manifest", "/nowhere.csv"], "does not exist.*columns"),
+        (["ntu60", "--raw", "/", "--streams", "rgb,depth"], "'depth'.*rgb, ir, skel"),
+        (["ntu60", "--raw", "/", "--quality", "0"], "quality is 0"),
+    ],
+)
+def test_wrong_commands_end_with_one_paragraph(tmp_path, arguments, match):
+    with pytest.raises(SystemExit, match=match) as caught:
+        command.main([*arguments, "--out", str(tmp_path)])
+    assert "\n" not in str(caught.value)
+
+
+def test_synthetic_is_staged_if_it_is_not_there(tmp_path, monkeypatch):
+    from input_pipeline import synthetic
+
+    small = synthetic.SyntheticConfig(clips=3, seconds=(1.0, 1.1))
+    monkeypatch.setattr(synthetic, "SyntheticConfig", lambda: small)
+    arguments = ["synthetic", "--out", str(tmp_path), "--workers", "1"]
+    command.main([*arguments, "--short_side", "32"])
+    data = PreparedDataset.open(tmp_path, "synthetic")
+    assert len(data) == 3 and data.has_truth
+    assert (
+        data.difficulties
+        == json.loads((tmp_path / "synthetic_raw" / "world.json").read_text())[
+            "difficulties"
+        ]
+    )
+    assert data.default_protocol == "xview"

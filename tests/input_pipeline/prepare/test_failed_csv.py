@@ -1,0 +1,163 @@
+"""failed.csv: every reason that can stand there, by its text."""
+
+import ast
+import csv
+import io
+import json
+import pathlib
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from input_pipeline import encode
+from input_pipeline.formats.errors import REASONS
+from input_pipeline.formats.video import VideoOptions
+from input_pipeline.prepare import plan, shards
+from tests.input_pipeline import raw
+
+ROOT = pathlib.Path(encode.__file__).parent
+OPTIONS = encode.EncodeOptions(video=VideoOptions(short_side=16))
+
+
+def jpeg(height: int, width: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((height, width, 3), 90, np.uint8)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def promising(path: pathlib.Path, height: int, width: int) -> bytes:
+    """A small video without compression whose header says another size."""
+    data = bytearray(raw.write_video(path, codec="rawvideo").read_bytes())
+    at = data.index(b"strf") + 12
+    data[at : at + 8] = width.to_bytes(4, "little") + height.to_bytes(4, "little")
+    return bytes(data)
+
+
+def sound_alone(path: pathlib.Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+        frame.rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def write_files(folder: pathlib.Path) -> dict[str, tuple[str, pathlib.Path, str]]:
+    """Writes unusable files; returns stream, path and reason by the clip's name."""
+    cases: dict[str, tuple[str, pathlib.Path, str]] = {}
+
+    def case(stream: str, file: str, reason: str, data: bytes | None = None):
+        path = folder / file
+        if data is not None:
+            path.write_bytes(data)
+        cases[f"{len(cases):02d} {file[:20]}"] = stream, path, reason
+        return path
+
+    case("rgb", "gone.avi", "missing: there is no such file")
+    case("rgb", "empty.avi", "empty: the file has no bytes", b"")
+    case(
+        "rgb", "text.avi", "undecodable: InvalidDataError after 0 frames: ", b"no" * 99
+    )
+    sound_alone(case("rgb", "sound.avi", "undecodable: the file holds no video stream"))
+    large = "undecodable: frames of 81000000 pixels; at most 67108864"
+    case("rgb", "large.avi", large, promising(folder / "whole.avi", 9000, 9000))
+    reason = "undecodable: the image size changes from (16, 16) to (12, 14) (height, w"
+    case("rgb", "sizes.mjpeg", reason, jpeg(16, 16) * 9 + jpeg(12, 14))
+    coded = (
+        raw.write_video(folder / "coded.avi").read_bytes().replace(b"MJPG", b"\1Q\2Z")
+    )
+    case("rgb", "coded.avi", "undecodable: its codec is not known", coded)
+    raw.write_video(
+        case("rgb", "short.avi", "too short: 5 frames; at least 8 are needed"), 5
+    )
+    noise = np.random.default_rng(0).integers(0, 255, (30, 24, 32, 3), np.uint8)
+    whole = raw.write_video(folder / "whole.avi", noise).read_bytes()
+    cut = case("rgb", "cut.avi", "truncated: ", whole[: len(whole) * 6 // 10])
+    assert cut.exists()
+    spot = bytearray(raw.write_video(folder / "whole.avi", 40).read_bytes())
+    starts = [i for i in range(len(spot)) if spot[i : i + 3] == b"\xff\xd8\xff"]
+    spot[starts[20] : starts[21] - 8] = bytes(starts[21] - 8 - starts[20])
+    case("rgb", "spot.avi", "undecodable: damaged after 20 frames (", bytes(spot))
+    for a, b in zip(starts, [*starts[1:], len(spot)], strict=True):
+        spot[a : b - 8] = bytes(b - 8 - a)
+    case("rgb", "nothing.avi", "undecodable: ", bytes(spot))
+
+    for name, sizes in {
+        "few": [(16, 16)] * 3,
+        "two": [(16, 16)] * 8 + [(12, 14)],
+    }.items():
+        (folder / name).mkdir()
+        for number, size in enumerate(sizes):
+            (folder / name / f"{number}.jpg").write_bytes(jpeg(*size))
+    case("rgb", "few", "too short: 3 images; at least 8 are needed")
+    reason = "undecodable: the image size changes from (16, 16) to (12, 14) (height, w"
+    case("rgb", "two", reason)
+    (folder / "odd").mkdir()
+    for number in range(8):
+        (folder / "odd" / f"{number}.png").write_bytes(b"no image")
+    case("rgb", "odd", "undecodable: 0.png: cannot identify image file")
+
+    case("skeleton", "gone.skeleton", "missing: there is no such file")
+    case("skeleton", "empty.skeleton", "empty: the file has no bytes", b"")
+    reason = "undecodable: a skeleton file ends in .skeleton, .npy, .csv"
+    case("skeleton", "a.txt", reason, b"1 2 3")
+    case(
+        "skeleton", "word.csv", "undecodable: line 2: 'two' is no", b"1,2,3\n1,two,3\n"
+    )
+    np.save(folder / "short.npy", np.ones((5, 4, 3)))
+    case("skeleton", "short.npy", "too short: 5 frames; at least 8 are needed")
+    np.save(folder / "zero.npy", np.zeros((9, 4, 3)))
+    case("skeleton", "zero.npy", "empty: nobody is seen in any frame")
+
+    case("truth", "gone.json", "missing: there is no such file")
+    reason = "undecodable: not the truth of this clip (KeyError: 'difficulty')"
+    case("truth", "odd.json", reason, json.dumps({}).encode())
+    case("rgb", "x" * 300 + ".avi", "[Errno 36] File name too long: ")
+    return cases
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The cases, and the rows of failed.csv that preparing them leaves, by name."""
+    folder = tmp_path_factory.mktemp("failed")
+    (folder / "raw").mkdir()
+    cases = write_files(folder / "raw")
+    clips = tuple(
+        encode.Clip(name, 0, {stream: path}, {})
+        for name, (stream, path, _) in cases.items()
+    )
+    (folder / "out" / shards.WORK).mkdir(parents=True)
+    job = shards.ShardJob(folder / "out", "odd", 0, 1, clips, OPTIONS)
+    shards.write_shard(job)
+    plan.write_failed(folder / "out", shards.finished_table(job)["failed"])
+    with (folder / "out" / plan.FAILED_FILE).open() as file:
+        return cases, {row["name"]: row for row in csv.DictReader(file)}
+
+
+def test_every_unusable_file_is_listed_with_its_reason(written):
+    cases, rows = written
+    found = {
+        name: (row["stream"], row["path"], row["reason"][: len(cases[name][2])])
+        for name, row in rows.items()
+    }
+    assert found == {
+        name: (s, str(p), reason) for name, (s, p, reason) in cases.items()
+    }
+
+
+def test_each_kind_of_reason_is_among_them(written):
+    kinds = {row["reason"].partition(":")[0] for row in written[1].values()}
+    assert kinds == {*REASONS, "[Errno 36] File name too long"}
+
+
+def test_no_reason_was_added_without_an_example():
+    """Whoever adds a reason adds a case above, and the number here."""
+    calls = [
+        node
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UnusableFile"
+    ]
+    assert len(calls) == 22

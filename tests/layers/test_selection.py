@@ -1,0 +1,120 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxact.layers.selection import (
+    FrameScorer,
+    frame_counts,
+    frame_weights,
+    perturbed_top_k,
+    region_counts,
+    select_frames,
+    select_regions,
+)
+
+
+def test_counts_of_the_paper():
+    assert frame_counts(16, 0.25, 0.25) == (4, 4)
+    assert frame_counts(16, 0.375, 0.125) == (6, 2)
+    assert region_counts(196, 0.60, 0.35) == (118, 69)
+    assert 4 * 118 + 4 * 69 == 748
+
+
+def test_marks_by_hand():
+    scores = jnp.array([[0.1, 0.9, 0.5, 0.7, 0.2, 0.8, 0.0, 0.3]])
+    marks = select_frames(scores, 0.25, 0.25)
+    np.testing.assert_array_equal(marks, [[0, 2, 1, 1, 0, 2, 0, 0]])
+    assert marks.dtype == jnp.int32
+
+
+def test_ties_break_by_index():
+    marks = select_frames(jnp.zeros((1, 8)), 0.25, 0.25)
+    np.testing.assert_array_equal(marks, [[2, 2, 1, 1, 0, 0, 0, 0]])
+    keep = select_regions(jnp.zeros((1, 3, 5)), jnp.array([[2, 1, 0]]), 0.6, 0.4)
+    np.testing.assert_array_equal(
+        keep[0], [[1, 1, 1, 0, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]
+    )
+
+
+def test_regions_kept_are_the_best_of_their_frame():
+    random = np.random.default_rng(0)
+    scores = jnp.asarray(random.random((3, 16, 196)), jnp.float32)
+    frame_scores = jnp.asarray(random.random((3, 16)), jnp.float32)
+    marks = select_frames(frame_scores, 0.25, 0.25)
+    keep = select_regions(scores, marks, 0.60, 0.35)
+    kept = np.asarray(keep.sum(axis=-1))
+    np.testing.assert_array_equal(kept, np.array([0, 69, 118])[np.asarray(marks)])
+    assert kept.sum(axis=-1).tolist() == [748] * 3
+    lowest_kept = jnp.where(keep, scores, 2.0).min(axis=-1)
+    highest_dropped = jnp.where(keep, -1.0, scores).max(axis=-1)
+    used = marks > 0
+    assert bool(jnp.all(jnp.where(used, lowest_kept > highest_dropped, True)))
+
+
+@pytest.mark.parametrize(("k1", "k2"), [(0.75, 0.5), (-0.25, 0.5)])
+def test_impossible_fractions(k1, k2):
+    with pytest.raises(ValueError, match=r"k1 \+ k2 must be"):
+        frame_counts(16, k1, k2)
+    with pytest.raises(ValueError, match=r"both must be in \[0, 1\]"):
+        region_counts(16, 1.5, 0.5)
+
+
+def test_scorer_normalises_over_all_frames_together():
+    patches = jax.random.normal(jax.random.key(0), (3, 7, 5, 6))
+    scorer = FrameScorer()
+    variables = scorer.init(jax.random.key(1), patches)
+    scores = scorer.apply(variables, patches)
+    assert scores.shape == (3, 7) and scores.dtype == jnp.float32
+    np.testing.assert_allclose(scores.min(axis=-1), 0.0, atol=1e-7)
+    np.testing.assert_allclose(scores.max(axis=-1), 1.0, atol=1e-6)
+    shapes = jax.tree.map(jnp.shape, variables["params"])
+    assert shapes["fc1"]["kernel"] == (6, 3) and shapes["fc2"]["kernel"] == (6, 1)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_equal_frames_give_zeros_and_finite_gradients(dtype):
+    patches = jnp.ones((2, 7, 5, 6), dtype)
+    scorer = FrameScorer(dtype=dtype)
+    variables = scorer.init(jax.random.key(1), patches)
+    np.testing.assert_array_equal(scorer.apply(variables, patches), np.zeros((2, 7)))
+    grads = jax.grad(lambda v, x: scorer.apply(v, x).sum(), argnums=(0, 1))(
+        variables, patches
+    )
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(grads))
+
+
+def test_straight_through_is_one_in_value_and_the_score_in_gradient():
+    scores = jnp.array([[0.3, 0.123456, 1.0]])
+    np.testing.assert_array_equal(frame_weights(scores, "straight_through"), 1.0)
+    factors = jnp.array([[2.0, -3.0, 5.0]])
+    grad = jax.grad(lambda s: (frame_weights(s, "straight_through") * factors).sum())
+    np.testing.assert_array_equal(grad(scores), factors)
+    none = jax.grad(lambda s: (frame_weights(s, "none") * factors).sum())
+    np.testing.assert_array_equal(none(scores), 0.0)
+    with pytest.raises(ValueError, match="Got estimator 'soft'"):
+        frame_weights(scores, "soft")
+
+
+def test_perturbed_inclusion_probabilities():
+    # Two of three frames: with little noise the choice is hard ...
+    scores = jnp.array([[0.9, 0.1, 0.5]])
+    hard = perturbed_top_k(jax.random.key(0), scores, 2, sigma=1e-3)
+    np.testing.assert_array_equal(hard, [[1, 0, 1]])
+    # ... and with equal scores every frame is in with probability 2/3.
+    soft = perturbed_top_k(jax.random.key(0), jnp.zeros((1, 3)), 2, 0.1, 20000)
+    np.testing.assert_allclose(soft, 2 / 3, atol=0.015)
+    np.testing.assert_allclose(soft.sum(), 2.0, rtol=1e-5)
+
+
+def test_perturbed_gradient_is_that_of_the_expectation():
+    # Two frames, one selected: P(first) = Phi((s1 - s2) / (sigma sqrt 2)), whose
+    # derivative at equal scores is 1 / (sigma sqrt(4 pi)).
+    sigma = 0.5
+
+    def first(scores):
+        return perturbed_top_k(jax.random.key(3), scores, 1, sigma, 200_000)[0, 0]
+
+    grad = jax.grad(first)(jnp.zeros((1, 2)))[0]
+    expected = 1 / (sigma * np.sqrt(4 * np.pi))
+    np.testing.assert_allclose(grad, [expected, -expected], atol=0.02)

@@ -1,0 +1,182 @@
+import functools
+
+import flax
+import jax
+import numpy as np
+import pytest
+
+import jaxact
+from jaxact.backbones.resnet import FRAME_WISE, VARIANTS
+from jaxact.batch import example_batch
+from jaxact.config import Experiment
+from jaxact.layers.class_activation import of_classes
+from jaxact.models.dam import KINDS, DAMConfig, dam_layout, spaced
+
+SIZES = dict(
+    num_classes=5,
+    frames=4,
+    image_size=18,
+    blocks=(1, 2, 1),
+    width=3,
+    time_strides=FRAME_WISE,
+    layout=((2, 2, "da_nl"), (3, 1, "da_poly")),
+    dtype="float32",
+    dropout=0.0,
+)
+
+
+def small(**fields):
+    return DAMConfig(**(SIZES | fields))
+
+
+def batch_of(config, size=2):
+    return example_batch(Experiment("test", config, None), size)
+
+
+@functools.cache
+def variables_of(names=()):
+    """Variables of a small model without a zero among them."""
+    config = small(**dict(names))
+    shapes = jax.eval_shape(
+        lambda b: config.build().init(jax.random.key(0), b), batch_of(config)
+    )
+    random = np.random.default_rng(7)
+
+    def fill(path, x):
+        value = 0.5 * random.normal(size=x.shape)
+        positive = "var" in str(path[-1]) or "scale" in str(path[-1])
+        return np.asarray(1 + np.abs(value) if positive else value, x.dtype)
+
+    return jax.tree_util.tree_map_with_path(fill, shapes)
+
+
+def run(config, variables, batch):
+    return jax.jit(lambda v, b: config.build().apply(v, b))(variables, batch)
+
+
+def counts(layout):
+    stages = {}
+    for stage, _, kind in layout:
+        stages.setdefault((stage, kind), 0)
+        stages[stage, kind] += 1
+    return stages
+
+
+def test_layouts_of_figure_6():
+    assert dam_layout(1) == ((3, 6, "da_nl"),)
+    assert dam_layout(3) == ((1, 3, "da_poly"), (2, 4, "da_da"), (3, 6, "da_nl"))
+    for number, each in ((6, 2), (9, 3)):
+        assert set(counts(dam_layout(number)).values()) == {each}
+    assert counts(dam_layout(12)) == {
+        (1, "da_poly"): 3,
+        (2, "da_da"): 3,
+        (3, "da_nl"): 6,
+    }
+    assert [unit for stage, unit, _ in dam_layout(12) if stage == 3] == list(
+        range(1, 7)
+    )
+    # A unit between two blocks where there is room, the last unit always taken.
+    assert [unit for _, unit, _ in spaced(3, 3, 6, "nl")] == [2, 4, 6]
+    assert [unit for _, unit, _ in spaced(1, 2, 3, "nl")] == [1, 3]
+    assert [unit for _, unit, _ in spaced(2, 3, 4, "nl")] == [2, 3, 4]
+    units = [unit for stage, unit, _ in dam_layout(12, VARIANTS["resnet101"])]
+    assert units[-6:] == [13, 15, 17, 19, 21, 23]
+    with pytest.raises(ValueError, match="Got DAM x 2"):
+        dam_layout(2)
+    with pytest.raises(ValueError, match="too few for 4 blocks"):
+        spaced(1, 4, 3, "nl")
+
+
+def test_parameters_of_the_trunk_and_of_da_nl():
+    def ledger(layout):
+        return jaxact.ledger(
+            Experiment("test", DAMConfig(num_classes=400, layout=layout), None)
+        )
+
+    trunk = ledger(())
+    assert trunk.parameters == 24_327_632
+    assert trunk.gmacs == pytest.approx(20.44, abs=0.01)
+    first = ledger(((1, 3, "da_nl"),))
+    assert first.parameters - trunk.parameters == 1.25 * 256**2 + 2 * 256
+    # The paper charges 211.7 GMAC for the same function.
+    assert first.gmacs - trunk.gmacs < 1
+
+
+def test_the_last_map_and_the_logits():
+    config = small()
+    batch = batch_of(config)
+    out = run(config, variables_of(), batch)
+    assert out["features"].shape == (2, 4, 2, 2, 48)
+    assert out["logits"].shape == (2, 5) and out["logits"].dtype == np.float32
+    params = variables_of()["params"]
+    best = np.argmax(out["logits"], axis=1)
+    maps = of_classes(out, params, best)
+    np.testing.assert_allclose(
+        maps.mean(axis=(1, 2, 3)) + params["head"]["fc"]["bias"][best],
+        np.max(out["logits"], axis=1),
+        rtol=1e-4,
+    )
+
+
+def test_gradients_reach_every_parameter():
+    config = small(position="learned")
+    batch = batch_of(config)
+    variables = variables_of((("position", "learned"),))
+
+    def loss(params):
+        out, _ = config.build().apply(
+            {**variables, "params": params}, batch, train=True, mutable=["batch_stats"]
+        )
+        return sum(term(out, batch).mean() for term in config.losses())
+
+    grads = jax.jit(jax.grad(loss))(variables["params"])
+    for name, grad in flax.traverse_util.flatten_dict(grads, sep="/").items():
+        assert np.any(grad != 0), f"no gradient reaches {name}"
+
+
+def test_blocks_start_as_the_trunk():
+    batch = batch_of(small())
+    init = jax.jit(lambda b: small().build().init(jax.random.key(0), b))
+    variables = init(batch)
+    trunk = jax.tree.map(np.asarray, variables)
+    for tree in trunk.values():
+        for name in ("block2_2", "block3_1"):
+            tree.pop(name)
+    np.testing.assert_array_equal(
+        run(small(), variables, batch)["logits"],
+        run(small(layout=()), trunk, batch)["logits"],
+    )
+
+
+@pytest.mark.parametrize("position", ["none", "sinusoidal"])
+def test_a_clip_and_its_reversal_score_alike_without_a_position(position):
+    config = small(position=position)
+    batch = batch_of(config)
+    back = batch | {"rgb": batch["rgb"][:, ::-1]}
+    forth, back = (run(config, variables_of(), b)["logits"] for b in (batch, back))
+    scale = np.abs(forth).max()
+    assert np.allclose(forth / scale, back / scale, atol=1e-5) == (position == "none")
+
+
+def test_every_kind_can_stand_before_any_unit():
+    layout = tuple((2, 1 + i % 2, kind) for i, kind in enumerate(KINDS))
+    config = small(layout=layout)
+    shapes = jax.eval_shape(
+        lambda b: config.build().init(jax.random.key(0), b), batch_of(config)
+    )
+    blocks = {name for name in shapes["params"] if name.startswith("block")}
+    assert len(blocks) == len(KINDS) == 17
+    assert {"block2_1", "block2_1_1", "block2_2", "block2_2_1"} <= blocks
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        (((1, 1, "sa"),), "Got a block of kind 'sa'; expected one of"),
+        (((2, 3, "nl"),), r"Got the block \(2, 3, 'nl'\); the trunk's stages"),
+        (((0, 1, "nl"),), r"Got the block \(0, 1, 'nl'\)"),
+    ],
+)
+def test_layouts_that_do_not_fit(layout, message):
+    with pytest.raises(ValueError, match=message):
+        small(layout=layout).build()

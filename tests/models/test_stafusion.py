@@ -1,0 +1,255 @@
+import dataclasses
+import functools
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxact.batch import example_batch, normalize_video
+from jaxact.config import Experiment
+from jaxact.models.dual_stream import DualStreamConfig
+from jaxact.models.stafusion import STAFusionConfig
+
+SIZES = dict(
+    num_classes=5,
+    frames=4,
+    image_size=20,
+    patch=4,
+    width=18,
+    depth=2,
+    heads=3,
+    dtype="float32",
+)
+RNGS = {"dropout": jax.random.key(1), "selection": jax.random.key(2)}
+
+
+def small(family=STAFusionConfig, **fields):
+    return family(**(SIZES | fields))
+
+
+def batch_of(config, size=2):
+    return example_batch(Experiment("test", config, None), size)
+
+
+@functools.cache
+def variables_of(names=()):
+    """Variables of the small model without a zero among them."""
+    config = small(**dict(names))
+    variables = jax.jit(lambda b: config.build().init(jax.random.key(0), b))(
+        batch_of(config)
+    )
+    random = np.random.default_rng(7)  # jax.random compiles for every shape
+    return jax.tree.map(
+        lambda x: x + 0.1 * random.normal(size=x.shape).astype(np.float32), variables
+    )
+
+
+def run(config, variables, batch=None, **call):
+    batch = batch_of(config) if batch is None else batch
+    return jax.jit(lambda v, b: config.build().apply(v, b, **call))(variables, batch)
+
+
+def total_loss(config, variables, batch, **call):
+    out = config.build().apply(variables, batch, **call)
+    return sum(term.weight * term(out, batch).mean() for term in config.losses())
+
+
+def gradients(config, variables, **call):
+    batch = batch_of(config)
+    grads = jax.jit(jax.grad(lambda v: total_loss(config, v, batch, **call)))(variables)
+    return flax.traverse_util.flatten_dict(grads["params"], sep="/")
+
+
+def test_out_names_shapes_and_counts():
+    config = small()
+    out = run(config, variables_of())
+    shapes = {name: (value.shape, value.dtype.name) for name, value in out.items()}
+    assert shapes == {
+        "logits": ((2, 5), "float32"),
+        "teacher_logits": ((2, 5), "float32"),
+        "teacher_patches": ((2, 8, 25, 18), "float32"),
+        "student_patches": ((2, 8, 25, 18), "float32"),
+        "frame_scores": ((2, 8), "float32"),
+        "frame_marks": ((2, 8), "int32"),
+        "region_scores": ((2, 8, 25), "float32"),
+        "keep": ((2, 8, 25), "bool"),
+    }
+    kept = np.asarray(out["keep"].sum(axis=-1))
+    np.testing.assert_array_equal(kept, np.array([0, 9, 15])[out["frame_marks"]])
+    assert np.sort(np.asarray(out["frame_marks"])[0]).tolist() == [0] * 4 + [1, 1, 2, 2]
+
+
+def test_masked_and_packed_models_agree_in_loss_and_every_gradient():
+    packed, masked = (
+        gradients(small(packed=packed), variables_of()) for packed in (True, False)
+    )
+    assert packed.keys() == masked.keys()
+    for name in packed:
+        np.testing.assert_allclose(packed[name], masked[name], atol=1e-5, err_msg=name)
+
+
+def test_gradients_reach_every_parameter():
+    for name, grad in gradients(small(), variables_of()).items():
+        if name == "scorer/fc2/bias":  # scores are normalised: it cancels, to rounding
+            assert np.abs(grad).max() < 1e-6
+        else:
+            assert np.any(grad != 0), f"no gradient reaches {name}"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "learns"),
+    [("straight_through", True), ("perturbed", True), ("none", False)],
+)
+def test_scorer_gradients_under_the_estimators(estimator, learns):
+    grads = gradients(
+        small(estimator=estimator),
+        variables_of(),
+        train=True,
+        progress=0.5,
+        rngs=RNGS,
+    )
+    for name in ("scorer/fc1/kernel", "scorer/fc2/kernel"):
+        assert bool(np.any(grads[name] != 0)) == learns, (estimator, name)
+
+
+def test_straight_through_changes_no_value():
+    literal, straight = (
+        run(small(estimator=estimator), variables_of())
+        for estimator in ("none", "straight_through")
+    )
+    jax.tree.map(np.testing.assert_array_equal, literal, straight)
+
+
+def test_dropped_frames_cannot_reach_the_student_s_logits():
+    """The teacher's features of dropped frames move; fusion's result does not."""
+    config = small(fusion_depth=2)
+    variables = variables_of((("fusion_depth", 2),))
+    fusion = variables["params"]["fusion"]
+    out = run(config, variables)
+    assert set(fusion) == {"blocks_0", "blocks_1", "final_norm"}
+    dropped = ~np.asarray(out["keep"])
+    assert np.all(np.asarray(out["student_patches"])[dropped] == 0)
+
+
+def test_distillation_weights_are_lambda_and_its_complement():
+    terms = {term.name: term.weight for term in small(distill_lambda=0.3).losses()}
+    assert terms["cross_entropy"] == terms["teacher_cross_entropy"] == 1.0
+    assert terms["region_distillation"] == 0.3
+    assert terms["prediction_distillation"] == pytest.approx(0.7)
+    literal = small(teacher_weight=0.0, distillation=False).losses()
+    assert [term.name for term in literal] == ["cross_entropy"]
+
+
+@pytest.mark.parametrize("selection", [True, False])
+@pytest.mark.parametrize("fusion", [True, False])
+@pytest.mark.parametrize("distillation", [True, False])
+def test_the_rows_of_table_3_train(selection, fusion, distillation):
+    config = small(selection=selection, fusion=fusion, distillation=distillation)
+    batch = batch_of(config)
+    variables = jax.jit(config.build().init)(jax.random.key(0), batch)
+    assert ("scorer" in variables["params"]) == selection
+    assert ("fusion" in variables["params"]) == fusion
+    loss = jax.jit(lambda v: total_loss(config, v, batch))
+    value, grads = jax.jit(jax.value_and_grad(loss))(variables)
+    after = loss(jax.tree.map(lambda x, g: x - 0.01 * g, variables, grads))
+    assert after < value
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        dict(share_backbone=False),
+        dict(ir_embedding="single"),
+        dict(class_token="concat"),
+        dict(rollout="literal", rollout_heads="mean"),
+        dict(masked_attention=False, masked_mlp=False),
+        dict(k1=0.0, k2=0.5),
+        dict(dropout=0.1, drop_path=0.1),
+        dict(remat=True),
+        dict(dtype="bfloat16"),
+    ],
+    ids=str,
+)
+def test_variants_are_finite_in_value_and_gradient(fields):
+    config = small(**fields)
+    batch = batch_of(config)
+    variables = jax.jit(config.build().init)(jax.random.key(0), batch)
+    call = dict(train=True, rngs=RNGS)
+    value, grads = jax.jit(
+        jax.value_and_grad(lambda v: total_loss(config, v, batch, **call))
+    )(variables)
+    assert np.isfinite(value)
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(grads))
+
+
+def test_remat_changes_nothing():
+    first, second = (
+        gradients(small(remat=remat), variables_of()) for remat in (False, True)
+    )
+    for name, grad in first.items():
+        np.testing.assert_allclose(grad, second[name], atol=1e-6, err_msg=name)
+
+
+def test_shared_weights_see_both_streams_alike():
+    config = small(DualStreamConfig, fusion="average")
+    batch = batch_of(config)
+    batch["rgb"] = np.broadcast_to(batch["ir"], batch["rgb"].shape)
+    variables = jax.jit(config.build().init)(jax.random.key(0), batch)
+    params = variables["params"]
+    params["head_ir"] = params["head_rgb"]
+    logits = run(config, variables, batch)["stream_logits"]
+    np.testing.assert_allclose(logits[:, 0], logits[:, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["add", "concat", "average"])
+@pytest.mark.parametrize("streams", [("rgb",), ("ir",), ("rgb", "ir")])
+def test_dual_stream_fusions(fusion, streams):
+    config = small(DualStreamConfig, fusion=fusion, streams=streams)
+    batch = batch_of(config)
+    assert ("ir" in batch) == ("ir" in streams)
+    variables = jax.jit(config.build().init)(jax.random.key(0), batch)
+    out = run(config, variables, batch)
+    assert out["logits"].shape == (2, 5)
+    if fusion == "average":
+        np.testing.assert_allclose(
+            out["logits"], out["stream_logits"].mean(axis=1), atol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (dict(rollout="full"), "Got rollout 'full'"),
+        (dict(estimator="soft"), "Got estimator 'soft'"),
+        (dict(class_token="sum"), "Got class_token 'sum'"),
+        (dict(k1=0.9), "must be <= 1"),
+        (dict(ir_embedding="none"), "expected 'repeat' or 'single'"),
+    ],
+)
+def test_config_values_that_mean_nothing(fields, message):
+    with pytest.raises(ValueError, match=message):
+        small(**fields).build()
+
+
+def test_unknown_stream_and_missing_stream():
+    with pytest.raises(ValueError, match="Got streams .'thermal'"):
+        small(streams=("thermal",)).inputs()
+    config = small()
+    batch = {k: v for k, v in batch_of(config).items() if k != "ir"}
+    with pytest.raises(KeyError, match="has no stream 'ir'"):
+        config.build().apply(variables_of(), batch)
+
+
+def test_normalisation_by_hand():
+    video = jnp.array([[[0, 255, 51]]], jnp.uint8)
+    out = normalize_video(video, (0.0, 0.5, 0.2), (1.0, 0.5, 0.1))
+    np.testing.assert_allclose(out[0, 0], [0.0, 1.0, 0.0], atol=1e-6)
+    with pytest.raises(TypeError, match="expected uint8"):
+        normalize_video(video.astype(jnp.float32), (0.5,), (0.5,))
+
+
+def test_config_fields_survive_a_copy():
+    config = dataclasses.replace(small(), k1=0.5)
+    assert config.k1 == 0.5 and config.width == 18

@@ -1,0 +1,123 @@
+"""Every file in configs/ at its real size: it loads, has its parameters, and trains."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxact.batch import example_batch
+from jaxact.config import load_experiment
+from jaxact.devices import distributed
+from jaxact.run.program import make_plan, make_program
+from tests.paths import ROOT
+
+# Parameters by config and argument.
+PARAMETERS = {
+    "demo_ccdfarm": 1_872_819,
+    "demo_ccdfarm:model=mmtm": 1_687_092,
+    "demo_ccdfarm:model=skeleton": 640_336,
+    "demo_dam": 679_072,
+    "demo_dam:row=trunk": 584_992,
+    "demo_stafusion": 282_753,
+    "demo_tsm_netvlad": 650_537,
+    "demo_tsm_netvlad:row=average": 584_992,
+    "demo_tsm_netvlad:stream=both": 1_310_482,
+    "hmdb51_tsm_netvlad": 30_454_964,
+    "infar_stafusion": 108_581_017,
+    "minikinetics_dam": 25_640_400,
+    "minikinetics_dam:kind=none": 24_327_632,
+    "ntu_ccdfarm": 20_426_835,
+    "ntu_ccdfarm:dataset=ntu120,protocol=xset": 20_580_615,
+    "ntu_ccdfarm:model=mmtm": 16_688_776,
+    "ntu_ccdfarm:model=rgb": 12_341_484,
+    "ntu_ccdfarm:model=skeleton,preset=adam": 1_062_652,
+    "ntu_stafusion": 108_654_841,
+    "precog_hcn": 768_648,
+    "sthv1_dam": 33_306_094,
+    "ucf101_dam": 33_156_517,
+    "ucf101_dam:dataset=hmdb51,split=3": 33_054_067,
+    "ucf101_tsm_netvlad": 37_008_614,
+    "ucf101_tsm_netvlad:stream=both": 74_054_860,
+    "ucf101_tsm_netvlad:stream=rgb_diff,split=3": 37_046_246,
+}
+
+
+def loaded(name):
+    file, _, arg = name.partition(":")
+    return load_experiment(f"configs/{file}.py" + (f":{arg}" if arg else ""))
+
+
+def shapes_of(name):
+    experiment = loaded(name)
+    batch = example_batch(experiment, 1)
+    module = experiment.model.build()
+    variables = jax.eval_shape(lambda b: module.init(jax.random.key(0), b), batch)
+    out = jax.eval_shape(lambda v, b: module.apply(v, b), variables, batch)
+    return experiment, variables["params"], out
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters(name):
+    experiment, params, out = shapes_of(name)
+    assert out["logits"].shape == (1, experiment.model.num_classes)
+    number = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+    assert number == PARAMETERS[name]
+
+
+# One a system; the others are traced in the long tests.
+TRACED = ("ntu_stafusion", "ntu_ccdfarm", "sthv1_dam", "ucf101_tsm_netvlad")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in TRACED else pytest.mark.long)
+        for name in PARAMETERS
+        if ":" not in name
+    ],
+)
+def test_both_steps_can_be_traced(name):
+    """Losses, dropout, statistics and the optimiser as the config has them."""
+    experiment = loaded(name)
+    size = experiment.train.batch_size = 2 * experiment.train.accumulate
+    mesh = distributed.make_mesh(1, jax.devices()[:1])
+    program = make_program(experiment, mesh, make_plan(experiment.train, 1000))
+    batch = dict(example_batch(experiment, size))
+    for key, kind in (("label", jnp.int32), ("id", jnp.int32), ("mask", jnp.bool_)):
+        batch[key] = jax.ShapeDtypeStruct((size,), kind)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    traced = program.train_step.compiled.trace(key, program.abstract, batch)
+    state, metrics = traced.out_info
+    shapes = jax.tree.map(lambda x: (x.shape, x.dtype), (state, program.abstract))
+    assert shapes[0] == shapes[1]
+    assert "loss" in metrics
+    weights = (program.abstract.params, program.abstract.batch_stats)
+    out = program.eval_step.compiled.trace(*weights, batch).out_info
+    assert out["scores"].shape == (size, experiment.model.num_classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "optimizer", "lr", "nesterov", "batch", "epochs"),
+    [
+        ("ntu_stafusion", "sgd", 0.005, True, 64, 100.0),
+        ("ntu_ccdfarm", "sgd", 0.1, False, 32, 50.0),
+        ("ntu_ccdfarm:preset=adam", "adam", 1e-4, None, 32, 50.0),
+    ],
+)
+def test_recipes_are_the_papers(name, optimizer, lr, nesterov, batch, epochs):
+    """STAFusion section 4.2; CC-DFARM section 3.2, and the public MSAF's preset."""
+    spec = loaded(name)
+    assert (spec.optim.optimizer, spec.optim.lr) == (optimizer, lr)
+    assert nesterov is None or spec.optim.nesterov is nesterov
+    assert (spec.train.batch_size, spec.train.epochs) == (batch, epochs)
+
+
+def test_every_config_is_in_the_table():
+    files = {path.stem for path in (ROOT / "configs").glob("*.py")} - {"__init__"}
+    configs = {name for name in files if "def get_config" in _text(name)}
+    assert configs == {name.partition(":")[0] for name in PARAMETERS}
+
+
+def _text(name):
+    return (ROOT / "configs" / f"{name}.py").read_text(encoding="utf-8")

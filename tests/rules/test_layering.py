@@ -1,0 +1,223 @@
+"""The one-way flow: who may import whom, read from the source with `ast`.
+
+Imports inside functions and under TYPE_CHECKING count as well: what a file names, it
+depends on.
+"""
+
+import ast
+import importlib.metadata
+import pathlib
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.paths import ROOT
+
+PARTS = (  # what models are built from
+    "selection",
+    "masking",
+    "distillation",
+    "fusion",
+    "cross_modal",
+    "nonlocal_blocks",
+    "temporal_shift",
+    "pooling",
+)
+TRAINING = ("losses", "metrics", "optim", "steps", "distributed", "checkpoint")
+
+# (importer, imported): neither the importer nor anything inside it names the imported.
+FORBIDDEN = (
+    ("jaxact", "tensorflow"),
+    ("jaxact", "tensorflow_datasets"),
+    ("jaxact", "torch"),
+    ("jaxact", "input_pipeline"),
+    ("jaxact", "configs"),
+    ("input_pipeline", "jaxact"),
+    ("input_pipeline", "configs"),
+    ("jaxact.backbones", "jaxact.models"),
+    *((f"jaxact.{part}", "jaxact.models") for part in (*PARTS, "attention")),
+    *((f"jaxact.{part}", "jaxact.backbones") for part in (*PARTS, "attention")),
+    *(("jaxact.layers.attention", f"jaxact.{part}") for part in PARTS),
+    *(("jaxact.backbones", f"jaxact.{part}") for part in ("steps", "optim", "losses")),
+    *((f"jaxact.{name}", "jaxact.models") for name in TRAINING),
+    *((f"jaxact.{name}", "jaxact.backbones") for name in TRAINING),
+    ("jaxact.losses", "jaxact.run.steps"),
+    ("jaxact.run.optim", "jaxact.run.steps"),
+)
+# The one module that may name a package.
+ONLY = {"orbax": "jaxact.checkpoints.manager"}
+
+
+def inside(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def imports(path: pathlib.Path, module: str) -> Iterator[str]:
+    """Yields the dotted name of everything the file imports, relative ones resolved.
+
+    ``from a import b`` yields ``a.b``, for b may be a module; if it is a function,
+    ``a.b`` is still inside ``a``.
+    """
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                parents = parents[: len(parents) - node.level + 1]
+                base = ".".join([*parents, *filter(None, [base])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def modules(root: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
+    """Yields every module of the two packages, the configs and the scripts."""
+    for folder in ("jaxact", "input_pipeline", "configs"):
+        for path in sorted((root / folder).rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            yield ".".join(parts).removesuffix(".__init__"), path
+    for path in sorted(root.glob("*.py")):
+        yield path.stem, path
+
+
+def violations(root: pathlib.Path) -> list[str]:
+    found = []
+    for module, path in modules(root):
+        for name in sorted(set(imports(path, module))):
+            for importer, imported in FORBIDDEN:
+                if inside(module, importer) and inside(name, imported):
+                    found.append(f"{module} imports {name}")
+            for package, owner in ONLY.items():
+                if inside(name, package) and module != owner:
+                    found.append(f"{module} imports {name}; only {owner} may")
+    return found
+
+
+def test_imports_follow_the_one_way_flow():
+    assert violations(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "expected"),
+    [
+        ("jaxact/a.py", "import tensorflow as tf", "jaxact.a imports tensorflow"),
+        (
+            "jaxact/a.py",
+            "def f():\n    from input_pipeline.config import X",
+            "jaxact.a imports input_pipeline.config.X",
+        ),
+        (
+            "input_pipeline/formats/a.py",
+            "from jaxact import losses",
+            "input_pipeline.formats.a imports jaxact.losses",
+        ),
+        (
+            "jaxact/backbones/a.py",
+            "from ..models import stafusion",
+            "jaxact.backbones.a imports jaxact.models.stafusion",
+        ),
+        (
+            "jaxact/backbones/__init__.py",
+            "from ..models import stafusion",
+            "jaxact.backbones imports jaxact.models.stafusion",
+        ),
+        (
+            "jaxact/layers/attention.py",
+            "from jaxact import masking",
+            "jaxact.layers.attention imports jaxact.layers.masking",
+        ),
+        (
+            "jaxact/run/steps.py",
+            "import jaxact.models.dam",
+            "jaxact.run.steps imports jaxact.models.dam",
+        ),
+        (
+            "train.py",
+            "import orbax.checkpoint as ocp",
+            "train imports orbax.checkpoint; only jaxact.checkpoints.manager may",
+        ),
+    ],
+)
+def test_a_wrong_import_is_found(tmp_path, file, source, expected):
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source)
+    assert violations(tmp_path) == [expected]
+
+
+def test_allowed_imports_are_not_reported(tmp_path):
+    (tmp_path / "jaxact" / "models").mkdir(parents=True)
+    (tmp_path / "jaxact" / "checkpoint.py").write_text("import orbax.checkpoint")
+    (tmp_path / "jaxact" / "models" / "dam.py").write_text(
+        "from jaxact import attention, tensorflow_names\nfrom ..backbones import i3d\n"
+    )
+    (tmp_path / "train.py").write_text("import input_pipeline, jaxact.models, configs")
+    assert violations(tmp_path) == []
+
+
+def declared(root: pathlib.Path) -> set[str]:
+    """Returns the names of all distributions the project says it needs to run."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    lines = (root / "requirements.txt").read_text().splitlines()
+    lines += project["optional-dependencies"]["beam"]
+    names = (re.match(r"[\w.-]+", line) for line in lines)
+    return {canonical(match[0]) for match in names if match}
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_imported_package_is_declared():
+    own = {"jaxact", "input_pipeline", "configs"} | {p.stem for p in ROOT.glob("*.py")}
+    owners = importlib.metadata.packages_distributions()
+    known = declared(ROOT)
+    assert {"jax", "tensorflow-cpu", "ml-collections", "apache-beam"} <= known
+    missing = set()
+    for module, path in modules(ROOT):
+        for name in imports(path, module):
+            top = name.partition(".")[0]
+            if top in own or top in sys.stdlib_module_names:
+                continue
+            if not known & {canonical(owner) for owner in owners.get(top, [top])}:
+                missing.add(f"{module} imports {name}")
+    assert sorted(missing) == []
+
+
+def run(code: str) -> str:
+    """Runs code in a fresh interpreter, in the root of the tree."""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_importing_the_library_touches_no_device():
+    """JAX takes a new number of CPU devices only while no backend is up yet."""
+    printed = run(
+        "import importlib, pkgutil, sys, jax, jaxact\n"
+        "for module in pkgutil.walk_packages(jaxact.__path__, 'jaxact.'):\n"
+        "    if not module.name.endswith('__main__'):\n"
+        "        importlib.import_module(module.name)\n"
+        "jax.config.update('jax_num_cpu_devices', 3)\n"
+        "print(len(jax.devices('cpu')), 'tensorflow' in sys.modules)\n"
+    )
+    assert printed.split() == ["3", "False"]
+
+
+def test_the_device_test_sees_a_module_that_touches_one():
+    with pytest.raises(AssertionError, match="jax_num_cpu_devices"):
+        run("import jax; jax.devices(); jax.config.update('jax_num_cpu_devices', 3)")
+
+
+def test_configs_are_read_without_tensorflow():
+    printed = run(
+        "import sys, input_pipeline.config\nprint('tensorflow' in sys.modules)"
+    )
+    assert printed.split() == ["False"]

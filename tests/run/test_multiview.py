@@ -1,0 +1,90 @@
+"""Evaluation over many views: the same scores in whatever parts they come."""
+
+import numpy as np
+import pytest
+
+from jaxact.models.dam import DAMConfig
+from jaxact.run import evaluation, optim, steps
+from tests import tiny
+
+CLIPS, VIEWS = 10, 6
+
+
+def views_of(config):
+    """All clips with all their views, as the pipeline would give them at once."""
+    whole = tiny.batch(3, CLIPS)
+    shape = config.inputs()["rgb"].shape
+    random = np.random.default_rng(0)
+    whole["rgb"] = random.integers(0, 256, (CLIPS, VIEWS, *shape)).astype(np.uint8)
+    return whole
+
+
+def batches(whole, size, together):
+    """Cuts clips into batches (the last one padded) and views into parts."""
+    for start in range(0, CLIPS, size):
+        rows = {name: x[start : start + size] for name, x in whole.items()}
+        missing = size - len(rows["id"])
+        rows = {
+            name: np.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1))
+            for name, x in rows.items()
+        }
+        if together == VIEWS:
+            yield rows
+            continue
+        for first in range(0, VIEWS, together):
+            part = rows["rgb"][:, first : first + together]
+            part = part[:, 0] if together == 1 else part
+            view = np.full(size, first, np.int32)
+            yield rows | {"rgb": part, "view": view}
+
+
+def evaluate(config, module, whole, size, together, devices):
+    mesh = tiny.mesh_of(devices)
+    inputs = config.inputs()
+    schedule = optim.make_schedule(tiny.experiment().schedule, 0.1, 1.0, 10)
+    tx = optim.make_optimizer(tiny.experiment().optim, schedule)
+    state = steps.create_state(module, tx, inputs, mesh, 0)
+    return evaluation.evaluate(
+        steps.make_eval_step(module, inputs, mesh=mesh),
+        state,
+        batches(whole, size, together),
+        inputs,
+        mesh,
+        CLIPS,
+        pictures=2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "together", "devices"), [(10, 6, 1), (4, 2, 4), (3, 1, 1), (4, 3, 2)]
+)
+def test_parts_batches_and_devices_change_nothing(size, together, devices):
+    config = tiny.TinyConfig()
+    whole = views_of(config)
+    expected = evaluate(config, config.build(), whole, 5, VIEWS, 1)
+    result = evaluate(config, config.build(), whole, size, together, devices)
+    np.testing.assert_array_equal(result.ids, expected.ids)
+    np.testing.assert_allclose(result.scores, expected.scores, atol=1e-6)
+    assert result.views == expected.views == VIEWS
+    assert result.metrics["top1"] == expected.metrics["top1"]
+    assert [e["id"] for e in result.examples] == [e["id"] for e in expected.examples]
+
+
+def test_clips_are_shown_with_the_map_of_the_predicted_class():
+    config = DAMConfig(
+        num_classes=tiny.CLASSES,
+        dtype="float32",
+        frames=2,
+        image_size=tiny.SIZE,
+        blocks=(1,),
+        width=2,
+        time_strides=(1, 1, 1),
+        layout=(),
+    )
+    whole = views_of(config)
+    whole["label"] %= tiny.CLASSES
+    module = config.build()
+    result = evaluate(config, module, whole, 5, 2, 1)
+    assert len(result.examples) == 2
+    for example in result.examples:
+        assert example["activation"].shape == (2, 1, 1)

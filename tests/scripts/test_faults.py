@@ -1,0 +1,329 @@
+"""Full disks, folders that are not ours, two runs at once, notices to leave."""
+
+import contextlib
+import errno
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+import evaluate
+import train
+from jaxact import errors
+from jaxact.checkpoints import manager
+from jaxact.devices import distributed
+from jaxact.report import output
+from jaxact.run import log as progress
+from jaxact.run import workdir
+from jaxact.run.program import make_plan, make_program
+from tests import tiny
+from tests.paths import ROOT
+
+
+@pytest.fixture(autouse=True)
+def one_device(monkeypatch):
+    monkeypatch.setattr(distributed, "make_mesh", lambda *_: tiny.mesh_of(1))
+
+
+def run(folder, data=None, **changes):
+    return train.train(tiny.experiment(**changes), folder, data or tiny.TinyData())
+
+
+@contextlib.contextmanager
+def full_disk(most: int):
+    """No file may grow beyond so many bytes, as if the disk had no more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def fill_at(step, stack, saved):
+    """From this step on, and when that folder is there, the disk is full."""
+
+    def on_batch(number):
+        if number == step:
+            while not saved.is_dir():  # it is written in the background
+                time.sleep(0.01)
+            stack.enter_context(full_disk(64))
+
+    return on_batch
+
+
+def steps_of(folder):
+    return [row["step"] for row in progress.read_history(folder)]
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    """The first write that fails ends the run; with room, it goes on as if never."""
+    run(tmp_path / "whole")
+    with contextlib.ExitStack() as stack:
+        fill = fill_at(3, stack, tmp_path / "full" / "checkpoints" / "2")
+        with pytest.raises(errors.UserError) as error:
+            run(tmp_path / "full", tiny.TinyData(on_batch=fill))
+    text = str(error.value)
+    assert f"could not be written to {tmp_path / 'full'}" in text
+    assert "Make room there" in text and "continues from the last" in text
+    assert manager.Checkpoints(tmp_path / "full" / "checkpoints").steps() == [2]
+    run(tmp_path / "full")
+    assert steps_of(tmp_path / "full") == steps_of(tmp_path / "whole")
+
+
+def test_a_disk_that_fills_up_while_a_checkpoint_is_saved(tmp_path):
+    experiment = tiny.experiment()
+    mesh = tiny.mesh_of(1)
+    program = make_program(experiment, mesh, make_plan(experiment.train, 20))
+    state = program.create()
+    run_of = manager.Checkpoints(tmp_path)
+    run_of.save(state, {"step": 1}, {})
+    run_of.wait()
+    with full_disk(64), pytest.raises(errors.UserError) as error:
+        run_of.save(state, {"step": 2}, {})
+        run_of.wait()
+    text = str(error.value)
+    assert f"The checkpoint could not be written to {tmp_path}" in text
+    assert "Make room there" in text and "the last whole one, of [1]" in text
+    again = manager.Checkpoints(tmp_path)
+    assert again.steps() == [1]
+    again.save(state, {"step": 2}, {})
+    again.close()
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["1", "2"]
+
+
+def test_numbers_that_cannot_be_written_say_so_and_stay_readable(tmp_path):
+    log = progress.MetricsLog(tmp_path, 0)
+    log.write(1, {"loss": 1.0})
+    size = (tmp_path / "metrics.jsonl").stat().st_size
+    with full_disk(size + 5), pytest.raises(errors.UserError, match="Make room there"):
+        log.write(2, {"loss": 0.5})
+    log.close()  # does not try again
+    assert (tmp_path / "metrics.jsonl").read_text().endswith('{"ste')
+    assert steps_of(tmp_path) == [1]
+    log = progress.MetricsLog(tmp_path, 1)
+    log.write(2, {"loss": 0.25})
+    log.close()
+    assert [row["loss"] for row in progress.read_history(tmp_path)] == [1.0, 0.25]
+
+
+def lines_of(*steps):
+    return [b'{"step": %d, "loss": 1.0}' % step for step in steps]
+
+
+@pytest.mark.parametrize("damage", [b'{"ste', b"", b"\0" * 99, b"[1]", b'{"loss": 1}'])
+def test_damage_in_the_middle_of_the_numbers_removes_no_others(
+    tmp_path, capsys, damage
+):
+    path = tmp_path / "metrics.jsonl"
+    text = b"\n".join([*lines_of(1, 2), damage, *lines_of(3, 4, 5), b'{"step": 6, '])
+    path.write_bytes(text)
+    assert steps_of(tmp_path) == [1, 2, 3, 4, 5]
+    log = progress.MetricsLog(tmp_path, 4)
+    kept = tmp_path / "metrics.jsonl.damaged"
+    assert kept.read_bytes() == text
+    assert capsys.readouterr().out == (
+        f"1 damaged lines of {path} are left out; {kept} keeps all.\n"
+    )
+    log.write(5, {"loss": 0.5})
+    log.close()
+    assert steps_of(tmp_path) == [1, 2, 3, 4, 5]
+    # Another time the copy of before stays.
+    path.write_bytes(b"\n".join([damage, *lines_of(7), damage, *lines_of(8), b""]))
+    progress.MetricsLog(tmp_path, 8).close()
+    assert steps_of(tmp_path) == [7, 8] and kept.read_bytes() == text
+    assert "2 damaged lines" in capsys.readouterr().out
+    assert (tmp_path / "metrics.jsonl.damaged1").is_file()
+
+
+def test_a_last_line_cut_off_is_no_damage(tmp_path, capsys):
+    for end in (b'{"step": 3, ', b'{"step": 3, \n'):
+        (tmp_path / "metrics.jsonl").write_bytes(b"\n".join([*lines_of(1, 2), end]))
+        progress.MetricsLog(tmp_path, 2).close()
+        assert steps_of(tmp_path) == [1, 2]
+    assert capsys.readouterr().out == ""
+    assert not list(tmp_path.glob("*.damaged*"))
+
+
+def test_a_report_that_cannot_be_kept_is_said_before_anything_is_computed(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "file").write_text("")
+    computed = []
+    monkeypatch.setattr(evaluate.commandline, "experiment", tiny.experiment)
+    monkeypatch.setattr(evaluate.commandline, "workdir", lambda: tmp_path)
+    monkeypatch.setattr(evaluate, "find", lambda *_: (tmp_path, 1))
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_: computed.append(1))
+    monkeypatch.setattr(evaluate, "write_report", lambda out, _: out / "report.html")
+
+    def call(out):
+        evaluate.flags.FLAGS(["evaluate.py", f"--out={out}"])
+        evaluate.main()
+
+    with pytest.raises(errors.UserError) as error:
+        call(tmp_path / "file" / "report")
+    text = str(error.value)
+    assert f"written to {tmp_path / 'file' / 'report'}: Not a directory. Make" in text
+    assert "with --out; then run the same command again" in text
+    with full_disk(64), pytest.raises(errors.UserError, match="File too large"):
+        call(tmp_path / "full")
+    assert not computed
+    call(tmp_path / "report")
+    assert computed and not list((tmp_path / "report").iterdir())
+
+
+def test_only_the_main_process_tries_to_write_but_all_leave(tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, "is_main", lambda: False)
+    output.check(tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+    monkeypatch.setattr(distributed, "any_process", lambda flag: True)
+    with pytest.raises(errors.UserError, match="The main process cannot write to"):
+        output.check(tmp_path / "report")
+
+
+def test_a_folder_that_is_read_only_is_said_before_anything_is_computed(
+    tmp_path, monkeypatch
+):
+    def read_only(path, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    def never(step):
+        raise AssertionError("a batch was read")
+
+    monkeypatch.setattr(pathlib.Path, "mkdir", read_only)
+    with pytest.raises(errors.UserError) as error:
+        run(tmp_path / "run", tiny.TinyData(on_batch=never))
+    text = str(error.value)
+    assert f"cannot be kept in {tmp_path / 'run'}: Read-only file system" in text
+    assert "with --workdir" in text
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    def second(step):
+        if step == 1:
+            run(tmp_path)
+
+    with pytest.raises(errors.UserError) as error:
+        run(tmp_path, tiny.TinyData(on_batch=second))
+    text = str(error.value)
+    assert f"Another run is at work in {tmp_path}: process {os.getpid()} on" in text
+    assert "kill PID saves and leaves" in text and "another --workdir" in text
+    run(tmp_path)  # the first run has left, and freed the folder
+
+
+HOLDER = """
+import pathlib, sys, time
+from jaxact import workdir
+with workdir.claim(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_run_frees_its_folder(tmp_path):
+    words = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(errors.UserError, match=f"process {holder.pid} on"):
+            with workdir.claim(tmp_path):
+                pass
+        holder.kill()
+    with workdir.claim(tmp_path):
+        assert (tmp_path / ".lock").read_text().startswith(f"{os.getpid()} on")
+
+
+def test_other_processes_of_a_run_do_not_lock_but_leave_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(distributed, "is_main", lambda: False)
+    with workdir.claim(tmp_path / "run"):
+        assert not (tmp_path / "run").exists()
+    monkeypatch.setattr(distributed, "any_process", lambda flag: True)
+    with pytest.raises(errors.UserError, match="The main process cannot use the fol"):
+        with workdir.claim(tmp_path / "run"):
+            pass
+
+
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch, capsys):
+    def unknown(handle, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(workdir.fcntl, "flock", unknown)
+    with workdir.claim(tmp_path):
+        pass
+    assert "knows no locks" in capsys.readouterr().out
+
+
+def test_same_config_same_numbers(tmp_path):
+    """Two runs, each compiled by itself: every number and every byte is the same."""
+    kept = []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        run(folder, **{"model.dropout": 0.5, "model.norm": True, "train.epochs": 1.2})
+        rows = progress.read_history(folder)
+        times = ("clips_per_s", "data_wait", "seconds_left")
+        kept.append([{k: v for k, v in row.items() if k not in times} for row in rows])
+    assert kept[0] == kept[1] and len(kept[0]) > 1
+
+
+CONFIG = """
+from tests import tiny
+
+def get_config(arg=""):
+    return tiny.experiment(**{"train.epochs": 4000.0, "train.eval_every": 0.0})
+"""
+SCRIPT = """
+import sys, train
+from jaxact import commandline
+from tests import tiny
+
+train.pipeline = None
+def main():
+    train.distributed.initialize()
+    train.train(commandline.experiment(), commandline.workdir(), tiny.TinyData())
+commandline.run(main)
+"""
+
+
+@pytest.mark.long
+def test_sigterm_to_a_real_process_saves_and_leaves(tmp_path):
+    (tmp_path / "config.py").write_text(textwrap.dedent(CONFIG))
+    folder = tmp_path / "run"
+    words = [f"--config={tmp_path / 'config.py'}", f"--workdir={folder}"]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", SCRIPT, *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("step 4/"):
+                process.terminate()
+                break
+        rest = process.stdout.read()
+    assert process.returncode == 143, "".join(lines) + rest
+    assert "SIGTERM: saving, then leaving." in rest
+    (step,) = manager.Checkpoints(folder / "checkpoints", read_only=True).steps()
+    assert f"Stopped after step {step}; the same command continues." in rest
+    assert np.array(steps_of(folder)).max() <= step
+
+
+@pytest.mark.long
+def test_killed_twice_and_continued_ends_at_the_same_bits(tmp_path):
+    """The script behind docs/trust.md, on real data, with two of its twenty kills."""
+    words = ["--folder", str(tmp_path), "--kills", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "results.kill_and_resume", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "With 2 kills" in done.stdout and "Equal, bit for bit." in done.stdout
