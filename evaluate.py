@@ -19,9 +19,9 @@ from input_pipeline.dataset import DatasetError
 from jaxact import config as config_lib
 from jaxact.checkpoints.files import find
 from jaxact.devices import distributed
+from jaxact.devices.distributed import say
 from jaxact.report import output, write_report
-from jaxact.run import checks, commandline, log
-from jaxact.run.checks import say
+from jaxact.run import commandline, initialize, log
 from jaxact.run.session import open_experiment
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "last", "last, best or a path.")
@@ -43,7 +43,7 @@ def evaluate(
     opened = open_experiment(experiment, data, trains=False)
     facts, split = opened.facts, experiment.eval.split
     program, mesh = opened.program, opened.mesh
-    state = checks.restore_weights(folder, step, program, mesh, experiment)
+    state = initialize.restore_weights(folder, step, program, mesh, experiment)
     count = facts.num_clips[split]
     say(f"Checkpoint of step {step} in {folder}; {count} clips of {split}.")
     pictures = experiment.eval.pictures

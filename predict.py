@@ -27,7 +27,7 @@ from jaxact import errors
 from jaxact.checkpoints.files import find
 from jaxact.devices import distributed
 from jaxact.report import bodies, output, overlays
-from jaxact.run import checks, commandline
+from jaxact.run import commandline, initialize
 from jaxact.run.program import make_plan, make_program
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "last, best or a path.")
@@ -92,7 +92,7 @@ def predict(
     """Returns ``scores`` [y] of one clip, and what the model selected, if it does."""
     mesh = distributed.make_mesh()
     program = make_program(experiment, mesh, make_plan(experiment.train, 1))
-    state = checks.restore_weights(folder, step, program, mesh, experiment)
+    state = initialize.restore_weights(folder, step, program, mesh, experiment)
     rows = mesh.devices.size  # every device gets the clip; the first row is read
     batch = {name: np.stack([stream] * rows) for name, stream in clip.items()}
     batch |= {"label": np.zeros(rows, np.int32), "id": np.zeros(rows, np.int64)}

@@ -25,9 +25,9 @@ from jaxact import errors
 from jaxact.ahead_of_time import compile
 from jaxact.checkpoints.manager import Checkpoints
 from jaxact.devices import distributed
+from jaxact.devices.distributed import say
 from jaxact.run import checks, commandline, initialize
 from jaxact.run import log as progress
-from jaxact.run.checks import say
 from jaxact.run.session import open_experiment
 from jaxact.run.stopping import Stopped, StopSignal
 from jaxact.run.workdir import claims

@@ -5,7 +5,8 @@
 
 All orders give the same result (`jaxact.layers.nonlocal_blocks.DirectedNonLocal`);
 they are timed by turns in one run, forward and with the gradient. The first stage's
-quadratic order, the paper's, holds 25,088 x 25,088 weights: 2.5 GB, and more in training.
+quadratic order, the paper's, holds 25,088 x 25,088 weights: 2.5 GB, and more in
+training.
 """
 
 import argparse

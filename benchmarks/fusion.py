@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxact.layers import selection
-from jaxact.layers.attention import attention_rollout, attention_weights, class_rollout
-from jaxact.layers.masking import AdaptiveMaskedFusion
+from jaxact.layers.attention import attention_weights
+from jaxact.layers.fusion import AdaptiveMaskedFusion
+from jaxact.layers.rollout import attention_rollout, class_rollout
 
 FRAMES, PATCHES, WIDTH, HEADS = 16, 196, 768, 12
 FRAME_FRACTIONS, REGION_FRACTIONS = (0.25, 0.25), (0.60, 0.35)

@@ -1,12 +1,15 @@
 """What goes into a model: normalisation on the device, and batches made in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
+
+# Streams and labels by name; docs/design.md has the list.
+Batch = Mapping[str, Any]
 
 # Streams of images, and how many channels each has in a batch.
 IMAGE_CHANNELS = {"rgb": 3, "ir": 1}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jaxact import losses
+from jaxact.layers import distillation
 
 # Three classes with odds 1 : 2 : 5, so the softmax is 1/8, 2/8, 5/8.
 LOGITS = jnp.log(jnp.array([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]))
@@ -41,7 +42,7 @@ def test_prediction_distillation_is_kl_from_teacher_to_student():
         "teacher_logits": jnp.log(jnp.array([[0.5, 0.5]])),
         "logits": jnp.log(jnp.array([[0.25, 0.75]])),
     }
-    loss = losses.PredictionDistillation()(out, {})
+    loss = distillation.PredictionDistillation()(out, {})
     expected = 0.5 * np.log(0.5 / 0.25) + 0.5 * np.log(0.5 / 0.75)
     np.testing.assert_allclose(loss, [expected], rtol=1e-5)
 
@@ -52,7 +53,7 @@ def test_region_distillation_counts_kept_tokens_only():
     student = jnp.array([[[[0.0, 1.0], [0.0, 0.0], [0.0, 5.0]]]])
     keep = jnp.array([[[True, False, True]]])
     out = {"teacher_patches": teacher, "student_patches": student, "keep": keep}
-    loss = losses.RegionDistillation()(out, {})
+    loss = distillation.RegionDistillation()(out, {})
     np.testing.assert_allclose(loss, [(1 + 9) / 2 / 2], rtol=1e-6)
 
 
@@ -60,8 +61,8 @@ def test_region_distillation_counts_kept_tokens_only():
     "term",
     [
         losses.CrossEntropy(),
-        losses.RegionDistillation(),
-        losses.PredictionDistillation(),
+        distillation.RegionDistillation(),
+        distillation.PredictionDistillation(),
     ],
 )
 def test_terms_are_values_that_cannot_be_changed(term):

@@ -3,7 +3,8 @@
 python -m tests.worker FOLDER TASK...
 
 JAX's own variables say which process this is (see
-`jaxact.devices.distributed.initialize`) and how many devices it has. What each task returns is pickled as FOLDER/TASK.PROCESS.
+`jaxact.devices.distributed.initialize`) and how many devices it has. What each task
+returns is pickled as FOLDER/TASK.PROCESS.
 """
 
 import os

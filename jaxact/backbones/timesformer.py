@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.layers.attention import QKV, DropPath, Mlp, attend
+from jaxact.layers.attention import QKV, attend
+from jaxact.layers.mlp import DropPath, Mlp
 
 LAYER_NORM_EPSILON = 1e-6
 

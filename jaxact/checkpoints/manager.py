@@ -24,7 +24,7 @@ import orbax.checkpoint as ocp
 from jaxact import errors
 from jaxact.checkpoints import files, fingerprint, trees
 from jaxact.devices import distributed
-from jaxact.run.steps import State
+from jaxact.state import State
 
 Meta = dict[str, Any]
 # What TensorStore and Orbax raise where a disk is full, read-only or gone.

@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxact import errors
+from jaxact.devices import distributed
 
 DATA, FSDP = "data", "fsdp"
 # Arrays of fewer elements are not worth the exchange: every device keeps them whole.
@@ -240,3 +242,19 @@ def of_main(value: Any) -> Any:
 def is_main() -> bool:
     """Says whether this is the one process that writes files and prints."""
     return jax.process_index() == 0
+
+
+def say(text: str) -> None:
+    """Prints on the main process only; goes on where nobody reads any more."""
+    if distributed.is_main():
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def counter(what: str, done: int, total: int) -> None:
+    """Shows "what done/total" in place; on a terminal only, so that logs stay short."""
+    if sys.stdout.isatty():
+        end = "\n" if done >= total else ""
+        print(f"\r{what} {done}/{total} ", end=end, flush=True)

@@ -1,7 +1,12 @@
 """Self-distillation losses (STAFusion, section 3.5, Eq. 18-19). All per example."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
+
+from jaxact.batch import Batch
+from jaxact.out import Out
 
 
 def region_distillation(
@@ -45,3 +50,38 @@ def prediction_distillation(
     )
     student = jax.nn.log_softmax(student_logits.astype(jnp.float32))
     return (jnp.exp(teacher) * (teacher - student)).sum(axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class RegionDistillation:
+    """Squared difference of teacher's and student's patches over the kept tokens.
+
+    STAFusion eq. 18; `jaxact.layers.distillation.region_distillation` -> [b].
+    """
+
+    name: str = "region_distillation"
+    weight: float = 0.1
+    teacher: str = "teacher_patches"
+    student: str = "student_patches"
+    keep: str = "keep"
+
+    def __call__(self, out: Out, batch: Batch) -> jax.Array:
+        del batch
+        return region_distillation(out[self.teacher], out[self.student], out[self.keep])
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictionDistillation:
+    """KL divergence of the student's prediction from the teacher's.
+
+    STAFusion eq. 19; `jaxact.layers.distillation.prediction_distillation` -> [b].
+    """
+
+    name: str = "prediction_distillation"
+    weight: float = 0.9
+    teacher: str = "teacher_logits"
+    student: str = "logits"
+
+    def __call__(self, out: Out, batch: Batch) -> jax.Array:
+        del batch
+        return prediction_distillation(out[self.teacher], out[self.student])

@@ -1,4 +1,4 @@
-"""NetVLAD pooling (Arandjelovic et al. 2016; TSM-NetVLAD, section 2.3) and its start.
+"""NetVLAD pooling (Arandjelovic et al. 2016; TSM-NetVLAD, section 2.3).
 
 Alphabet: b batch, n positions of a video, d width, k clusters. Everything here is
 float32, whatever comes in: with alpha = 1000 half precision would round the assignments
@@ -6,7 +6,7 @@ away, and norms of sums over many positions would lose what is small.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import einops
 import flax.linen as nn
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 # Products of three bfloat16 parts or the like: 1000 times the error of one would decide
 # which cluster a feature is assigned to.
-_einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 
 def inverse_length(x: jax.Array, epsilon: float = 1e-12) -> jax.Array:
@@ -61,8 +61,8 @@ class Vlad(NamedTuple):
         """
         clusters = self.centres.shape[0]
         weights = einops.rearrange(weights, "b (k d) -> b k d", k=clusters)
-        along = _einsum("bnd,bkd->bnk", self.features, weights)
-        along -= _einsum("kd,bkd->bk", self.centres, weights)[:, None]
+        along = einsum("bnd,bkd->bnk", self.features, weights)
+        along -= einsum("kd,bkd->bk", self.centres, weights)[:, None]
         return (self.assignments * along * self.scale[:, None]).sum(axis=-1)
 
 
@@ -104,12 +104,12 @@ class NetVLAD(nn.Module):
         x = x.astype(jnp.float32)
         if self.normalize:
             x = unit_length(x)
-        logits = _einsum("bnd,dk->bnk", x, learned("assignment"))
+        logits = einsum("bnd,dk->bnk", x, learned("assignment"))
         logits += learned("assignment_bias")[None, None]
         assignments = jax.nn.softmax(logits * (learned("alpha") / self.alpha))
 
-        sums = _einsum("bnk,bnd->bkd", assignments, x)
-        sums -= _einsum("bk,kd->bkd", assignments.sum(axis=1), centres)
+        sums = einsum("bnk,bnd->bkd", assignments, x)
+        sums -= einsum("bk,kd->bkd", assignments.sum(axis=1), centres)
         columns = unit_length(sums)
         flat = einops.rearrange(columns, "b k d -> b (k d)")
         return Vlad(
@@ -143,78 +143,3 @@ def start_values(centres: jax.Array, alpha: float) -> dict[str, jax.Array]:
         "assignment_bias": -alpha * jnp.square(centres).sum(axis=-1),
         "alpha": jnp.full((), alpha, jnp.float32),
     }
-
-
-@functools.partial(jax.jit, static_argnames=("clusters", "iterations"))
-def kmeans(
-    key: jax.Array, points: jax.Array, clusters: int, iterations: int = 30
-) -> tuple[jax.Array, jax.Array]:
-    """Finds cluster centres: Lloyd's algorithm from a k-means++ start.
-
-    The first centre is a random point, every other one a point drawn with probability
-    in proportion to its squared distance from the nearest centre so far (Arthur and
-    Vassilvitskii 2007). Equal arguments give equal results.
-
-    Args:
-      key: of the random draws.
-      points: ``[n d]``.
-      clusters: k, at most n.
-      iterations: of Lloyd's algorithm.
-
-    Returns:
-      The centres ``[k d]`` float32, and the mean squared distance of a point from the
-      nearest of them.
-
-    Raises:
-      ValueError: there are fewer points than clusters.
-    """
-    points = points.astype(jnp.float32)
-    if points.ndim != 2 or len(points) < clusters:
-        raise ValueError(
-            f"Got points {points.shape} for {clusters} clusters; expected [n d], "
-            "at least as many points as clusters."
-        )
-
-    def draw(index: Any, carry: Any) -> Any:
-        centres, nearest = carry
-        # log 0 = -inf is never drawn, unless all are: then the first point is.
-        number = jax.random.fold_in(key, index)
-        centre = points[jax.random.categorical(number, jnp.log(nearest))]
-        nearest = jnp.minimum(nearest, jnp.square(points - centre[None]).sum(axis=-1))
-        return centres.at[index].set(centre), nearest
-
-    first = points[jax.random.randint(jax.random.fold_in(key, 0), (), 0, len(points))]
-    centres = jnp.zeros((clusters, points.shape[1]), jnp.float32).at[0].set(first)
-    nearest = jnp.square(points - first[None]).sum(axis=-1)
-    centres, _ = jax.lax.fori_loop(1, clusters, draw, (centres, nearest))
-    centres = jax.lax.fori_loop(
-        0, iterations, lambda _, centres: lloyd_step(points, centres), centres
-    )
-    return centres, _nearest(points, centres)[0].mean()
-
-
-def lloyd_step(points: jax.Array, centres: jax.Array) -> jax.Array:
-    """Moves each centre ``[k d]`` to the mean of the points ``[n d]`` nearest to it.
-
-    A centre without points goes to the point that is farthest from its own centre,
-    several of them to the farthest ones.
-    """
-    clusters = len(centres)
-    nearest, owner = _nearest(points, centres)
-    members = jax.nn.one_hot(owner, clusters, dtype=jnp.float32)
-    # A product, not a scattered sum: GPUs add that up in any order.
-    sums = _einsum("nk,nd->kd", members, points)
-    counts = members.sum(axis=0)
-    empty = counts == 0
-    _, farthest = jax.lax.top_k(nearest, clusters)
-    spare = points[farthest[jnp.maximum(jnp.cumsum(empty) - 1, 0)]]
-    return jnp.where(empty[:, None], spare, sums / jnp.maximum(counts, 1)[:, None])
-
-
-def _nearest(points: jax.Array, centres: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns each point's squared distance from its nearest centre, and which."""
-    square = jnp.square(points).sum(axis=-1)[:, None]
-    distances = square - 2 * _einsum("nd,kd->nk", points, centres)
-    distances += jnp.square(centres).sum(axis=-1)[None]
-    distances = jnp.maximum(distances, 0.0)
-    return distances.min(axis=-1), distances.argmin(axis=-1)

@@ -1,16 +1,18 @@
 """How NetVLAD's centres start: k-means over features of training clips."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import einops
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxact.devices import distributed, platform
 from jaxact.layers import netvlad
-from jaxact.run import log
+from jaxact.models import netvlad_start
 
 # Positions of a clip that are used at most: those of one clip resemble each other.
 POSITIONS = 64
@@ -60,7 +62,7 @@ def start_centres(
 
     def find(key: jax.Array, *points: jax.Array) -> tuple[dict[str, jax.Array], Any]:
         joined = jax.numpy.concatenate(points)
-        centres, error = netvlad.kmeans(key, joined, clusters)
+        centres, error = netvlad_start.kmeans(key, joined, clusters)
         return netvlad.start_values(centres, alpha), error
 
     options = {
@@ -77,7 +79,7 @@ def start_centres(
         found.append(sample(key, params, batch_stats, batch))
         jax.block_until_ready(found)
         if distributed.is_main():
-            log.counter("k-means: reading clip", min(done, clips), clips)
+            distributed.counter("k-means: reading clip", min(done, clips), clips)
     params = dict(params)
     for name in found[0]:
         points = [part[name] for part in found]
@@ -90,3 +92,78 @@ def start_centres(
                 flush=True,
             )
     return params
+
+
+@functools.partial(jax.jit, static_argnames=("clusters", "iterations"))
+def kmeans(
+    key: jax.Array, points: jax.Array, clusters: int, iterations: int = 30
+) -> tuple[jax.Array, jax.Array]:
+    """Finds cluster centres: Lloyd's algorithm from a k-means++ start.
+
+    The first centre is a random point, every other one a point drawn with probability
+    in proportion to its squared distance from the nearest centre so far (Arthur and
+    Vassilvitskii 2007). Equal arguments give equal results.
+
+    Args:
+      key: of the random draws.
+      points: ``[n d]``.
+      clusters: k, at most n.
+      iterations: of Lloyd's algorithm.
+
+    Returns:
+      The centres ``[k d]`` float32, and the mean squared distance of a point from the
+      nearest of them.
+
+    Raises:
+      ValueError: there are fewer points than clusters.
+    """
+    points = points.astype(jnp.float32)
+    if points.ndim != 2 or len(points) < clusters:
+        raise ValueError(
+            f"Got points {points.shape} for {clusters} clusters; expected [n d], "
+            "at least as many points as clusters."
+        )
+
+    def draw(index: Any, carry: Any) -> Any:
+        centres, nearest = carry
+        # log 0 = -inf is never drawn, unless all are: then the first point is.
+        number = jax.random.fold_in(key, index)
+        centre = points[jax.random.categorical(number, jnp.log(nearest))]
+        nearest = jnp.minimum(nearest, jnp.square(points - centre[None]).sum(axis=-1))
+        return centres.at[index].set(centre), nearest
+
+    first = points[jax.random.randint(jax.random.fold_in(key, 0), (), 0, len(points))]
+    centres = jnp.zeros((clusters, points.shape[1]), jnp.float32).at[0].set(first)
+    nearest = jnp.square(points - first[None]).sum(axis=-1)
+    centres, _ = jax.lax.fori_loop(1, clusters, draw, (centres, nearest))
+    centres = jax.lax.fori_loop(
+        0, iterations, lambda _, centres: lloyd_step(points, centres), centres
+    )
+    return centres, _nearest(points, centres)[0].mean()
+
+
+def lloyd_step(points: jax.Array, centres: jax.Array) -> jax.Array:
+    """Moves each centre ``[k d]`` to the mean of the points ``[n d]`` nearest to it.
+
+    A centre without points goes to the point that is farthest from its own centre,
+    several of them to the farthest ones.
+    """
+    clusters = len(centres)
+    nearest, owner = _nearest(points, centres)
+    members = jax.nn.one_hot(owner, clusters, dtype=jnp.float32)
+    # A product, not a scattered sum: GPUs add that up in any order.
+    sums = netvlad.einsum("nk,nd->kd", members, points)
+    counts = members.sum(axis=0)
+    empty = counts == 0
+    _, farthest = jax.lax.top_k(nearest, clusters)
+    spare = points[farthest[jnp.maximum(jnp.cumsum(empty) - 1, 0)]]
+    return jnp.where(empty[:, None], spare, sums / jnp.maximum(counts, 1)[:, None])
+
+
+def _nearest(points: jax.Array, centres: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns each point's squared distance from its nearest centre, and which."""
+    square = jnp.square(points).sum(axis=-1)[:, None]
+    distances = square - 2 * netvlad.einsum("nd,kd->nk", points, centres)
+    distances += jnp.square(centres).sum(axis=-1)[None]
+    distances = jnp.maximum(distances, 0.0)
+    return distances.min(axis=-1), distances.argmin(axis=-1)

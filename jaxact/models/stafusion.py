@@ -14,9 +14,10 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.layers import selection
-from jaxact.layers.attention import class_rollout
-from jaxact.layers.masking import AdaptiveMaskedFusion
-from jaxact.losses import CrossEntropy, PredictionDistillation, RegionDistillation
+from jaxact.layers.distillation import PredictionDistillation, RegionDistillation
+from jaxact.layers.fusion import AdaptiveMaskedFusion
+from jaxact.layers.rollout import class_rollout
+from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig
 
 ROLLOUTS = ("residual", "literal")

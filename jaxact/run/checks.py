@@ -1,18 +1,12 @@
 """What is checked before the first training step."""
 
-import os
-import pathlib
 from typing import Any
 
-import numpy as np
 from jax.sharding import Mesh
 
 from jaxact import config as config_lib
 from jaxact import errors
-from jaxact.checkpoints import manager
 from jaxact.devices import distributed
-from jaxact.run.program import Program
-from jaxact.run.steps import State
 
 # Keys that may differ when a run is continued: they do not change what is computed.
 FREE_KEYS = (
@@ -125,46 +119,14 @@ def check_same_everywhere(experiment: config_lib.Experiment, facts: Any) -> None
     text, identity = config_lib.config_text(experiment), data_identity(facts)
     main_text, main_identity = distributed.of_main([text, identity])
     with distributed.together():
-        differences = _differences(main_text, text, OWN_KEYS)
-        differences += _other_data(main_identity, identity)
-        if differences:
+        changed = differences(main_text, text, OWN_KEYS)
+        changed += _other_data(main_identity, identity)
+        if changed:
             raise errors.UserError(
                 "This process was started with another config or data than the main "
-                'one ("was"):\n' + "\n".join(differences) + "\nStart the same command "
+                'one ("was"):\n' + "\n".join(changed) + "\nStart the same command "
                 "with the same data on every machine."
             )
-
-
-def restore_weights(
-    folder: pathlib.Path,
-    step: int,
-    program: Program,
-    mesh: Mesh,
-    experiment: config_lib.Experiment,
-) -> State:
-    """Returns a state for evaluation: a checkpoint's weights, no optimiser.
-
-    Says which values of model and data are not those of the training.
-
-    Raises:
-      UserError: the checkpoint is damaged or of another model.
-    """
-    source = manager.Checkpoints(folder, read_only=True)
-    params, batch_stats = source.restore_weights(step, program.abstract)
-    current = config_lib.config_text(experiment)
-    stored = source.meta(step).get("config", current)
-    source.close()
-    others = [
-        line
-        for line in _differences(stored, current, FREE_KEYS)
-        if line.startswith(("  model.", "  data."))
-    ]
-    if others:
-        say(
-            "Note: this checkpoint was trained with other values:\n" + "\n".join(others)
-        )
-    at = distributed.put_replicated(np.int32(step), mesh)
-    return State(at, params, batch_stats, opt_state=())
 
 
 def check_same_config(stored: str, current: str, where: str) -> None:
@@ -173,11 +135,11 @@ def check_same_config(stored: str, current: str, where: str) -> None:
     Raises:
       UserError: a key that changes what is computed differs.
     """
-    differences = _differences(stored, current, FREE_KEYS)
-    if differences:
+    changed = differences(stored, current, FREE_KEYS)
+    if changed:
         raise errors.UserError(
             f"The run in {where} was begun with another config:\n"
-            + "\n".join(differences)
+            + "\n".join(changed)
             + "\nTo continue it, give the same values again. To train with the new "
             "ones, choose another --workdir; with --config.train.init_from="
             f"{where} it starts from these weights."
@@ -194,10 +156,10 @@ def check_same_data(
     """
     if stored is None or stored == current:  # None: of an earlier version
         return
-    differences = _other_data(stored, current)
+    changed = _other_data(stored, current)
     raise errors.UserError(
         f"The run in {where} was begun on other data:\n"
-        + "\n".join(differences)
+        + "\n".join(changed)
         + "\n(The digest is of what the data set was prepared from, and how.) To "
         "continue it, name the data of before with --config.data.dir and "
         "--config.data.version. To train on these, choose another --workdir; with "
@@ -205,7 +167,7 @@ def check_same_data(
     )
 
 
-def _differences(stored: str, current: str, free: tuple[str, ...]) -> list[str]:
+def differences(stored: str, current: str, free: tuple[str, ...]) -> list[str]:
     """Returns a line for each key of two configs that differs and is not free to."""
     old, new = _table(stored), _table(current)
     return [
@@ -226,12 +188,3 @@ def _other_data(stored: dict[str, Any], current: dict[str, Any]) -> list[str]:
 def _table(text: str) -> dict[str, str]:
     pairs = (line.partition(" = ") for line in text.splitlines())
     return {key: value for key, _, value in pairs if key}
-
-
-def say(text: str) -> None:
-    """Prints on the main process only; goes on where nobody reads any more."""
-    if distributed.is_main():
-        try:
-            print(text, flush=True)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

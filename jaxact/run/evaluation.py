@@ -13,10 +13,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxact import metrics
+from jaxact import metrics, out
 from jaxact.batch import IMAGE_CHANNELS
 from jaxact.devices import distributed
-from jaxact.run import log, steps
+from jaxact.state import Inputs, State
 
 TRUTH = ("actor_visible", "actor_box", "difficulty")
 # What never goes to the devices: joints are only drawn; VIEW says which of a clip's
@@ -56,9 +56,9 @@ class Result:
 
 def evaluate(
     eval_step: Callable[[Any, Any], Mapping[str, jax.Array]],
-    state: steps.State,
+    state: State,
     batches: Iterable[Mapping[str, np.ndarray]],
-    inputs: steps.Inputs,
+    inputs: Inputs,
     mesh: Mesh,
     num_examples: int,
     pictures: int = 0,
@@ -109,7 +109,7 @@ def evaluate(
                 rows.setdefault(name, []).append(real[name])
         done = sum(map(len, rows.get("id", [])))
         if distributed.is_main():
-            log.counter("evaluating clip", done, num_examples)
+            distributed.counter("evaluating clip", done, num_examples)
     table = {name: np.concatenate(arrays) for name, arrays in rows.items()}
     for name in table:
         if name.startswith(SCORES):
@@ -148,16 +148,14 @@ def _check_ids(ids: np.ndarray, num_examples: int) -> None:
         )
 
 
-def _views(batch: Mapping[str, np.ndarray], inputs: steps.Inputs) -> int:
+def _views(batch: Mapping[str, np.ndarray], inputs: Inputs) -> int:
     for name, spec in inputs.items():
         if batch[name].ndim == len(spec.shape) + 2:
             return batch[name].shape[1]
     return 1
 
 
-def _selection(
-    real: Mapping[str, Any], inputs: steps.Inputs
-) -> dict[str, metrics.Pair]:
+def _selection(real: Mapping[str, Any], inputs: Inputs) -> dict[str, metrics.Pair]:
     patches = real["keep"].shape[-1]
     videos = [inputs[name].shape for name in inputs if name in IMAGE_CHANNELS]
     height, width = videos[0][1:3]
@@ -176,7 +174,7 @@ def _example(
     batch: Mapping[str, np.ndarray],
     local: Mapping[str, Any],
     row: int,
-    inputs: steps.Inputs,
+    inputs: Inputs,
 ) -> dict[str, Any]:
     """Returns one clip for the report: its streams (first view) and what was chosen."""
     # This process's rows start where its part of the global batch does; only the main
@@ -189,7 +187,7 @@ def _example(
         for name, spec in inputs.items()
     }
     example["label"] = int(batch["label"][row])
-    for name in ("scores", *steps.SELECTION, *TRUTH):
+    for name in ("scores", *out.SELECTION, *TRUTH):
         if name in local:
             example[name] = local[name][row]
     if JOINTS in batch:

@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 import jax
+import numpy as np
 from flax import traverse_util
 from jax.sharding import Mesh
 
@@ -13,9 +14,11 @@ from jaxact import config as config_lib
 from jaxact.backbones import public_weights
 from jaxact.checkpoints import files, manager
 from jaxact.devices import distributed
+from jaxact.devices.distributed import say
 from jaxact.run import checks, optim
+from jaxact.run.program import Program
 from jaxact.run.session import Opened
-from jaxact.run.steps import State
+from jaxact.state import State
 
 
 def start_table(opened: Opened) -> str:
@@ -87,14 +90,16 @@ def start_state(
         checks.check_same_data(
             meta.get("data"), checks.data_identity(opened.facts), where
         )
-        checks.say(f"Start: checkpoint of step {meta['step']} in {checkpoints.folder}")
+        distributed.say(
+            f"Start: checkpoint of step {meta['step']} in {checkpoints.folder}"
+        )
         return state, meta
     state = program.create()
     if train.init_from:
         state = initialize_from(train, state, program.abstract, mesh)
-        checks.say(f"Start: weights of {train.init_from}")
+        distributed.say(f"Start: weights of {train.init_from}")
     else:
-        checks.say(f"Start: random weights, seed {train.seed}")
+        distributed.say(f"Start: random weights, seed {train.seed}")
     whole = pathlib.Path(train.init_from or "-").is_dir() and train.init_part == "all"
     if not whole:
         params = experiment.model.prepare(
@@ -128,7 +133,7 @@ def initialize_from(
             path, state.params, state.batch_stats
         )
         params, batch_stats = distributed.put_state((params, batch_stats), mesh)
-        checks.say(str(report))
+        distributed.say(str(report))
     return dataclasses.replace(state, params=params, batch_stats=batch_stats)
 
 
@@ -136,3 +141,35 @@ def _replaced(tree: Any, leaves: Any) -> Any:
     """Returns the nested dict with some of its leaves replaced."""
     flat = traverse_util.flatten_dict(tree) | traverse_util.flatten_dict(leaves)
     return traverse_util.unflatten_dict(flat)
+
+
+def restore_weights(
+    folder: pathlib.Path,
+    step: int,
+    program: Program,
+    mesh: Mesh,
+    experiment: config_lib.Experiment,
+) -> State:
+    """Returns a state for evaluation: a checkpoint's weights, no optimiser.
+
+    Says which values of model and data are not those of the training.
+
+    Raises:
+      UserError: the checkpoint is damaged or of another model.
+    """
+    source = manager.Checkpoints(folder, read_only=True)
+    params, batch_stats = source.restore_weights(step, program.abstract)
+    current = config_lib.config_text(experiment)
+    stored = source.meta(step).get("config", current)
+    source.close()
+    others = [
+        line
+        for line in checks.differences(stored, current, checks.FREE_KEYS)
+        if line.startswith(("  model.", "  data."))
+    ]
+    if others:
+        say(
+            "Note: this checkpoint was trained with other values:\n" + "\n".join(others)
+        )
+    at = distributed.put_replicated(np.int32(step), mesh)
+    return State(at, params, batch_stats, opt_state=())

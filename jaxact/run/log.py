@@ -8,7 +8,6 @@ import os
 import pathlib
 import shutil
 import socket
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -318,10 +317,3 @@ def duration(seconds: float) -> str:
     if seconds < 6000:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def counter(what: str, done: int, total: int) -> None:
-    """Shows "what done/total" in place; on a terminal only, so that logs stay short."""
-    if sys.stdout.isatty():
-        end = "\n" if done >= total else ""
-        print(f"\r{what} {done}/{total} ", end=end, flush=True)

@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from jaxact import config as config_lib
 from jaxact.run import optim, steps
+from jaxact.state import Metrics, State
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,10 +64,10 @@ class Program:
     """
 
     inputs: Mapping[str, Any]
-    abstract: steps.State
-    create: Callable[[], steps.State]
-    train_step: Callable[[steps.State, Any], tuple[steps.State, steps.Metrics]]
-    eval_step: Callable[[steps.State, Any], steps.Metrics]
+    abstract: State
+    create: Callable[[], State]
+    train_step: Callable[[State, Any], tuple[State, Metrics]]
+    eval_step: Callable[[State, Any], Metrics]
 
 
 def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> Program:

@@ -9,8 +9,9 @@ from jax.sharding import Mesh
 
 from jaxact import config as config_lib
 from jaxact.devices import distributed
-from jaxact.run import checks, evaluation, steps
+from jaxact.run import checks, evaluation
 from jaxact.run.program import Plan, Program, make_plan, make_program
+from jaxact.state import State
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Opened:
         )
 
     def evaluate(
-        self, state: steps.State, batches: Iterator[Any], pictures: int = 0
+        self, state: State, batches: Iterator[Any], pictures: int = 0
     ) -> evaluation.Result:
         """Evaluates the split; see `evaluation.evaluate`."""
         count = self.facts.num_clips[self.experiment.eval.split]

@@ -1,13 +1,11 @@
 """The state of training and the two compiled steps that every model family shares."""
 
 import functools
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import einops
 import flax.linen as nn
-import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,44 +15,8 @@ from jax.sharding import Mesh
 from jaxact.devices import distributed, platform
 from jaxact.layers import class_activation
 from jaxact.losses import Loss
-
-Inputs = Mapping[str, jax.ShapeDtypeStruct]
-Metrics = dict[str, jax.Array]
-
-RNG_STREAMS = ("dropout", "selection")
-# Entries of a model's out that evaluation looks at, where a model has them.
-SELECTION = (
-    "frame_scores",
-    "frame_marks",
-    "region_scores",
-    "keep",
-    "activation",
-    "assignments",
-)
-# The end of the names of a model's other predictions: of one stream, of a teacher.
-BRANCH = "_logits"
-
-
-@flax.struct.dataclass
-class State:
-    """All that training carries from step to step; everything else is derived."""
-
-    step: jax.Array
-    params: Any
-    batch_stats: Any
-    opt_state: Any
-
-
-def rngs_at(key: jax.Array, step: Any) -> dict[str, jax.Array]:
-    """Returns a key a stream: fold_in(fold_in(key, stream), step)."""
-    return {
-        name: jax.random.fold_in(stream_key(key, name), step) for name in RNG_STREAMS
-    }
-
-
-def stream_key(key: jax.Array, name: str) -> jax.Array:
-    """Folds a stream's name into the key; adding a stream leaves the others alone."""
-    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+from jaxact.out import BRANCH, SELECTION
+from jaxact.state import Inputs, Metrics, State, rngs_at, stream_key
 
 
 def _key_shape() -> Any:

@@ -5,15 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxact.layers.attention import (
-    QKV,
-    DropPath,
-    attend,
-    attention_rollout,
-    attention_weights,
-    class_rollout,
-    gelu,
-)
+from jaxact.layers.attention import QKV, attend, attention_weights
+from jaxact.layers.mlp import DropPath, gelu
+from jaxact.layers.rollout import attention_rollout, class_rollout
 
 LAYERS, BATCH, FRAMES, TOKENS, HEADS, WIDTH = 3, 2, 5, 7, 3, 11
 

@@ -4,13 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxact.layers.masking import (
+from jaxact.layers.fusion import (
     AdaptiveMaskedFusion,
-    masked_attention,
     packed_places,
     put_packed,
     take_packed,
 )
+from jaxact.layers.masking import masked_attention
 from jaxact.layers.selection import select_frames, select_regions
 
 FRAMES, PATCHES, WIDTH, HEADS = 7, 11, 15, 3

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxact.layers.netvlad import NetVLAD, kmeans, lloyd_step, start_values
+from jaxact.layers.netvlad import NetVLAD, start_values
+from jaxact.models.netvlad_start import kmeans, lloyd_step
 
 RANDOM = np.random.default_rng(7)
 FEATURES = RANDOM.normal(size=(3, 13, 5)).astype(np.float32)  # b n d

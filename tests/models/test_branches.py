@@ -9,6 +9,7 @@ import numpy as np
 from jaxact import report
 from jaxact.devices import distributed
 from jaxact.run import evaluation, steps
+from jaxact.state import State
 from tests import tiny
 from tests.report.test_report import Page
 from tests.report.test_report import evaluation as report_of
@@ -29,7 +30,7 @@ def test_every_branch_is_scored_and_views_are_averaged():
     module = TwoBranches(tiny.CLASSES)
     flat = tiny.batch(0, 6)
     params = module.init(jax.random.key(0), flat, train=False)["params"]
-    state = steps.State(np.int32(0), params, {}, ())
+    state = State(np.int32(0), params, {}, ())
     views = {key: value[::2] for key, value in flat.items()} | {
         "rgb": flat["rgb"].reshape(3, 2, *flat["rgb"].shape[1:]),
         "joints_seen": np.full((3, 2, 1, 5, 2), np.nan, np.float32),

@@ -9,7 +9,7 @@ import pytest
 
 import train
 from jaxact.devices import distributed
-from jaxact.run import checks
+from jaxact.run import initialize
 from jaxact.run.program import make_plan, make_program
 from tests import tiny
 
@@ -52,7 +52,7 @@ def bias(folder):
     mesh = tiny.mesh_of(1)
     config = experiment()
     built = make_program(config, mesh, make_plan(config.train, 20))
-    state = checks.restore_weights(folder / "checkpoints", 1, built, mesh, config)
+    state = initialize.restore_weights(folder / "checkpoints", 1, built, mesh, config)
     return np.asarray(state.params["head"]["bias"])
 
 

@@ -15,6 +15,7 @@ from jaxact.devices import distributed
 from jaxact.layers.netvlad import start_values
 from jaxact.models.tsm_netvlad import TSMNetVLADConfig, log_average
 from jaxact.run import optim, steps
+from jaxact.state import State
 from tests import tiny
 from tests.paths import GOLDEN
 
@@ -160,7 +161,7 @@ def test_nothing_in_batch_norm_moves_in_ten_steps():
     optimizer = OptimConfig(lr=0.01, weight_decay=1e-2)
     tx = optim.make_optimizer(optimizer, lambda step: 0.01)
     variables = filled(model)
-    state = steps.State(
+    state = State(
         jnp.zeros((), jnp.int32),
         variables["params"],
         variables["batch_stats"],

@@ -9,6 +9,7 @@ import pytest
 
 from jaxact import config, losses
 from jaxact.run import optim, steps
+from jaxact.state import RNG_STREAMS, rngs_at
 from tests import tiny
 
 BATCH = 8
@@ -159,12 +160,12 @@ def test_accumulation_carries_batch_statistics_through_every_part():
 
 
 def test_dropout_differs_from_step_to_step_and_repeats_from_the_seed():
-    keys = [steps.rngs_at(jax.random.key(0), step)["dropout"] for step in (0, 1, 0)]
+    keys = [rngs_at(jax.random.key(0), step)["dropout"] for step in (0, 1, 0)]
     first, second, again = (jax.random.key_data(key) for key in keys)
     assert (first != second).any() and (first == again).all()
-    streams = steps.rngs_at(jax.random.key(0), 0)
+    streams = rngs_at(jax.random.key(0), 0)
     data = [tuple(np.asarray(jax.random.key_data(k))) for k in streams.values()]
-    assert len(set(data)) == len(steps.RNG_STREAMS)
+    assert len(set(data)) == len(RNG_STREAMS)
     left, right = Setup(dropout=0.5), Setup(dropout=0.5)
     left.run(2), right.run(2)
     assert_close(left.state, right.state, atol=0)

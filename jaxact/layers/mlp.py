@@ -1,0 +1,69 @@
+"""The MLP of a transformer block, its activation, and stochastic depth."""
+
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+
+@jax.custom_jvp
+def gelu(x: jax.Array) -> jax.Array:
+    """Returns the exact GELU, ``x Phi(x)``, computed in float32.
+
+    The slope is stored for the backward pass, in the dtype of ``x``, and nothing else.
+    """
+    wide = x.astype(jnp.float32)
+    return (wide * _normal_cdf(wide)).astype(x.dtype)
+
+
+@gelu.defjvp
+def _gelu_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (x,), (change,) = primals, tangents
+    wide = x.astype(jnp.float32)
+    cdf = _normal_cdf(wide)
+    density = jnp.exp(-0.5 * wide**2) * (2.0 * math.pi) ** -0.5
+    slope = (cdf + wide * density).astype(x.dtype)
+    return (wide * cdf).astype(x.dtype), slope * change
+
+
+def _normal_cdf(x: jax.Array) -> jax.Array:
+    return 0.5 + 0.5 * jax.lax.erf(x * 0.5**0.5)
+
+
+class Mlp(nn.Module):
+    """Dense, GELU (the exact, erf form), Dense; the hidden width is ``ratio * c``."""
+
+    ratio: float = 4.0
+    dropout: float = 0.0
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        width = x.shape[-1]
+        hidden = nn.Dense(int(width * self.ratio), dtype=self.dtype, name="fc1")(x)
+        hidden = gelu(hidden)
+        hidden = nn.Dropout(self.dropout)(hidden, deterministic=not train)
+        out = nn.Dense(width, dtype=self.dtype, name="fc2")(hidden)
+        return nn.Dropout(self.dropout)(out, deterministic=not train)
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: drops a residual branch per example, scaling what is kept.
+
+    The kept branches are divided by ``1 - rate``, so that the expected training
+    output equals the testing output.
+    """
+
+    rate: float = 0.0
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        if not train or self.rate == 0.0:
+            return x
+        shape = (x.shape[0],) + (1,) * (x.ndim - 1)
+        keep = jax.random.bernoulli(self.make_rng("dropout"), 1.0 - self.rate, shape)
+        return x * keep.astype(x.dtype) / (1.0 - self.rate)
