@@ -20,10 +20,8 @@ from absl import flags
 from input_pipeline import differences, joints
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
-from input_pipeline.encode import ClipError
-from input_pipeline.own_clip import SHORT_SIDE, read_clip
-from jaxact import config as config_lib
-from jaxact import errors
+from input_pipeline.own_clip import SHORT_SIDE, ClipError, read_clip
+from jaxact import Experiment, errors
 from jaxact.checkpoints.files import find
 from jaxact.devices import distributed
 from jaxact.report import bodies, output, overlays
@@ -84,7 +82,7 @@ def choose_files(
 
 
 def predict(
-    experiment: config_lib.Experiment,
+    experiment: Experiment,
     folder: pathlib.Path,
     step: int,
     clip: Mapping[str, np.ndarray],

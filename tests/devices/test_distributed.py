@@ -15,15 +15,14 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from jaxact import errors
+from jaxact import errors, load_experiment
 from jaxact.ahead_of_time.collectives import collectives
 from jaxact.batch import example_batch
-from jaxact.config import load_experiment
 from jaxact.devices import distributed
 from jaxact.devices.distributed import DATA, FSDP
 from jaxact.report import predictions
-from jaxact.run import log as progress
 from jaxact.run import program
+from jaxact.run.log import read_history
 from tests import tiny, worker
 from tests.paths import ROOT
 
@@ -215,7 +214,7 @@ def test_the_scripts_in_two_processes_are_as_in_one(tmp_path):
         run_processes(tmp_path, count, devices, "train.py", *where)
         where = (*where, "--checkpoint", "last", "--out", folder / "report")
         run_processes(tmp_path, count, devices, "evaluate.py", *where)
-        rows = progress.read_history(folder)
+        rows = read_history(folder)
         losses.append([row["loss"] for row in rows if "loss" in row])
         scores.append(predictions.read(folder / "report"))
     assert len(losses[0]) > 5 and len(scores[0].ids) > 5
