@@ -61,6 +61,10 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder):
         """Number of clips that ``clips`` leaves out on purpose, by reason."""
         return {}
 
+    def warnings(self) -> list[str]:
+        """What is odd about the raw files though they can be used, a line each."""
+        return []
+
     def source(self) -> dict[str, Any]:
         """What tells raw files apart that have the same names, for JSON."""
         return {}

@@ -2,7 +2,8 @@
 
 Read are NTU RGB+D's ``.skeleton``, ``.npy`` arrays [m t v 3] or [t v 3], and CSV files
 (see `skeleton_csv`). Positions are in metres, as Kinect gives them: x to the side, y
-upward, z away from the camera. Turning and mirroring go by these axes.
+upward, z away from the camera. Turning and mirroring go by these axes. Arrays that
+cannot be that, by their size or order, are refused: see `skeleton_checks`.
 
 A joint whose position is not finite, beyond `FARTHEST`, or the origin itself, was not
 seen. It takes the place on the line between the moments before and after at which the
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from input_pipeline import records
-from input_pipeline.formats import ntu, skeleton_csv
+from input_pipeline.formats import ntu, skeleton_checks, skeleton_csv
 from input_pipeline.formats.errors import UnusableFile
 
 MAX_PERSONS = 2
@@ -31,11 +32,9 @@ MIN_TRACK = 12
 # frames only. Persons of other files were put there by somebody: they are believed.
 MAX_WIDTH = 0.8
 MAX_WIDE_FRAMES = 0.7
-# More tracks than this are frames in the persons' place (Kinect sees six at most).
-MAX_TRACKS = 64
 
-# Metres; what is farther away, or not finite, was not seen. Squares still fit.
-FARTHEST = 1e9
+# Metres; what is farther away, or not finite, was not seen.
+FARTHEST = 100.0
 
 SUFFIXES = (".skeleton", ".npy", ".csv")
 
@@ -157,19 +156,10 @@ def _read_npy(path: Path) -> _Tracks:
             raise
         except Exception as error:  # a damaged header makes numpy raise almost anything
             raise ValueError(f"no array of numbers: {error}") from None
-    if points.ndim == 3:
-        points = points[None]
-    if points.ndim != 4 or points.shape[-1] != 3 or points.dtype.kind not in "fiu":
-        raise ValueError(
-            f"the array is {points.dtype} {list(points.shape)}; expected numbers of "
-            "shape [m t v 3] or [t v 3]"
-        )
-    if len(points) > MAX_TRACKS:
-        raise ValueError(
-            f"the array is {list(points.shape)}, of {len(points)} persons; expected "
-            "[m t v 3], persons before frames"
-        )
-    return _tracks(points)
+    skeleton_checks.check_shape(points)
+    found = _tracks(points if points.ndim == 4 else points[None])
+    skeleton_checks.check_axes(found[0], found[1])
+    return found
 
 
 def _read_csv(path: Path) -> _Tracks:
@@ -179,7 +169,13 @@ def _read_csv(path: Path) -> _Tracks:
 
 def _tracks(points: np.ndarray, tracked: np.ndarray | None = None) -> _Tracks:
     """Fills joints that were not seen; see the top of this file."""
-    seen = (np.abs(points) <= FARTHEST).all(axis=-1) & (points != 0).any(axis=-1)
+    # In half precision FARTHEST itself and all thousands of metres may be infinite, and
+    # the smallest integer is its own absolute value.
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = points.astype(np.float64)
+    finite = np.isfinite(points).all(axis=-1) & (points != 0).any(axis=-1)
+    skeleton_checks.check_units(np.where(finite[..., None], points, 0), finite)
+    seen = finite & (np.abs(points) <= FARTHEST).all(axis=-1)
     points = np.where(seen[..., None], points, 0).astype(np.float32)
     present = seen.any(axis=-1)  # [m t]
     gaps = present[..., None] & ~seen

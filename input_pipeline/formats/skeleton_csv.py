@@ -8,8 +8,10 @@ not fall. A first row in which no cell is a number is a header, and says nothing
 
 **A row a joint**, of any number of persons: the header names the columns frame, joint,
 x, y, z and, if there are several, person and state, in any order; others are passed
-over. Frames are whole numbers, joints too and count from 0; a person is any text. What
-has no row was not seen.
+over. Joints are whole numbers and count from 0; a person is any text. What has no row
+was not seen. Frames are whole numbers of any unit (numbers, every tenth, milliseconds):
+the middle one of the distances between those that have a row is one frame, and where
+several such distances lie between two, nobody was seen meanwhile.
 
 Cells are separated by commas, semicolons or tabs, whichever the first row has most of.
 An empty cell, nan or inf is a joint that was not seen, an empty state is 0. Positions
@@ -22,14 +24,18 @@ from pathlib import Path
 
 import numpy as np
 
+from input_pipeline.formats.notes import note
+
 SEPARATORS = ",;\t"
 NEEDED = ("frame", "joint", "x", "y", "z")
 STATES = (0, 1, 2)
-# Larger numbers are no frames and no joints, and would take all memory.
-MOST = {"frame": 1_000_000, "joint": 1_000}
+# Larger numbers are no time stamps and no joints; those would take all memory.
+MOST = {"frame": 4 * 10**18, "joint": 1_000}
 # So would tables with more places than this, and than this many a row.
 LEAST_TABLE = 1_000_000
 SPARSEST = 100
+# Of so many frames in a row one must have a row: else the numbers are none of frames.
+RAREST = 4
 
 _Rows = list[tuple[int, list[str]]]  # line number and cells
 
@@ -56,6 +62,7 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     if set(NEEDED) <= set(header):
         return _rows_of_joints(header, rows[1:])
     if not any(_is_number(cell) for cell in header):
+        _check_header(header)
         rows = rows[1:]
     return _rows_of_frames(_table(rows), [line for line, _ in rows])
 
@@ -122,7 +129,12 @@ def _rows_of_joints(header: list[str], rows: _Rows) -> tuple[np.ndarray, np.ndar
             )
         values.append((*numbers, state))
     at = np.array(list(lines))
-    at[:, 1] -= at[:, 1].min()
+    at[:, 1] = _frames(at[:, 1])
+    if at[:, 2].min() > 0:
+        raise ValueError(
+            f"joint 0 has no row, but joints {at[:, 2].min()} to {at[:, 2].max()} "
+            "have; expected joints that count from 0"
+        )
     shape = [int(most) + 1 for most in at.max(axis=0)]
     if math.prod(shape) > max(LEAST_TABLE, SPARSEST * len(rows)):
         raise ValueError(
@@ -134,6 +146,46 @@ def _rows_of_joints(header: list[str], rows: _Rows) -> tuple[np.ndarray, np.ndar
     points = table[..., :3]
     seen = np.isfinite(points).all(axis=-1)
     return points, np.where(seen, table[..., 3], 0).astype(int)
+
+
+def _frames(numbers: np.ndarray) -> np.ndarray:
+    """Frame of each row, from 0, by the numbers in its column frame; see the top."""
+    there, at = np.unique(numbers, return_inverse=True)
+    apart = np.diff(there)
+    if not len(apart):
+        return at
+    unit = int(np.sort(apart)[len(apart) // 2])
+    # In whole numbers: floats know no nanoseconds since 1970.
+    steps = np.maximum(1, apart // unit + (apart % unit * 2 >= unit))
+    frames = np.concatenate([[0], np.cumsum(steps)])
+    if len(there) * RAREST < frames[-1] + 1:
+        raise ValueError(
+            f"nearly all frames have no row: {len(there)} have, of {frames[-1] + 1} "
+            f"from {there[0]} to {there[-1]}; expected numbers of frames or times"
+        )
+    if unit > 1:
+        note(
+            "frames counted in steps",
+            f"the column frame counts in steps of {unit}, from {there[0]} to "
+            f"{there[-1]}; each step is one frame",
+        )
+    return frames[at]
+
+
+def _check_header(header: list[str]) -> None:
+    """Raise ValueError where a header says that the cells are not x y z of joints."""
+    if "joint" in header:
+        missing = ", ".join(column for column in NEEDED if column not in header)
+        raise ValueError(
+            f"line 1: the header names joint but not {missing}; expected frame, joint, "
+            "x, y and z in a row a joint"
+        )
+    axes = [cell.rstrip("0123456789").rpartition("_")[2][-1:] for cell in header]
+    if axes[:2] == ["x", "y"] and "z" not in axes[2:3]:
+        raise ValueError(
+            f"line 1: the columns are {', '.join(header[:3])}, ...; "
+            "expected x y z for each joint (a score is no z)"
+        )
 
 
 def _table(rows: _Rows) -> np.ndarray:
@@ -163,7 +215,7 @@ def _number(line: int, cell: str) -> float:
 
 
 def _whole(line: int, column: str, cell: str) -> int:
-    if not cell.isdecimal() or len(cell) > 9 or int(cell) > MOST[column]:
+    if not cell.isdecimal() or len(cell) > 19 or int(cell) > MOST[column]:
         raise ValueError(
             f"line {line}: the {column} is {cell!r}; expected a whole number from 0 "
             f"to {MOST[column]}"

@@ -48,11 +48,12 @@ def prepare(
     """
     from tqdm import tqdm
 
-    from input_pipeline.prepare import finish, plan
+    from input_pipeline.prepare import doubts, finish, plan
     from input_pipeline.prepare.shards import finished_table
 
     folder = Path(out).absolute() / builder.name / str(builder.version)
     clips = builder.clips()
+    _warn([*builder.warnings(), *doubts.of_clips(builder.classes, clips)])
     jobs = plan.shard_jobs(builder, clips, folder, shards)
     planned = plan.plan(builder, jobs)
     with plan.lock(folder):
@@ -81,10 +82,12 @@ def prepare(
                     parallel.run_local(todo, workers or cores, limit)
                 else:
                     parallel.run_beam(todo, beam)
-                limit.take([finished_table(job) for job in jobs])
+                tables = [finished_table(job) for job in jobs]
+                limit.take(tables)
             finally:
                 plan.write_failed(folder, limit.failures)
         info = finish.finish(builder, jobs, folder, planned)
+        _warn(doubts.of_files(folder, [table for table in tables if table]))
     seconds = max(time.monotonic() - start, 1e-9)
     size = sum(shard["bytes"] for shard in info["shards"])
     print(
@@ -99,6 +102,11 @@ def prepare(
         print(f"Skeletons of {skeletons['joints']} joints; their layout: {layout}.")
     print(f"The prepared data set is in {folder}.")
     return folder
+
+
+def _warn(lines: list[str]) -> None:
+    for line in lines:
+        print(f"Warning: {line}")
 
 
 def _announce(

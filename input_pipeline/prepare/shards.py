@@ -2,7 +2,7 @@
 
 The record file is written under another name and renamed; then its table of rows is
 written, likewise. A shard is finished if the table is there and fits the file. The
-table also lists the clips that failed.
+table also lists the clips that failed, and what readers noted of the others.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from typing import Any
 from input_pipeline import records, tfrecord
 from input_pipeline.dataset import shard_name
 from input_pipeline.encode import Clip, ClipError, EncodeOptions, encode_clip
+from input_pipeline.formats import notes
 
 # Folder of everything that only an unfinished data set needs.
 WORK = ".work"
@@ -56,6 +57,7 @@ def write_shard(
     """
     rows: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
+    noted: list[dict[str, str]] = []
     # With the process id: a process of an interrupted run may still be at work.
     part = job.folder / WORK / f"{job.path.name}.{os.getpid()}"
     offset = 0
@@ -64,11 +66,13 @@ def write_shard(
             for clip in job.clips:
                 failure = None
                 try:
-                    record = encode_clip(clip, job.options)
+                    with notes.listening() as heard:
+                        record = encode_clip(clip, job.options)
                 except ClipError as error:
                     failure = _failure(error)
                     failed.append(failure)
                 else:
+                    noted += [{"name": clip.name, "note": text} for text in heard]
                     data = records.encode(record)
                     rows.append(_row(record, offset, len(data)))
                     offset += file.write(tfrecord.frame(data))
@@ -78,7 +82,7 @@ def write_shard(
         os.replace(part, job.path)
     finally:
         part.unlink(missing_ok=True)
-    table = {"bytes": offset, "rows": rows, "failed": failed}
+    table = {"bytes": offset, "rows": rows, "failed": failed, "noted": noted}
     write_text(job.table_path, json.dumps(table))
 
 

@@ -100,7 +100,7 @@ def csv_skeleton(data: bytes) -> None:
     _skeleton("a.csv", data)
 
 
-@target(saved(np.ones((3, 2, 3), np.float32)), saved(np.ones((2, 3, 2, 3), ">f8")))
+@target(saved(np.ones((3, 4, 3), np.float16)), saved(np.ones((2, 3, 4, 3), ">f8")))
 def npy_skeleton(data: bytes) -> None:
     _skeleton("a.npy", data)
 

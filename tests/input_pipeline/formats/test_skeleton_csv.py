@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from input_pipeline.formats import skeleton, skeleton_csv
+from input_pipeline.formats import notes, skeleton, skeleton_csv
 
 
 def read(tmp_path, text: str):
@@ -123,3 +123,69 @@ def test_a_row_a_joint_with_states(tmp_path):
 def test_errors_name_the_line(tmp_path, text, match):
     with pytest.raises(ValueError, match=match):
         read(tmp_path, text)
+
+
+def long(frames, joints=range(5)) -> str:
+    """A table with a row a joint of these frames; x says which frame in order."""
+    rows = [f"{f},{j},{i},1,3" for i, f in enumerate(frames) for j in joints]
+    return "\n".join(["frame,joint,x,y,z", *rows])
+
+
+MILLISECONDS = [round(i * 1000 / 30) for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "unit"),
+    [
+        (range(60), 1),
+        (range(1, 61), 1),
+        (range(0, 600, 10), 10),
+        (range(7, 7 + 60 * 5, 5), 5),
+        (MILLISECONDS, 33),
+        ([1_764_000_000_000 + t for t in MILLISECONDS], 33),
+        ([1_764_000_000 * 10**9 + 40_000_000 * i for i in range(60)], 40_000_000),
+    ],
+)
+def test_frames_may_be_counted_in_any_unit(tmp_path, frames, unit):
+    with notes.listening() as heard:
+        points, _ = read(tmp_path, long(frames))
+    assert points[0, :, 0, 0].tolist() == list(range(60))
+    assert len(heard) == (unit > 1)
+    assert all(f"counts in steps of {unit}," in text for text in heard)
+
+
+def test_frames_in_which_nobody_was_seen_stay_empty_in_any_unit(tmp_path):
+    """10 frames, 20 without a row, 10 frames: 30 frames a second, in milliseconds."""
+    kept = [*range(10), *range(30, 40)]
+    points, states = read(tmp_path, long([MILLISECONDS[i] for i in kept]))
+    assert np.flatnonzero(states[0].any(axis=-1)).tolist() == kept
+    assert points[0, 30, 0, 0] == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (
+            long([*range(10), *range(990, 999)]),
+            "nearly all frames have no row: 19 have",
+        ),
+        (long(range(9), range(1, 6)), "joint 0 has no row, but joints 1 to 5 have"),
+        (
+            "frame,joint,person,x,y,score\n0,0,0,1,2,.9\n",
+            "names joint but not z;",
+        ),
+        ("nose_x,nose_y,eye_x,eye_y,a_x,a_y\n1,2,3,4,5,6\n", "nose_x, nose_y, eye_x"),
+        ("x0,y0,score0\n1,2,3\n", "a score is no z"),
+    ],
+)
+def test_tables_of_other_things_are_refused(tmp_path, text, match):
+    with pytest.raises(ValueError, match=match):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["x0,y0,z0,x1,y1,z1", "a_x,a_y,a_z,b_x,b_y,b_z", "X,Y,Z,X,Y,Z", "a,b,c,d,e,f"],
+)
+def test_headers_of_positions_are_passed_over(tmp_path, header):
+    assert read(tmp_path, f"{header}\n1,2,3,4,5,6\n")[0].shape == (1, 1, 2, 3)
