@@ -29,7 +29,8 @@ MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/")
 
 def text_files(root: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields the files people write: no data, no environment, no output of a tool."""
-    candidates = [path for path in root.iterdir() if path.is_file()]
+    # In a worktree .git is a file, written by git.
+    candidates = [p for p in root.iterdir() if p.is_file() and p.name != ".git"]
     for folder in FOLDERS:
         candidates += (root / folder).rglob("*")
     for path in sorted(candidates):
