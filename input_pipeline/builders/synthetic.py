@@ -19,7 +19,7 @@ class Synthetic(NtuLayout):
     """A small staged world in NTU's file format, every clip with ground truth."""
 
     name = "synthetic"
-    protocols = ("xview", "xsub")
+    protocols = ("xview", "xsub", "xsub_dev")
 
     def __init__(
         self, *, raw: Path | str, options: encode.EncodeOptions, **kwargs: Any

@@ -51,17 +51,17 @@ DAM_COUNTS = {1: (0, 0, 1), 3: (1, 1, 1), 6: (2, 2, 2), 9: (3, 3, 3), 12: (3, 3,
 
 
 def spaced(stage: int, count: int, units: int, kind: str) -> Layout:
-    """Returns ``count`` blocks before the last units of a stage.
+    """Returns ``count`` blocks on a stage's own channels, before its last units.
 
-    There is a unit between two of them where there is room (figure 5: blocks without
-    convolutions between them gain less).
+    Its first unit still reads the channels of the stage before, so that no block stands
+    before it, unless the stage has no other. There is a unit between two blocks where
+    there is room (figure 5: blocks without convolutions between them gain less); where
+    there are fewer units than blocks, the last units take another one.
     """
-    step = min(2, (units - 1) // (count - 1)) if count > 1 else 0
-    if count > units:
-        raise ValueError(
-            f"Stage {stage} has {units} units, too few for {count} blocks."
-        )
-    return tuple((stage, units - step * i, kind) for i in reversed(range(count)))
+    places = range(min(2, units), units + 1)
+    step = min(2, (len(places) - 1) // (count - 1)) if count > 1 else 1
+    chosen = [places[-1 - i * max(step, 1) % len(places)] for i in range(count)]
+    return tuple((stage, unit, kind) for unit in sorted(chosen))
 
 
 def dam_layout(number: int, blocks: tuple[int, ...] = VARIANTS["resnet50"]) -> Layout:

@@ -34,6 +34,8 @@ from jaxact.models import netvlad_start
 from jaxact.models.streams import Head
 
 POOLINGS = ("average", "netvlad")
+# What a pooled vector is multiplied by before the classifier, unless the config says.
+HEAD_SCALES = {"average": 1.0, "netvlad": 16.0}
 STREAMS = {
     "rgb": (jnp.uint8, IMAGE_CHANNELS["rgb"]),
     "ir": (jnp.uint8, IMAGE_CHANNELS["ir"]),
@@ -64,6 +66,10 @@ class TSMNetVLADConfig(ModelConfig):
     alpha: float = 1000.0  # at the start
     frame_vlad: bool = False  # pool every frame by itself and average the vectors
     kmeans_clips: int = 256  # training clips whose features give the first centres
+    # Factor on the pooled vector before the classifier; 0: the pooling's own, see
+    # `HEAD_SCALES`. NetVLAD's vector has length 1, a published ResNet's average 12 to
+    # 20: at one learning rate the former's head would learn some 200 times as slowly.
+    head_scale: float = 0.0
     dropout: float = 0.5  # before the classifier
 
     def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
@@ -83,6 +89,11 @@ class TSMNetVLADConfig(ModelConfig):
         if self.pooling not in POOLINGS:
             raise ValueError(
                 f"Got pooling {self.pooling!r}; expected one of {POOLINGS}."
+            )
+        if self.head_scale < 0:
+            raise ValueError(
+                f"Got head_scale {self.head_scale}; expected a positive factor, or 0 "
+                f"for the pooling's own of {HEAD_SCALES}."
             )
         weights = self.stream_weights or (1.0,) * len(self.streams)
         if len(weights) != len(self.streams) or min(weights) <= 0:
@@ -110,6 +121,7 @@ class TSMNetVLADConfig(ModelConfig):
             if self.pooling == "netvlad"
             else None,
             frame_vlad=self.frame_vlad,
+            head_scale=self.head_scale or HEAD_SCALES[self.pooling],
             dropout=self.dropout,
         )
 
@@ -129,8 +141,16 @@ class TSMNetVLADConfig(ModelConfig):
         module, streams = self.build(), self.streams
 
         def features(params: Any, batch_stats: Any, batch: Any) -> dict[str, jax.Array]:
+            # As the first step will see them: norms that learn take the batch's
+            # statistics, frozen ones the stored. Dropout comes behind the features.
             variables = {"params": params, "batch_stats": batch_stats}
-            out: Any = module.apply(variables, batch, train=False)
+            out, _ = module.apply(
+                variables,
+                batch,
+                train=True,
+                rngs={"dropout": jax.random.key(0)},
+                mutable=["batch_stats"],
+            )
             maps = einops.rearrange(
                 out["features"], "b (s t) h w c -> s b (t h w) c", s=len(streams)
             )
@@ -157,6 +177,7 @@ class TSMNetVLAD(nn.Module):
     trunk: Any  # fields of `ResNet`
     vlad: Any  # fields of `NetVLAD`; None: the mean
     frame_vlad: bool
+    head_scale: float
     dropout: float
 
     @nn.compact
@@ -236,8 +257,8 @@ class TSMNetVLAD(nn.Module):
             out["assignments"] = einops.rearrange(
                 pooled.assignments, f"{bags} k -> b t h w k", t=t, h=h, w=w
             )
-        out["logits"] = head(vector, train=train)
-        kernel = head.variables["params"]["fc"]["kernel"]
+        out["logits"] = head(self.head_scale * vector, train=train)
+        kernel = self.head_scale * head.variables["params"]["fc"]["kernel"]
 
         def activation(predicted: jax.Array) -> jax.Array:
             if self.vlad is None:

@@ -11,6 +11,7 @@ from flax import traverse_util
 from jax.sharding import Mesh
 
 from jaxact import config as config_lib
+from jaxact import errors
 from jaxact.backbones import public_weights
 from jaxact.checkpoints import files, manager
 from jaxact.devices import distributed
@@ -158,18 +159,26 @@ def restore_weights(
       UserError: the checkpoint is damaged or of another model.
     """
     source = manager.Checkpoints(folder, read_only=True)
-    params, batch_stats = source.restore_weights(step, program.abstract)
     current = config_lib.config_text(experiment)
     stored = source.meta(step).get("config", current)
-    source.close()
-    others = [
+    others = "\n".join(
         line
         for line in checks.differences(stored, current, checks.FREE_KEYS)
         if line.startswith(("  model.", "  data."))
-    ]
+    )
+    try:
+        params, batch_stats = source.restore_weights(step, program.abstract)
+    except manager.DamagedError:
+        raise
+    except errors.UserError as error:
+        if not others:
+            raise
+        raise errors.UserError(
+            f"{error}\nIt was trained with other values:\n{others}"
+        ) from None
+    finally:
+        source.close()
     if others:
-        say(
-            "Note: this checkpoint was trained with other values:\n" + "\n".join(others)
-        )
+        say(f"Note: this checkpoint was trained with other values:\n{others}")
     at = distributed.put_replicated(np.int32(step), mesh)
     return State(at, params, batch_stats, opt_state=())

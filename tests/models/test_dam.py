@@ -10,6 +10,7 @@ from jaxact.backbones.resnet import FRAME_WISE, VARIANTS
 from jaxact.batch import example_batch
 from jaxact.config import Experiment
 from jaxact.layers.class_activation import of_classes
+from jaxact.models import paper_tables
 from jaxact.models.dam import KINDS, DAMConfig, dam_layout, spaced
 
 SIZES = dict(
@@ -72,19 +73,46 @@ def test_layouts_of_figure_6():
         (2, "da_da"): 3,
         (3, "da_nl"): 6,
     }
-    assert [unit for stage, unit, _ in dam_layout(12) if stage == 3] == list(
-        range(1, 7)
-    )
-    # A unit between two blocks where there is room, the last unit always taken.
+    # A unit between two blocks where there is room, the last unit always taken, the
+    # first one never: it reads the channels of the stage before.
     assert [unit for _, unit, _ in spaced(3, 3, 6, "nl")] == [2, 4, 6]
-    assert [unit for _, unit, _ in spaced(1, 2, 3, "nl")] == [1, 3]
+    assert [unit for _, unit, _ in spaced(1, 2, 3, "nl")] == [2, 3]
     assert [unit for _, unit, _ in spaced(2, 3, 4, "nl")] == [2, 3, 4]
-    units = [unit for stage, unit, _ in dam_layout(12, VARIANTS["resnet101"])]
+    assert [unit for _, unit, _ in spaced(1, 3, 3, "nl")] == [2, 3, 3]
+    assert [unit for _, unit, _ in spaced(3, 6, 6, "nl")] == [2, 3, 4, 5, 6, 6]
+    assert [unit for _, unit, _ in spaced(1, 2, 1, "nl")] == [1, 1]
+    units = [unit for _, unit, _ in dam_layout(12, VARIANTS["resnet101"])]
     assert units[-6:] == [13, 15, 17, 19, 21, 23]
     with pytest.raises(ValueError, match="Got DAM x 2"):
         dam_layout(2)
-    with pytest.raises(ValueError, match="too few for 4 blocks"):
-        spaced(1, 4, 3, "nl")
+
+
+# What a block adds on c channels, by hand: DA-NL has queries and keys of c / 8 each, a
+# value of c / 2 and the way back, 1.25 c^2, and its norm 2 c; Poly-NL has 3 c^2 + 2 c.
+def da_nl(c):
+    return 5 * c * c // 4 + 2 * c
+
+
+def poly(c):
+    return 3 * c * c + 2 * c
+
+
+# Numbers of DA-Poly on Res1's 256 channels, DA-DA on Res2's 512, DA-NL on Res3's 1024:
+# those of the paper's totals, 24.18 + 3(.65) + 3(2.05) + 6(1.35) = 40.38 million.
+@pytest.mark.parametrize(
+    ("number", "each"),
+    [(1, (0, 0, 1)), (3, (1, 1, 1)), (6, (2, 2, 2)), (9, (3, 3, 3)), (12, (3, 3, 6))],
+)
+def test_parameters_of_dam_x_k_are_the_blocks_of_the_paper_s_totals(number, each):
+    def parameters(layout):
+        model = DAMConfig(num_classes=400, layout=layout)
+        return jaxact.ledger(Experiment("test", model, None)).parameters
+
+    blocks = (da_nl(256) + poly(256), 2 * da_nl(512), da_nl(1024))
+    expected = sum(n * block for n, block in zip(each, blocks, strict=True))
+    assert parameters(dam_layout(number)) - parameters(()) == expected
+    theirs = sum(n * m for n, m in zip(each, (0.65, 2.05, 1.35), strict=True))
+    assert round(24.18 + theirs, 2) == paper_tables.TABLE_6[number][0]
 
 
 def test_parameters_of_the_trunk_and_of_da_nl():

@@ -277,9 +277,38 @@ def test_centres_start_by_kmeans_of_training_clips():
     )
 
 
+@pytest.mark.parametrize(("pooling", "own"), [("netvlad", 16.0), ("average", 1.0)])
+def test_the_pooled_vector_is_scaled_before_the_classifier(pooling, own):
+    models = [config(pooling=pooling, head_scale=scale) for scale in (0, 1, 5)]
+    variables, batch = filled(models[0]), batch_of(models[0])
+    bias = variables["params"]["head_rgb"]["fc"]["bias"]
+    default, one, five = (
+        np.asarray(apply(model, variables, batch)["logits"]) - bias for model in models
+    )
+    np.testing.assert_allclose(five, 5 * one, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(default, own * one, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_kmeans_sees_features_as_the_first_step_will(frozen):
+    """Where norms learn, stored statistics are not what a training step looks at."""
+    model = config(frozen_norm=frozen, kmeans_clips=4)
+    variables = filled(model)
+    other = jax.tree.map(lambda x: 3 * x + 1, variables["batch_stats"])
+
+    def centres(stats):
+        params = jax.tree.map(jnp.asarray, variables["params"])
+        params = model.prepare(params, stats, lambda: iter([batch_of(model, 4)]), 3)
+        return np.asarray(params["pool_rgb"]["centres"])
+
+    same = np.allclose(centres(variables["batch_stats"]), centres(other), atol=1e-6)
+    assert same != frozen
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        (dict(head_scale=-1.0), "Got head_scale -1.0; expected a positive factor"),
         (dict(streams=("rgb", "flow")), "Got streams .*'flow'"),
         (dict(streams=("rgb", "rgb")), "each of them once"),
         (dict(pooling="max"), "Got pooling 'max'"),

@@ -335,6 +335,17 @@ def test_evaluation_names_what_is_not_as_in_training(finished, capsys):
     ) in capsys.readouterr().out
 
 
+def test_weights_that_do_not_fit_are_refused_with_the_values_they_had(finished):
+    """As those of a DAM whose blocks stood elsewhere: model.layout says where."""
+    folder, step = files.find(finished)
+    other = tiny.experiment(**{"model.width": 7})
+    with pytest.raises(errors.UserError, match="is a checkpoint of another") as error:
+        evaluate.evaluate(other, folder, step, tiny.TinyData())
+    assert str(error.value).endswith(
+        "It was trained with other values:\n  model.width: was 5, now 7"
+    )
+
+
 def test_the_last_save_is_not_cut_short_by_a_signal(tmp_path, monkeypatch):
     """The first that this process gets, while it writes after its last step."""
     wait, times = manager.Checkpoints.wait, []
