@@ -20,7 +20,8 @@ from absl import flags
 from input_pipeline import differences, joints
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
-from input_pipeline.own_clip import SHORT_SIDE, ClipError, read_clip
+from input_pipeline.encode import ClipError
+from input_pipeline.own_clip import SHORT_SIDE, read_clip
 from jaxact import Experiment, errors
 from jaxact.checkpoints.files import find
 from jaxact.devices import distributed
@@ -126,8 +127,7 @@ def main() -> None:
     experiment, out = commandline.experiment(), pathlib.Path(OUT.value)
     inputs = experiment.model.inputs()
     paths = choose_files({name: flag.value for name, flag in FILES.items()}, inputs)
-    which = CHECKPOINT.value
-    run = commandline.workdir()
+    which, run = CHECKPOINT.value, commandline.workdir()
     path = run if which in ("last", "best") else pathlib.Path(which)
     folder, step = find(path, which, experiment.eval.best_metric)
     classes, side, body = read_facts(experiment.data, experiment.model.num_classes)

@@ -10,7 +10,7 @@ SETTINGS = ("MALLOC_", "GLIBC_TUNABLES")
 COUNT = """
 import resource, sys
 import numpy as np
-from jaxact.host_memory import keep_freed_memory
+from jaxact.devices.host_memory import keep_freed_memory
 
 if sys.argv[1] == "keep":
     assert keep_freed_memory()

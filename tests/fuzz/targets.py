@@ -23,7 +23,7 @@ from input_pipeline.formats import errors as format_errors
 from input_pipeline.formats import frames, ntu, skeleton, video
 from jaxact import config
 from jaxact.errors import UserError
-from jaxact.report import predictions
+from jaxact.report import predictions as score_files
 from jaxact.run import log
 from jaxact.weights import keymap, readers
 
@@ -270,14 +270,14 @@ def weights(data: bytes) -> None:
         labels=np.array([0, 1]),
         scores=np.full((2, 2), 0.5, np.float32),
         classes=np.array(["sit", "wave"]),
-        **{key: np.array("x") for key in ("experiment", *predictions.SAME)},
+        **{key: np.array("x") for key in ("experiment", *score_files.SAME)},
     )
 )
 def predictions(data: bytes) -> None:
     path = written("predictions.npz", data)
     try:
-        part = predictions.read(path)
-        predictions.fuse([part, part], [1.0, 1.0])
+        part = score_files.read(path)
+        score_files.fuse([part, part], [1.0, 1.0])
     except UserError:
         pass
 

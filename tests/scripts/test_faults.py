@@ -219,7 +219,7 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
 
 HOLDER = """
 import pathlib, sys, time
-from jaxact import workdir
+from jaxact.run import workdir
 with workdir.claim(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -278,7 +278,7 @@ def get_config(arg=""):
 """
 SCRIPT = """
 import sys, train
-from jaxact import commandline
+from jaxact.run import commandline
 from tests import tiny
 
 train.pipeline = None

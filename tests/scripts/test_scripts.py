@@ -47,12 +47,13 @@ def test_what_comes_last_is_not_cut_short():
 
 UNREAD = """
 import os, signal
-from jaxact import preflight, stopping
+from jaxact.devices.distributed import say
+from jaxact.run import stopping
 
 with stopping.StopSignal() as stop:
     os.kill(os.getpid(), signal.SIGTERM)
-    preflight.say("a line")
-    preflight.say("another")
+    say("a line")
+    say("another")
     raise SystemExit(stop.exit_code())
 """
 

@@ -164,7 +164,8 @@ def test_interrupted_at_the_end_and_run_again(
 KILLED = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
-from input_pipeline import preparation, prepare
+from input_pipeline.prepare import __main__ as prepare
+from input_pipeline.prepare import plan
 
 count = 0
 
@@ -176,7 +177,7 @@ def after_clip(self, failure):
         Path(sys.argv[3]).write_text(" ".join(pids))
         os.kill(os.getpid(), signal.SIGKILL)
 
-preparation.FailureLimit.__call__ = after_clip
+plan.FailureLimit.__call__ = after_clip
 prepare.main(["ntu60", "--raw", sys.argv[1], "--out", sys.argv[2], "--short_side",
               "16", "--shards", "3", "--workers", "2"])
 """
