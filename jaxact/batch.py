@@ -11,6 +11,10 @@ from jax.typing import DTypeLike
 # Streams and labels by name; docs/design.md has the list.
 Batch = Mapping[str, Any]
 
+# The fraction of the training that is done, float32 []: what the train step adds to a
+# batch, for models and losses that change over the training.
+PROGRESS = "progress"
+
 # Streams of images, and how many channels each has in a batch.
 IMAGE_CHANNELS = {"rgb": 3, "ir": 1}
 # Channels of rgb_diff: five differences of six successive frames.

@@ -28,7 +28,7 @@ class TinyModule(nn.Module):
     norm: bool = False
 
     @nn.compact
-    def __call__(self, batch: Any, *, train: bool, progress: Any = 1.0) -> dict:
+    def __call__(self, batch: Any, *, train: bool) -> dict:
         video = batch["rgb"].astype(jnp.float32) / 255.0
         x = nn.Dense(self.width, name="backbone")(video.mean(axis=(2, 3)))
         if self.norm:
@@ -44,7 +44,7 @@ class TinyModule(nn.Module):
             "logits": logits,
             "frame_marks": frame_marks,
             "keep": keep,
-            "progress": jnp.broadcast_to(jnp.asarray(progress, jnp.float32), (rows,)),
+            "progress": jnp.full(rows, batch.get("progress", 1.0), jnp.float32),
         }
 
 

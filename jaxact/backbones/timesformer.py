@@ -11,10 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.layers.attention import QKV, attend
+from jaxact.layers.masking import LAYER_NORM_EPSILON, SelfAttention
 from jaxact.layers.mlp import DropPath, Mlp
-
-LAYER_NORM_EPSILON = 1e-6
 
 
 class PatchEmbed(nn.Module):
@@ -36,40 +34,6 @@ class PatchEmbed(nn.Module):
             video, "b t (h p) (w q) c -> b t (h w) (p q c)", p=self.patch, q=self.patch
         )
         return nn.Dense(self.width, dtype=self.dtype, name="proj")(patches)
-
-
-class SelfAttention(nn.Module):
-    """Self-attention of ``[b t n c]`` over n or t; also returns queries and keys.
-
-    Attributes:
-      over_time: every position attends over its own t frames; otherwise every frame
-        over its own n positions.
-    """
-
-    heads: int
-    over_time: bool = False
-    dropout: float = 0.0
-    dtype: DTypeLike = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self, x: jax.Array, *, train: bool
-    ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        query, key, value = QKV(self.heads, self.dtype, name="in_proj")(x)
-        if self.over_time:
-            # Turned here and not before the projection: attention wants the heads
-            # before the frames anyway, and one copy does both.
-            query, key, value = (
-                einops.rearrange(part, "b t n a d -> b n t a d")
-                for part in (query, key, value)
-            )
-        out = attend(query, key, value)
-        if self.over_time:
-            out = einops.rearrange(out, "b n t a d -> b t n a d")
-        out = einops.rearrange(out, "b t n a d -> b t n (a d)")
-        out = nn.Dense(x.shape[-1], dtype=self.dtype, name="out_proj")(out)
-        out = nn.Dropout(self.dropout)(out, deterministic=not train)
-        return out, query, key
 
 
 class DividedBlock(nn.Module):
@@ -99,7 +63,7 @@ class DividedBlock(nn.Module):
 
         # Temporal attention: every patch position attends over its own t frames.
         attention = SelfAttention(
-            self.heads, True, self.dropout, self.dtype, name="temporal_attention"
+            self.heads, self.dropout, self.dtype, True, name="temporal_attention"
         )
         x, _, _ = attention(norm("temporal_norm")(patches), train=train)
         init = (
@@ -114,7 +78,7 @@ class DividedBlock(nn.Module):
         tokens = jnp.broadcast_to(token[:, None, None], (b, t, 1, d))
         x = norm("spatial_norm")(jnp.concatenate([tokens, patches], axis=2))
         attention = SelfAttention(
-            self.heads, False, self.dropout, self.dtype, name="spatial_attention"
+            self.heads, self.dropout, self.dtype, name="spatial_attention"
         )
         x, query, key = attention(x, train=train)
         x = DropPath(self.drop_path)(x, train=train)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.layers.masking import LAYER_NORM_EPSILON, MaskedSelfAttention
+from jaxact.layers.masking import LAYER_NORM_EPSILON, SelfAttention
 from jaxact.layers.mlp import Mlp
 from jaxact.layers.selection import KEY, SECONDARY
 
@@ -35,10 +35,8 @@ class FusionBlock(nn.Module):
             return nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype)
 
         self.local_norm, self.global_norm, self.mlp_norm = norm(), norm(), norm()
-        self.local_attention = MaskedSelfAttention(self.heads, self.dropout, self.dtype)
-        self.global_attention = MaskedSelfAttention(
-            self.heads, self.dropout, self.dtype
-        )
+        self.local_attention = SelfAttention(self.heads, self.dropout, self.dtype)
+        self.global_attention = SelfAttention(self.heads, self.dropout, self.dtype)
         self.mlp = Mlp(self.mlp_ratio, self.dropout, self.dtype)
 
     def local(
@@ -56,7 +54,7 @@ class FusionBlock(nn.Module):
         x = jnp.concatenate([tokens, patches], axis=2)
         mask = _with_class_token(keep) if self.masked_attention else None
         weighted = self.local_norm(x) * weights[:, :, None, None]
-        x = x + self.local_attention(weighted, mask, train=train)
+        x = x + self.local_attention(weighted, mask, train=train)[0]
         return x[:, :, 0], x[:, :, 1:]
 
     def across(
@@ -70,7 +68,7 @@ class FusionBlock(nn.Module):
         """Attention over ``[b 1+m d]``, all frames of both streams (Eq. 15)."""
         mask = keep if self.masked_attention else None
         weighted = self.global_norm(x) * weights[:, :, None]
-        return x + self.global_attention(weighted, mask, train=train)
+        return x + self.global_attention(weighted, mask, train=train)[0]
 
     def feed_forward(
         self, x: jax.Array, keep: jax.Array | None, *, train: bool

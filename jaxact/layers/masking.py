@@ -1,4 +1,4 @@
-"""Masked attention (STAFusion, section 3.4, Eq. 9-12).
+"""Self-attention, also among some of the tokens (STAFusion, section 3.4, Eq. 9-12).
 
 Alphabet: b batch, n tokens, a heads, d width of a head.
 """
@@ -39,25 +39,39 @@ def masked_attention(
     return attend(query, key, value, keep[..., :, None] & keep[..., None, :])
 
 
-class MaskedSelfAttention(nn.Module):
-    """Self-attention ``[... n c] -> [... n c]`` among the kept tokens.
+class SelfAttention(nn.Module):
+    """Self-attention ``[... n c] -> [... n c]``; also returns queries and keys.
 
-    With ``keep=None`` every token attends to every token.
+    Attributes:
+      over_time: of ``[b t n c]`` every position attends over its own t frames;
+        otherwise every frame over its own n positions.
     """
 
     heads: int
     dropout: float = 0.0
     dtype: DTypeLike = jnp.float32
+    over_time: bool = False
 
     @nn.compact
     def __call__(
-        self, x: jax.Array, keep: jax.Array | None, *, train: bool
-    ) -> jax.Array:
+        self, x: jax.Array, keep: jax.Array | None = None, *, train: bool
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Attends among the tokens of ``keep [... n]``; None: among all of them."""
         query, key, value = QKV(self.heads, self.dtype, name="in_proj")(x)
+        if self.over_time:
+            # Turned here and not before the projection: attention wants the heads
+            # before the frames anyway, and one copy does both.
+            query, key, value = (
+                einops.rearrange(part, "b t n a d -> b n t a d")
+                for part in (query, key, value)
+            )
         if keep is None:
             out = attend(query, key, value)
         else:
             out = masked_attention(query, key, value, keep)
-        out = einops.rearrange(out, "... a d -> ... (a d)")
+        if self.over_time:
+            out = einops.rearrange(out, "b n t a d -> b t n a d")
+        out = einops.rearrange(out, "... n a d -> ... n (a d)")
         out = nn.Dense(x.shape[-1], dtype=self.dtype, name="out_proj")(out)
-        return nn.Dropout(self.dropout)(out, deterministic=not train)
+        out = nn.Dropout(self.dropout)(out, deterministic=not train)
+        return out, query, key

@@ -165,11 +165,7 @@ class CCDFARM(nn.Module):
 
     @nn.compact
     def __call__(
-        self,
-        batch: dict[str, jax.Array],
-        *,
-        train: bool = False,
-        progress: float | jax.Array = 1.0,
+        self, batch: dict[str, jax.Array], *, train: bool = False
     ) -> dict[str, jax.Array]:
         """Recognises a batch.
 
@@ -177,7 +173,6 @@ class CCDFARM(nn.Module):
           batch: ``rgb`` uint8 ``[b t h w 3]`` and ``skeleton`` float32
             ``[b m t v 3]``, or the one that the model has.
           train: turns on dropout (rng "dropout") and batch statistics.
-          progress: means nothing here.
 
         Returns:
           ``logits`` ``[b y]``; of two streams also ``rgb_logits`` and
@@ -187,7 +182,6 @@ class CCDFARM(nn.Module):
           ``fc7`` ``[b c]``, besides ``positions`` and ``motion`` ``[b m t v 3]``. What
           a module between the streams has scaled is meant.
         """
-        del progress
         missing = [name for name in self.streams if name not in batch]
         if missing:
             raise KeyError(

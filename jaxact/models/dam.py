@@ -16,6 +16,7 @@ from jaxact.backbones.resnet import C2D_TIME_STRIDES, VARIANTS, ResNet
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD, normalize_video
 from jaxact.config import ModelConfig
 from jaxact.layers import nonlocal_blocks
+from jaxact.layers.class_activation import class_activation_maps
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Head
 
@@ -154,18 +155,14 @@ class DAM(nn.Module):
 
     @nn.compact
     def __call__(
-        self,
-        batch: dict[str, jax.Array],
-        *,
-        train: bool = False,
-        progress: float | jax.Array = 1.0,
+        self, batch: dict[str, jax.Array], *, train: bool = False
     ) -> dict[str, jax.Array]:
-        """Returns ``logits [b y]`` and ``features [b t h w c]``, the last map.
+        """Returns ``logits [b y]``, ``features [b t h w c]``, the last map, and
+        ``activation [b t h w]``, the class activation map of the predicted class.
 
-        The logits are the head of the map's mean: class activation maps are the head
-        of the map itself, see `jaxact.layers.class_activation`.
+        The logits are the head of the map's mean, so the activation's mean is the
+        predicted class's logit, but for the bias.
         """
-        del progress  # nothing here changes over the training
         dtype: DTypeLike = self.trunk["dtype"]
         blocks: dict[tuple[int, int], list[nn.Module]] = {}
         for stage, unit, kind in self.layout:
@@ -183,7 +180,11 @@ class DAM(nn.Module):
         features = backbone(video, train=train)["features"]
         pooled = features.mean(axis=(1, 2, 3), dtype=jnp.float32)
         head = Head(self.num_classes, self.dropout, name="head")
-        return {"logits": head(pooled, train=train), "features": features}
+        logits = head(pooled, train=train)
+        activation = class_activation_maps(
+            features, head.variables["params"]["fc"]["kernel"], logits.argmax(axis=-1)
+        )
+        return {"logits": logits, "features": features, "activation": activation}
 
     def _block(self, kind: str, name: str) -> nn.Module:
         block, fields = KINDS[kind]

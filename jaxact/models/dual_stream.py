@@ -48,14 +48,9 @@ class DualStream(nn.Module):
 
     @nn.compact
     def __call__(
-        self,
-        batch: dict[str, jax.Array],
-        *,
-        train: bool = False,
-        progress: float | jax.Array = 1.0,
+        self, batch: dict[str, jax.Array], *, train: bool = False
     ) -> dict[str, jax.Array]:
         """Returns ``logits [b y]``; with "average" also ``stream_logits [b s y]``."""
-        del progress  # nothing here changes over the training
         features = Branches(**self.branches, name="branches")(batch, train=train)
         tokens = features["tokens"]
         if self.fusion == "average":

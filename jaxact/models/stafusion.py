@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxact.batch import PROGRESS
 from jaxact.layers import selection
 from jaxact.layers.distillation import PredictionDistillation, RegionDistillation
 from jaxact.layers.fusion import AdaptiveMaskedFusion
@@ -143,19 +144,16 @@ class STAFusion(nn.Module):
 
     @nn.compact
     def __call__(
-        self,
-        batch: dict[str, jax.Array],
-        *,
-        train: bool = False,
-        progress: float | jax.Array = 1.0,
+        self, batch: dict[str, jax.Array], *, train: bool = False
     ) -> dict[str, jax.Array]:
         """Recognises a batch.
 
         Args:
-          batch: uint8 streams ``[b t h w c]`` under their names.
+          batch: uint8 streams ``[b t h w c]`` under their names; ``progress``, the
+            fraction of the training that is done, for the noise's decay, 1 if it is
+            not there.
           train: turns on dropout and the noise of "perturbed" (rngs "dropout" and
             "selection").
-          progress: fraction of the training that is done, for the noise's decay.
 
         Returns:
           ``logits`` and ``teacher_logits`` ``[b y]``, ``teacher_patches`` and
@@ -181,7 +179,7 @@ class STAFusion(nn.Module):
                 self.rollout_heads,
             )
         scores, marks, keep, weights = self._select(
-            teacher_patches, region_scores, train, progress
+            teacher_patches, region_scores, train, batch.get(PROGRESS, 1.0)
         )
         if self.fusion:
             fused = AdaptiveMaskedFusion(

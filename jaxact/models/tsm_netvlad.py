@@ -182,18 +182,13 @@ class TSMNetVLAD(nn.Module):
 
     @nn.compact
     def __call__(
-        self,
-        batch: dict[str, jax.Array],
-        *,
-        train: bool = False,
-        progress: float | jax.Array = 1.0,
+        self, batch: dict[str, jax.Array], *, train: bool = False
     ) -> dict[str, jax.Array]:
         """Recognises a batch.
 
         Args:
           batch: ``rgb`` and ``ir`` uint8, ``rgb_diff`` int16, ``[b t h w c]``.
           train: turns on dropout (rng "dropout"), and batch norms that are not frozen.
-          progress: of no meaning here.
 
         Returns:
           ``logits`` ``[b y]``; ``features`` ``[b s*t h w c]``, the last maps; with
@@ -203,7 +198,6 @@ class TSMNetVLAD(nn.Module):
           also ``NAME_logits`` ``[b y]`` of each, and ``logits`` are the logarithm of
           their averaged softmax scores.
         """
-        del progress  # nothing here changes over the training
         streams = [self._stream(batch, name, train) for name in self.streams]
         logits = [stream["logits"] for stream in streams]
         out: dict[str, Any] = {}

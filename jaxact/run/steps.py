@@ -12,8 +12,8 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
+from jaxact.batch import PROGRESS
 from jaxact.devices import distributed, platform
-from jaxact.layers import class_activation
 from jaxact.losses import Loss
 from jaxact.out import BRANCH, SELECTION
 from jaxact.state import Inputs, Metrics, State, rngs_at, stream_key
@@ -101,11 +101,11 @@ def make_train_step(
         params: Any, batch_stats: Any, batch: Any, rngs: Any, progress: Any, total: Any
     ) -> tuple[jax.Array, tuple[Metrics, Any]]:
         variables = {"params": params, "batch_stats": batch_stats}
+        batch = {**batch, PROGRESS: progress}
         out, updated = module.apply(
             variables,
             batch,
             train=True,
-            progress=progress,
             rngs=rngs,
             mutable=["batch_stats"],
         )
@@ -229,9 +229,7 @@ def make_eval_step(
     Streams may carry a view axis after the batch axis; the views' softmax scores are
     averaged. Returns ``scores`` [b y], ``scores/NAME`` [b y] for every ``NAME_logits``
     in ``out``, the batch's id, label and mask, and of the model's selection (see
-    `SELECTION`) what there is, for the first view. Networks that end in a map have
-    ``activation`` [b t h w] there: where the predicted class was seen, see
-    `jaxact.layers.class_activation`.
+    `SELECTION`) what there is, for the first view.
     """
 
     def step_fn(params: Any, batch_stats: Any, batch: Any) -> Metrics:
@@ -254,9 +252,6 @@ def make_eval_step(
         for name in sorted(out):
             if name.endswith(BRANCH) and out[name].shape == out["logits"].shape:
                 result[f"scores/{name.removesuffix(BRANCH)}"] = scores(name)
-        predicted = jnp.repeat(result["scores"].argmax(axis=-1), views)
-        maps = class_activation.of_classes(out, params, predicted)
-        out = out if maps is None else {**out, "activation": maps}
         for name in SELECTION:
             if name in out:
                 result[name] = out[name].reshape(rows, views, *out[name].shape[1:])[

@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxact.layers.class_activation import class_activation_maps, of_classes
+from jaxact.layers.class_activation import class_activation_maps
 
 
 def test_maps_by_hand():
@@ -19,20 +19,9 @@ def test_the_mean_of_the_map_is_the_logit():
     kernel = random.normal(size=(7, 11)).astype(np.float32)
     bias = random.normal(size=11).astype(np.float32)
     logits = features.mean(axis=(1, 2, 3)) @ kernel + bias
-    params = {"head": {"fc": {"kernel": kernel, "bias": bias}}}
-    out = {"features": jnp.asarray(features), "logits": jnp.asarray(logits)}
     best = logits.argmax(axis=1)
-    maps = of_classes(out, params, best)
-    assert maps is not None and maps.shape == (3, 2, 5, 4)
+    maps = class_activation_maps(features, kernel, best)
+    assert maps.shape == (3, 2, 5, 4)
     np.testing.assert_allclose(
         maps.mean(axis=(1, 2, 3)) + bias[best], logits.max(axis=1), atol=1e-5
     )
-
-
-def test_models_without_a_map_have_none():
-    kernel = {"head": {"fc": {"kernel": jnp.zeros((7, 2))}}}
-    logits, label = jnp.zeros((1, 2)), jnp.zeros(1, int)
-    assert of_classes({"logits": logits}, kernel, label) is None
-    other = {"logits": logits, "features": jnp.zeros((1, 2, 3, 3, 5))}
-    assert of_classes(other, kernel, label) is None
-    assert of_classes(other, {"heads": {}}, label) is None

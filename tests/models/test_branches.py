@@ -18,8 +18,8 @@ from tests.report.test_report import evaluation as report_of
 class TwoBranches(tiny.TinyModule):
     """The tiny model; a branch says the opposite, another is of other classes."""
 
-    def __call__(self, batch: Any, *, train: bool, progress: Any = 1.0) -> dict:
-        out = super().__call__(batch, train=train, progress=progress)
+    def __call__(self, batch: Any, *, train: bool) -> dict:
+        out = super().__call__(batch, train=train)
         out["contrary_logits"] = -out["logits"]
         out["other_logits"] = out["logits"][:, :1]
         return out

@@ -9,7 +9,6 @@ import jaxact
 from jaxact.backbones.resnet import FRAME_WISE, VARIANTS
 from jaxact.batch import example_batch
 from jaxact.config import Experiment
-from jaxact.layers.class_activation import of_classes
 from jaxact.models import paper_tables
 from jaxact.models.dam import KINDS, DAMConfig, dam_layout, spaced
 
@@ -138,9 +137,9 @@ def test_the_last_map_and_the_logits():
     assert out["logits"].shape == (2, 5) and out["logits"].dtype == np.float32
     params = variables_of()["params"]
     best = np.argmax(out["logits"], axis=1)
-    maps = of_classes(out, params, best)
+    assert out["activation"].shape == (2, 4, 2, 2)
     np.testing.assert_allclose(
-        maps.mean(axis=(1, 2, 3)) + params["head"]["fc"]["bias"][best],
+        out["activation"].mean(axis=(1, 2, 3)) + params["head"]["fc"]["bias"][best],
         np.max(out["logits"], axis=1),
         rtol=1e-4,
     )

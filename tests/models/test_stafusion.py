@@ -56,8 +56,8 @@ def total_loss(config, variables, batch, **call):
     return sum(term.weight * term(out, batch).mean() for term in config.losses())
 
 
-def gradients(config, variables, **call):
-    batch = batch_of(config)
+def gradients(config, variables, batch=None, **call):
+    batch = batch_of(config) if batch is None else batch
     grads = jax.jit(jax.grad(lambda v: total_loss(config, v, batch, **call)))(variables)
     return flax.traverse_util.flatten_dict(grads["params"], sep="/")
 
@@ -103,13 +103,9 @@ def test_gradients_reach_every_parameter():
     [("straight_through", True), ("perturbed", True), ("none", False)],
 )
 def test_scorer_gradients_under_the_estimators(estimator, learns):
-    grads = gradients(
-        small(estimator=estimator),
-        variables_of(),
-        train=True,
-        progress=0.5,
-        rngs=RNGS,
-    )
+    config = small(estimator=estimator)
+    batch = batch_of(config) | {"progress": np.float32(0.5)}
+    grads = gradients(config, variables_of(), batch, train=True, rngs=RNGS)
     for name in ("scorer/fc1/kernel", "scorer/fc2/kernel"):
         assert bool(np.any(grads[name] != 0)) == learns, (estimator, name)
 

@@ -95,7 +95,7 @@ class Height(nn.Module):
     num_classes: int
 
     @nn.compact
-    def __call__(self, batch, *, train, progress=1.0):
+    def __call__(self, batch, *, train):
         heights = batch["skeleton"][:, 0, :, :, 1].mean(axis=1)
         return {"logits": nn.Dense(self.num_classes)(heights)}
 
