@@ -71,8 +71,9 @@ results: $(STAMP)  ## Train every row of every results table (many hours; resuma
 		--bystander 0 --noisy_skeleton 0
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW)_pretraining \
 		--out data/pretraining
-	@set -e; for study in results/synthetic_*.py; do \
-		$(BIN)/python -m results.$$(basename $$study .py); done
+	@set -e; for study in results/studies/synthetic_*.py; do \
+		$(BIN)/python -m results.studies.$$(basename $$study .py); done
+	$(BIN)/python -m results.tables
 
 constraints:  ## Rewrite constraints.txt with the newest versions that fit together
 	$(PYTHON) -m venv --clear $(VENV)-new

@@ -15,13 +15,10 @@ Command:  python -m input_pipeline.conversions.precog --raw Dataset/CSV --out pr
           python evaluate.py --config configs/precog_hcn.py --checkpoint last
 Hardware: 1 CPU core, some 5 minutes.
 Metric:   Top-1 0.921 (three seeds, 0.918, 0.945 and 0.900 of 110 clips, of which one is
-          0.009; last checkpoint; python -m results.precog_hcn). A plain RBF-SVM on 20
-          resampled, hip-centred frames has 0.909 (100). Of all 120, with the ten clips
-          of zeros given to both as they are, one more seed had 103 (0.858), the SVM
-          102 (0.850).
-
-No paper states this recipe: chosen for 240 clips. Left and right are classes here, so
-nothing is mirrored.
+          0.009; last checkpoint; python -m results.studies.precog_hcn). A plain
+          RBF-SVM on 20 resampled, hip-centred frames has 0.909 (100). Of all 120, with
+          the ten clips of zeros given to both as they are, one more seed had 103
+          (0.858), the SVM 102 (0.850).
 """
 
 from input_pipeline.config import DataConfig

@@ -1,10 +1,10 @@
 """What the results tables have in common: rows x seeds, trained once each, and printed.
 
-A study's file says what its rows are and calls `main`. A trained network stays in
-``runs/`` with its report, a finished row is a line of the ``.jsonl`` beside the study's
-file; neither is made again, so a study can be stopped and called again, and two
-processes share it with ``--part 0/2`` and ``--part 1/2``. The figures are those of the
-last step, not of the best.
+A file of ``studies/`` says what its rows are and calls `main`. A trained network stays
+in ``runs/`` with its report, a finished row is a line of ``data/NAME.jsonl``; neither
+is made again, so a study can be stopped and called again, and two processes share it
+with ``--part 0/2`` and ``--part 1/2``. The figures are those of the last step, not of
+the best. `results.tables` writes them into the pages.
 """
 
 import argparse
@@ -24,6 +24,8 @@ from jaxact.devices.host_memory import keep_freed_memory
 from jaxact.report import predictions as score_fusion
 from jaxact.report import write_report
 
+DATA = pathlib.Path(__file__).parent / "data"
+
 Run = dict[str, Any]
 # One network: the config's argument and what is overridden.
 Network = tuple[str, Mapping[str, Any]]
@@ -42,7 +44,7 @@ class Study:
     """One table.
 
     Attributes:
-      path: of the study's file.
+      name: of the study's file, of its data and of its table.
       config: the experiment all networks are variations of.
       rows: by name, the network; of several the scores are averaged.
       recipe: what is overridden in every network.
@@ -53,7 +55,7 @@ class Study:
       more: lines below the table, from all runs.
     """
 
-    path: str
+    name: str
     config: str
     rows: Mapping[str, Network | tuple[Network, ...]]
     recipe: Mapping[str, Any]
@@ -61,6 +63,11 @@ class Study:
     classes: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     difficulties: Sequence[str] = ()
     more: Callable[[list[Run]], list[str]] = lambda runs: []
+
+    @property
+    def data(self) -> pathlib.Path:
+        """Where the finished rows are kept."""
+        return DATA / f"{self.name}.jsonl"
 
     def networks(self, row: str) -> tuple[Network, ...]:
         """Returns the networks whose scores a row averages."""
@@ -81,7 +88,7 @@ class Study:
         return self._folder() / name
 
     def _folder(self) -> pathlib.Path:
-        return pathlib.Path("runs") / pathlib.Path(self.path).stem
+        return pathlib.Path("runs") / self.name
 
     def pretrain(self) -> None:
         """Trains the weights that every network starts from, unless they are there."""
@@ -160,8 +167,9 @@ def spread(values: Sequence[float]) -> str:
     return f"{mean:.1f} ± {100 * statistics.stdev(values):.1f}"
 
 
-def table(study: Study, runs: list[Run]) -> str:
+def table(study: Study) -> str:
     """Returns the results as a Markdown table: mean and standard deviation of seeds."""
+    runs = read(study.data)
     columns = {"top1": "Top-1 %", "top5": "Top-5 %"}
     for name in (*study.classes, *study.difficulties):
         columns[f"top1/{name}"] = f"{name} %"
@@ -182,21 +190,18 @@ def main(study: Study) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--part", default="0/1", help="this process's share, i/n")
-    parser.add_argument("--table", action="store_true", help="only print the table")
     args = parser.parse_args()
-    out = pathlib.Path(study.path).with_suffix(".jsonl")
-    if not args.table:
-        logging.set_verbosity(logging.ERROR)  # Orbax tells of every folder it opens
-        keep_freed_memory()
-        study.pretrain()
-        index, parts = map(int, args.part.split("/"))
-        todo = [(row, seed) for seed in range(args.seeds) for row in study.rows]
-        # Its own share first, then from the end what the others have not come to.
-        own = todo[index::parts]
-        for row, seed in own + [each for each in reversed(todo) if each not in own]:
-            if any((e["row"], e["seed"]) == (row, seed) for e in read(out)):
-                continue
-            entry = run(study, row, seed)
-            with out.open("a") as file:
-                file.write(json.dumps(entry) + "\n")
-    print(table(study, read(out)))
+    logging.set_verbosity(logging.ERROR)  # Orbax tells of every folder it opens
+    keep_freed_memory()
+    study.pretrain()
+    index, parts = map(int, args.part.split("/"))
+    todo = [(row, seed) for seed in range(args.seeds) for row in study.rows]
+    # Its own share first, then from the end what the others have not come to.
+    own = todo[index::parts]
+    for row, seed in own + [each for each in reversed(todo) if each not in own]:
+        if any((e["row"], e["seed"]) == (row, seed) for e in read(study.data)):
+            continue
+        entry = run(study, row, seed)
+        with study.data.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+    print(table(study))

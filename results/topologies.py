@@ -1,12 +1,11 @@
-"""Compiles the four systems for TPU slices and writes the table in docs/scaling.md.
+"""Compiles the four systems for TPU slices, for the table in docs/scaling.md.
 
 python -m results.topologies --search              # all; continues where it stopped
 python -m results.topologies --slices v5e:2x4      # some
-python -m results.topologies --table               # the table from what there is
 
-Every compilation is a line of results/topologies.jsonl, so that an interrupted run
+Every compilation is a line of results/data/topologies.jsonl, so that an interrupted run
 loses one; without the file all are made afresh. A full-size step takes minutes of a
-core; no TPU is needed, but the extra ``tpu``.
+core; no TPU is needed, but the extra ``tpu``. `results.tables` writes the page.
 """
 
 import argparse
@@ -22,9 +21,7 @@ from jaxact.ahead_of_time.collectives import Collective
 from jaxact.config import Experiment, load_experiment
 
 ROOT = pathlib.Path(__file__).parent.parent
-FILE = ROOT / "results" / "topologies.jsonl"
-PAGE = ROOT / "docs" / "scaling.md"
-BEGIN, END = "<!-- topologies: begin -->", "<!-- topologies: end -->"
+FILE = ROOT / "results" / "data" / "topologies.jsonl"
 CONFIGS = ("ntu_stafusion", "ntu_ccdfarm", "sthv1_dam", "ucf101_tsm_netvlad")
 SLICES = (
     "v5e:2x4",
@@ -145,33 +142,21 @@ def _cells(row: dict[str, Any], found: list[int] | None) -> list[str]:
     return [*cells, f"{low} a chip{close}, {low * row['devices']:,} in all"]
 
 
-def write_page() -> None:
-    """Puts the table into the page."""
-    before, rest = PAGE.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}")
-
-
 def main() -> None:
-    """Compiles what is asked for and renews the table after every slice."""
+    """Compiles what is asked for, and searches once all steps are compiled."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configs", default=",".join(CONFIGS))
     parser.add_argument("--slices", default=",".join(SLICES))
-    parser.add_argument("--table", action="store_true", help="compile nothing")
     parser.add_argument("--search", action="store_true", help="the largest batch, too")
     args = parser.parse_args()
     configs, slices = args.configs.split(","), args.slices.split(",")
-    for search in [] if args.table else [False, True][: 1 + args.search]:
+    for search in [False, True][: 1 + args.search]:
         for name in slices:
             for config in configs:
                 compiled(config, name, start_rows(config, _chips(name)))
                 missing = (config, name, 0) not in records()
                 if search and missing and _chips(name) == SEARCHED:
                     largest(config, name, _chips(name))
-                if PAGE.is_file():
-                    write_page()
-    if PAGE.is_file():
-        write_page()
 
 
 if __name__ == "__main__":

@@ -1,19 +1,16 @@
 """The studies behind the README's tables: their rows, their figures, their tables."""
 
-import importlib
-
 import numpy as np
 import pytest
 
 from jaxact.report import write_report
-from results import study
+from results import study, tables
 
-STUDIES = ("stafusion", "stafusion_longer", "ccdfarm", "dam", "tsm_netvlad")
 CLASSES = ["sit down", "stand up", "wave"]
 
 
-def small(tmp_path, **fields):
-    return study.Study(path=str(tmp_path / "small.py"), config="", recipe={}, **fields)
+def small(**fields):
+    return study.Study(name="small", config="", recipe={}, **fields)
 
 
 def reported(folder, scores, labels):
@@ -33,14 +30,13 @@ def reported(folder, scores, labels):
     return folder
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_every_network_of_a_study_is_one_that_can_be_built(name):
-    one = importlib.import_module(f"results.synthetic_{name}").STUDY
+@pytest.mark.parametrize("one", tables.STUDIES, ids=lambda one: one.name)
+def test_every_network_of_a_study_is_one_that_can_be_built(one):
     folders = {}
     for row in one.rows:
         for network in one.networks(row):
             spec = one.experiment(network, seed=2)
-            assert spec.train.seed == 2 and spec.data.name == "synthetic"
+            assert spec.train.seed == 2 and one.name.startswith(spec.data.name)
             spec.model.build()
             folders[one.folder(network, 2)] = network
     # Different networks never share a folder.
@@ -60,7 +56,6 @@ def test_figures_by_hand_of_one_network_and_of_an_average(tmp_path, monkeypatch)
     )
     monkeypatch.setattr(study, "evaluated", lambda _, network, seed: network[1]["at"])
     given = small(
-        tmp_path,
         rows={"one": ("", {"at": a}), "both": (("", {"at": a}), ("", {"at": b}))},
         classes={"ordered": CLASSES[:2]},
         difficulties=("dark_rgb",),
@@ -73,13 +68,16 @@ def test_figures_by_hand_of_one_network_and_of_an_average(tmp_path, monkeypatch)
     assert both["row"] == "both" and both["seed"] == 1
 
 
-def test_a_finished_row_counts_once_and_the_table_says_mean_and_spread(tmp_path):
+def test_a_finished_row_counts_once_and_the_table_says_mean_and_spread(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(study, "DATA", tmp_path)
     path = tmp_path / "small.jsonl"
     line = '{{"row": "one", "seed": {}, "top1": {}, "top5": 1.0}}\n'
     path.write_text(line.format(0, 0.9) + line.format(0, 0.5) + line.format(1, 0.7))
     runs = study.read(path)
     assert [(run["seed"], run["top1"]) for run in runs] == [(0, 0.5), (1, 0.7)]
-    given = small(tmp_path, rows={"one": ("", {}), "not yet": ("", {})})
-    head, _, row = study.table(given, runs).split("\n")
+    given = small(rows={"one": ("", {}), "not yet": ("", {})})
+    head, _, row = study.table(given).split("\n")
     assert head == "| | Top-1 % | Top-5 % | seeds |"
     assert row == "| one | 60.0 ± 14.1 | 100.0 ± 0.0 | 2 |"

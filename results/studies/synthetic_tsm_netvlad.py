@@ -1,7 +1,6 @@
 """What each part of TSM-NetVLAD is worth on the synthetic set.
 
-    python -m results.synthetic_tsm_netvlad            # trains what is not trained yet
-    python -m results.synthetic_tsm_netvlad --table    # only prints
+    python -m results.studies.synthetic_tsm_netvlad    # trains what is not trained yet
 
 Rows: average pooling without a shift, with the shift, with RGB differences beside it,
 with NetVLAD in place of the average, and all of it. As in the paper, colours and
@@ -25,7 +24,7 @@ def network(row: str, stream: str) -> Network:
 
 
 STUDY = Study(
-    path=__file__,
+    name="synthetic_tsm_netvlad",
     config="configs/demo_tsm_netvlad.py",
     rows={
         "average pooling": network("average", "rgb"),

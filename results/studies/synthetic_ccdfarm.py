@@ -1,7 +1,6 @@
 """What fusion, and each module of CC-DFARM, are worth on the synthetic set.
 
-    python -m results.synthetic_ccdfarm            # trains what is not trained yet
-    python -m results.synthetic_ccdfarm --table    # only prints
+    python -m results.studies.synthetic_ccdfarm    # trains what is not trained yet
 
 Rows: each stream alone, the mean of both, the baseline MMTM, and the combinations of
 TIAM, DSFM and MFFM in the paper's Table 5, of which the last is CC-DFARM. Dark clips,
@@ -41,7 +40,7 @@ def pretraining() -> Network:
 
 
 STUDY = Study(
-    path=__file__,
+    name="synthetic_ccdfarm",
     config="configs/demo_ccdfarm.py",
     rows=ROWS,
     recipe={

@@ -1,7 +1,6 @@
 """STAFusion, its baselines and its ablations on the synthetic set.
 
-    python -m results.synthetic_stafusion            # trains what is not trained yet
-    python -m results.synthetic_stafusion --table    # only prints
+    python -m results.studies.synthetic_stafusion    # trains what is not trained yet
 
 Rows: the single streams, average, concatenation and the baseline (the paper's Table 2),
 the eight rows of Table 3, of which the last is STAFusion. As in the paper, all start
@@ -72,7 +71,7 @@ def selection(runs: list[Run]) -> list[str]:
 
 
 STUDY = Study(
-    path=__file__,
+    name="synthetic_stafusion",
     config="configs/demo_stafusion.py",
     rows=rows(),
     recipe=RECIPE,

@@ -1,7 +1,6 @@
 """HCN on real skeletons: PRECOG 2016, three seeds.
 
-    python -m results.precog_hcn            # trains what is not trained yet
-    python -m results.precog_hcn --table    # only prints
+    python -m results.studies.precog_hcn    # trains what is not trained yet
 
 The set must have been prepared, as `configs/precog_hcn.py` says.
 """
@@ -9,7 +8,7 @@ The set must have been prepared, as `configs/precog_hcn.py` says.
 from results.study import Study, main
 
 STUDY = Study(
-    path=__file__,
+    name="precog_hcn",
     config="configs/precog_hcn.py",
     rows={"HCN": ("", {})},
     recipe={"train.eval_every": 0.0},  # only at the end

@@ -1,7 +1,6 @@
 """What directed attention, and a position in time, are worth on the synthetic set.
 
-    python -m results.synthetic_dam            # trains what is not trained yet
-    python -m results.synthetic_dam --table    # only prints
+    python -m results.studies.synthetic_dam    # trains what is not trained yet
 
 Rows: the trunk, with a non-local block, with directed ones, DAM x 3; each kind of block
 without and with a position. Without one no row can tell a clip from its reversal: the
@@ -35,7 +34,7 @@ def rows() -> dict[str, Network]:
 
 
 STUDY = Study(
-    path=__file__,
+    name="synthetic_dam",
     config="configs/demo_dam.py",
     rows=rows(),
     recipe={
