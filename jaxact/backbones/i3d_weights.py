@@ -58,7 +58,6 @@ def find_backbones(target: Mapping[str, Any]) -> list[str]:
 def key_map(
     source: Mapping[str, np.ndarray],
     target: Mapping[str, Any],
-    grid: tuple[int, int] | None = None,
 ) -> KeyMap:
     """Makes the rules that fill every I3D among the variables.
 
@@ -68,12 +67,10 @@ def key_map(
     Args:
       source: the file's arrays by path.
       target: the model's parameters and statistics by path.
-      grid: means nothing here.
 
     Raises:
       WeightsError: the model has no I3D.
     """
-    del grid
     roots = find_backbones(target)
     if not roots:
         raise WeightsError(

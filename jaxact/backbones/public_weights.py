@@ -16,7 +16,6 @@ __all__ = [
     "WeightsError",
     "convert",
     "initialize_from",
-    "load_timesformer",
     "read_weights",
 ]
 
@@ -30,8 +29,6 @@ def initialize_from(
     path: str | pathlib.Path,
     params: Any,
     batch_stats: Any = None,
-    *,
-    grid: tuple[int, int] | None = None,
 ) -> tuple[Any, Any, Report]:
     """Fills a model's parameters from a file of public weights, strictly.
 
@@ -42,7 +39,6 @@ def initialize_from(
       path: a ``.safetensors`` file, a torch checkpoint, or a pickle of numpy arrays.
       params: the model's parameters, nested.
       batch_stats: the running statistics, nested, or None.
-      grid: rows and columns of the model's patches, if they are not square.
 
     Returns:
       Parameters and statistics of the same structure, and the report, which prints
@@ -56,7 +52,7 @@ def initialize_from(
     target = params | stats  # a layer's statistics have names of their own
     try:
         source, kind = _find_kind(read_weights(path))
-        keymap = kind.key_map(source, target, grid)
+        keymap = kind.key_map(source, target)
         filled, report = convert(source, target, keymap)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
@@ -80,14 +76,3 @@ def _find_kind(arrays: dict[str, Any]) -> tuple[dict[str, Any], Any]:
         f"The weights file is of no known kind; it holds {shown}, ... "
         f"({len(arrays)} arrays). Known: {known}."
     )
-
-
-def load_timesformer(
-    path: str | pathlib.Path,
-    variables: Any,
-    *,
-    grid: tuple[int, int] | None = None,
-) -> tuple[Any, Report]:
-    """Fills the parameters among ``variables``; see `initialize_from`."""
-    params, _, report = initialize_from(path, variables["params"], grid=grid)
-    return {**variables, "params": params}, report

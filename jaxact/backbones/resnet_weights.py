@@ -56,7 +56,6 @@ def find_backbones(params: Mapping[str, Any]) -> list[str]:
 def key_map(
     source: Mapping[str, np.ndarray],
     params: Mapping[str, Any],
-    grid: tuple[int, int] | None = None,
 ) -> KeyMap:
     """Makes the rules that fill every ResNet among the parameters.
 
@@ -66,12 +65,10 @@ def key_map(
     Args:
       source: a cleaned state dict.
       params: parameters and running statistics by path.
-      grid: of no meaning here.
 
     Raises:
       WeightsError: nothing in the model matches.
     """
-    del grid
     roots = find_backbones(params)
     if not roots:
         raise WeightsError(

@@ -14,16 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import einops
+import jax
 import numpy as np
 
 from jaxact.weights.keymap import (
     KeyMap,
     Rule,
     WeightsError,
-    cubic,
-    resampling,
     strip_prefixes,
-    triangle,
 )
 
 # What wrappers put before the names: DataParallel, torch.compile, the model classes.
@@ -204,7 +202,6 @@ def find_backbones(params: Mapping[str, Any]) -> list[str]:
 def key_map(
     source: Mapping[str, np.ndarray],
     params: Mapping[str, Any],
-    grid: tuple[int, int] | None = None,
 ) -> KeyMap:
     """Makes the rules that fill every TimeSformer among the parameters.
 
@@ -215,7 +212,6 @@ def key_map(
     Args:
       source: a cleaned state dict that `recognizes` knows.
       params: the model's parameters by path.
-      grid: rows and columns of the model's patches, if they are not square.
 
     Raises:
       WeightsError: nothing in the model matches.
@@ -238,7 +234,7 @@ def key_map(
         tuple(rules),
         frozenset(n for n in source.keys() - used if _left_out(n, naming, deep)),
         frozenset(p for p in params.keys() - filled if _is_fresh(p, naming, roots)),
-        lambda target, array, shape: resize(target, array, shape, grid),
+        resize,
     )
 
 
@@ -344,18 +340,17 @@ def resize(
     target: str,
     array: np.ndarray,
     shape: tuple[int, ...],
-    grid: tuple[int, int] | None = None,
 ) -> np.ndarray | None:
     """Fits embeddings to another number of patches, frames or channels.
 
-    Positions are resized as an image (cubic), time linearly, both with antialiasing;
-    a patch embedding of three channels becomes one of one channel by its mean.
+    Positions are resized as a square image (Keys' cubic kernel, a = -1/2), time
+    linearly, both with antialiasing; a patch embedding of three channels becomes one of
+    one channel by its mean.
 
     Args:
       target: the parameter's path.
       array: what the file holds, in our layout.
       shape: what the model expects.
-      grid: rows and columns of the model's patches, if they are not square.
 
     Returns:
       The array in that shape, or None where none of this applies.
@@ -364,20 +359,15 @@ def resize(
         return None
     x = array.astype(np.float32)
     if target.endswith("/time"):
-        return resampling(len(x), shape[0], triangle) @ x
+        return np.asarray(jax.image.resize(x, shape, "linear"))
     if target.endswith("/position"):
-        side = math.isqrt(len(x) - 1)
-        rows, columns = grid or (math.isqrt(shape[0] - 1),) * 2
-        if side**2 != len(x) - 1 or rows * columns != shape[0] - 1:
+        old, new = math.isqrt(len(x) - 1), math.isqrt(shape[0] - 1)
+        if old**2 != len(x) - 1 or new**2 != shape[0] - 1:
             return None
-        square = einops.rearrange(x[1:], "(h w) d -> h w d", h=side)
-        new = np.einsum(
-            "yh,xw,hwd->yxd",
-            resampling(side, rows, cubic),
-            resampling(side, columns, cubic),
-            square,
-        )
-        return np.concatenate([x[:1], einops.rearrange(new, "h w d -> (h w) d")])
+        square = einops.rearrange(x[1:], "(h w) d -> h w d", h=old)
+        square = jax.image.resize(square, (new, new, shape[1]), "cubic")
+        patches = einops.rearrange(np.asarray(square), "h w d -> (h w) d")
+        return np.concatenate([x[:1], patches])
     if re.search("patch_embed_1/proj/kernel$", target) and shape[0] * 3 == len(x):
         return einops.reduce(x, "(pq c) d -> pq d", "mean", c=3)
     return None

@@ -171,29 +171,3 @@ def convert(
             "the file, or give a file of the model's size."
         )
     return {path: result[path] for path in target}, report
-
-
-def triangle(x: np.ndarray) -> np.ndarray:
-    """The kernel of linear interpolation, of distances ``x >= 0``."""
-    return np.maximum(1 - x, 0)
-
-
-def cubic(x: np.ndarray) -> np.ndarray:
-    """Keys' kernel of cubic interpolation with a = -1/2, of distances ``x >= 0``."""
-    near = (1.5 * x - 2.5) * x**2 + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x < 1, near, np.where(x < 2, far, 0))
-
-
-def resampling(
-    old: int, new: int, kernel: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """Returns the matrix ``[new old]`` that resamples by a kernel of the distance.
-
-    Samples lie at the centres of their cells; in shrinking the kernel is widened, so
-    that no sample is passed over.
-    """
-    centres = (np.arange(new) + 0.5) * old / new - 0.5
-    distance = np.abs(centres[:, None] - np.arange(old)) / max(1.0, old / new)
-    weights = kernel(distance)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -15,12 +15,7 @@ from flax import traverse_util
 from safetensors.numpy import save_file
 
 from jaxact.backbones import timesformer_weights
-from jaxact.backbones.public_weights import (
-    WeightsError,
-    initialize_from,
-    load_timesformer,
-    read_weights,
-)
+from jaxact.backbones.public_weights import WeightsError, initialize_from, read_weights
 from jaxact.backbones.timesformer import TimeSformer
 from jaxact.layers.attention import attention_weights
 from jaxact.models.streams import Head
@@ -61,12 +56,10 @@ def flat(params):
 def test_timesformer_equals_hugging_face():
     expected = golden("timesformer_tiny")
     model, params = make()
-    variables, report = load_timesformer(
-        GOLDEN / "timesformer_tiny.safetensors", {"params": params}
-    )
+    given, _, report = initialize_from(GOLDEN / "timesformer_tiny.safetensors", params)
     assert not report.fresh and not report.unused and not report.resized
     assert report.loaded.keys() == flat(params).keys()
-    out = jax.jit(model.apply)(variables, expected["video"])
+    out = jax.jit(model.apply)({"params": given}, expected["video"])
     for name in ("token", "patches", "logits"):
         assert np.abs(expected[name]).max() > 0.5
         np.testing.assert_allclose(out[name], expected[name], atol=1e-5, err_msg=name)
@@ -167,21 +160,34 @@ def test_another_head_is_fresh_and_keeps_its_values():
 
 def test_other_numbers_of_frames_and_patches_are_resized():
     path = GOLDEN / "timesformer_tiny.safetensors"
-    _, params = make((1, 10, 30, 10, 3))
-    with pytest.raises(WeightsError, match=r"position: the file has \[17, 21\]"):
-        initialize_from(path, params)
-    result, _, report = initialize_from(path, params, grid=(6, 2))
-    assert report.resized == {"backbone/position": (13, 21), "backbone/time": (10, 21)}
+    _, params = make((1, 10, 40, 40, 3))
+    result, _, report = initialize_from(path, params)
+    assert report.resized == {"backbone/position": (65, 21), "backbone/time": (10, 21)}
     source = read_weights(path)
     old = source["timesformer.embeddings.position_embeddings"][0]
     new = result["backbone"]["position"]
     np.testing.assert_array_equal(new[0], old[0])
-    expected = jax.image.resize(old[1:].reshape(4, 4, 21), (6, 2, 21), "cubic")
-    np.testing.assert_allclose(new[1:], expected.reshape(12, 21), atol=1e-5)
+    # 4 x 4 patches become 8 x 8: the fourth lies at 1.25, where Keys' kernel (a = -1/2)
+    # gives to the four old ones, 1.25, 0.25, 0.75 and 1.75 away:
+    weights = np.array([-9, 111, 29, -3]) / 128
+    square = old[1:].reshape(4, 4, 21)
+    np.testing.assert_allclose(
+        new[1:].reshape(8, 8, 21)[3, 3],
+        np.einsum("h,w,hwd->d", weights, weights, square),
+        atol=1e-6,
+    )
     time = source["timesformer.embeddings.time_embeddings"][0]
     np.testing.assert_allclose(
         result["backbone"]["time"][1], 0.75 * time[0] + 0.25 * time[1], atol=1e-6
     )
+
+
+def test_patches_that_are_not_square_are_refused():
+    _, params = make((1, 5, 30, 10, 3))
+    with pytest.raises(
+        WeightsError, match=r"position: the file has \[17, 21\], the mo"
+    ):
+        initialize_from(GOLDEN / "timesformer_tiny.safetensors", params)
 
 
 def test_a_single_channel_embedding_is_the_mean_of_three():

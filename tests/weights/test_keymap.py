@@ -1,18 +1,9 @@
 """Strict conversion: every name on either side is accounted for, or it is an error."""
 
-import jax
 import numpy as np
 import pytest
 
-from jaxact.weights.keymap import (
-    KeyMap,
-    Rule,
-    WeightsError,
-    convert,
-    cubic,
-    resampling,
-    triangle,
-)
+from jaxact.weights.keymap import KeyMap, Rule, WeightsError, convert
 
 SOURCE = {"w": np.arange(6.0).reshape(2, 3), "b": np.ones(2), "old": np.zeros(5)}
 TARGET = {
@@ -97,17 +88,3 @@ def test_resized_arrays_are_reported_apart():
     result, report = convert(SOURCE, target, keymap)
     assert result["fc/bias"].tolist() == [1.0]
     assert report.resized == {"fc/bias": (1,)}
-
-
-@pytest.mark.parametrize(("old", "new"), [(5, 5), (4, 9), (14, 24), (9, 4)])
-@pytest.mark.parametrize(("kernel", "method"), [(triangle, "linear"), (cubic, "cubic")])
-def test_resampling_equals_jax_image_resize(old, new, kernel, method):
-    x = np.random.default_rng(0).normal(size=(old, 3)).astype(np.float32)
-    expected = jax.image.resize(x, (new, 3), method, antialias=True)
-    np.testing.assert_allclose(resampling(old, new, kernel) @ x, expected, atol=1e-5)
-
-
-def test_linear_resampling_by_hand():
-    np.testing.assert_allclose(
-        resampling(2, 4, triangle), [[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]]
-    )
