@@ -158,6 +158,39 @@ def test_a_fresh_dsfm_scales_by_hand():
         np.testing.assert_array_equal(before, after)
 
 
+def test_channels_that_do_not_exist_take_no_attention():
+    """3 and 2 channels in blocks of 2: the first place has 3 blocks, the other 2.
+
+    Fresh, so alike: 1/2 + 1/2 * 1/3 at the first place of a block, + 1/2 * 1/2 at the
+    other; unmasked a third everywhere.
+    """
+    streams = random_streams((4, 5, 3), (4, 2))
+    for masked, first, second in ((True, 2 / 3, 3 / 4), (False, 2 / 3, 2 / 3)):
+        module = DSFM(2, reduction=1, masked=masked)
+        a, b = run(module, variables_of(module, *streams), *streams)[0:2]
+        scale = np.array([first, second, first], np.float32)
+        np.testing.assert_allclose(a, streams[0] * scale, rtol=1e-6)
+        np.testing.assert_allclose(b, streams[1] * scale[:2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("standardised", [True, False])
+def test_a_standardised_gate_does_not_follow_the_louder_stream(standardised):
+    """A stream a thousand times as loud: the same gates if standardised, else not."""
+    streams = random_streams((6, 5, 4), (6, 4))
+    module = DSFM(2, reduction=1, standardised=standardised)
+    variables = dict(variables_of(module, *streams))
+    kernel = np.random.default_rng(0).normal(size=(2, 8)).astype(np.float32)
+    attend = variables["params"]["attend"] | {"kernel": kernel}
+    variables["params"] = variables["params"] | {"attend": attend}
+
+    def gates(loudness):
+        loud = [streams[0] * np.float32(loudness), streams[1]]
+        return np.asarray(run(module, variables, *loud, train=True)[1] / streams[1])
+
+    change = np.abs(gates(1000.0) - gates(1.0)).max()
+    assert change < 1e-4 if standardised else change > 0.01
+
+
 def test_mmtm_by_hand():
     a, b = random_streams((2, 3, 5), (2, 7))
     for variant, factor in (("paper", 1.0), ("code", 0.5)):  # gates of sigmoid(0)
