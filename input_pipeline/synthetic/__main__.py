@@ -1,13 +1,15 @@
 """``python -m input_pipeline.synthetic --out RAW``: stages the data set.
 
 Every field of `SyntheticConfig` that is one number is a flag of the same name; so are
-the pictures' sizes (``--rgb 256x144``) and the classes (``--actions "wave,clap"``).
+the pictures' sizes (``--rgb 256x144``), the clips' lengths (``--seconds 3-4``) and the
+classes (``--actions "wave,clap"``, or a set of them: ``--actions xor``).
 """
 
 import argparse
 import dataclasses
 import sys
 
+from input_pipeline.synthetic.compound import SETS
 from input_pipeline.synthetic.config import SyntheticConfig
 from input_pipeline.synthetic.files import generate
 
@@ -29,6 +31,12 @@ _HELP = {
     "joints_guessed": "fraction of its joints that are guessed",
     "guess_noise": "how far off a guessed joint is, in metres",
     "guess_seconds": "how long the same joints stay guessed",
+    "moments": "equal parts of a clip that intruders and blindness come and go by",
+    "intruding": "fraction of each stream's moments that show an intruder instead",
+    "blinding": "fraction of clips with either video blind in half of the moments",
+    "delay": "how late the infrared camera is at most, in seconds",
+    "distance": "how many times as far away the cameras stand",
+    "bystanders": "people in a clip with bystanders, at most 4",
 }
 
 
@@ -36,6 +44,12 @@ def size(text: str) -> tuple[int, int]:
     """``WIDTHxHEIGHT`` -> two numbers."""
     width, height = text.split("x")
     return int(width), int(height)
+
+
+def span(text: str) -> tuple[float, float]:
+    """``SHORTEST-LONGEST`` -> two numbers of seconds."""
+    shortest, longest = text.split("-")
+    return float(shortest), float(longest)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -70,14 +84,25 @@ def main(arguments: list[str] | None = None) -> None:
             help="size of the video's frames",
         )
     parser.add_argument(
-        "--actions", default=",".join(usual.actions), help="classes, with commas"
+        "--actions",
+        default=",".join(usual.actions),
+        help=f"classes, with commas, or a set of them: {', '.join(SETS)}",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=span,
+        metavar="SHORTEST-LONGEST",
+        default="{}-{}".format(*usual.seconds),
+        help="length of the clips",
     )
     given = parser.parse_args(arguments)
     values = {field.name: getattr(given, field.name) for field in fields}
     for name in ("rgb", "ir"):
         width, height = getattr(given, name)
         values[name] = getattr(usual, name)._replace(width=width, height=height)
-    values["actions"] = tuple(word.strip() for word in given.actions.split(","))
+    words = tuple(word.strip() for word in given.actions.split(","))
+    values["actions"] = SETS.get(given.actions.strip(), words)
+    values["seconds"] = given.seconds
     try:
         generate(given.out, SyntheticConfig(**values), given.workers)
     except ValueError as error:

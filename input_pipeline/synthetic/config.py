@@ -8,6 +8,7 @@ import numpy as np
 
 from input_pipeline.formats.ntu import NtuName
 from input_pipeline.synthetic.actions import ACTIONS
+from input_pipeline.synthetic.compound import KNOWN, PARTS, THEN, is_action
 
 DIFFICULTIES = (
     "occluded",
@@ -16,6 +17,16 @@ DIFFICULTIES = (
     "bystander",
     "noisy_skeleton",
 )
+# The fields that switch on worlds of which the usual one knows nothing, with the values
+# at which they are off.
+WORLDS = {
+    "moments": 8,
+    "intruding": 0.0,
+    "blinding": 0.0,
+    "delay": 0.0,
+    "distance": 1.0,
+    "bystanders": 1,
+}
 
 
 class Sensor(NamedTuple):
@@ -68,11 +79,30 @@ class SyntheticConfig:
     guess_noise: float = 0.4
     guess_seconds: float = 0.5
 
+    # Worlds in which it matters where one looks; all off here, and then nothing of a
+    # data set changes by a byte. A clip is cut into so many equal moments; which of
+    # them are intruded or blind is drawn per clip.
+    moments: int = 8
+    # Fraction of the moments of each stream in which an intruder in a safety vest does
+    # another of the actions in the actor's place. The streams' intruded moments overlap
+    # as little as can be: at 0.5 each moment shows the actor in one stream alone.
+    intruding: float = 0.0
+    # Fraction of the clips in which the visible video is dark in a random half of the
+    # moments and the infrared one warm all over in the other half.
+    blinding: float = 0.0
+    # The infrared camera shows what was so many seconds ago, at most; drawn per clip.
+    delay: float = 0.0
+    # How many times as far from the actor the cameras stand.
+    distance: float = 1.0
+    # How many people a clip with bystanders has of them.
+    bystanders: int = 1
+
     def __post_init__(self) -> None:
-        unknown = [name for name in self.actions if name not in ACTIONS]
+        unknown = [name for name in self.actions if not is_action(name)]
         if unknown or not self.actions:
             raise ValueError(
-                f"actions: unknown {unknown}; choose from {', '.join(ACTIONS)}."
+                f"actions: unknown {unknown}; choose from {', '.join(KNOWN)}, or order "
+                f"some of {', '.join(PARTS)} with {THEN.strip()!r}."
             )
         if self.seed < 0:
             raise ValueError(f"seed: got {self.seed}, expected 0 or more.")
@@ -83,7 +113,17 @@ class SyntheticConfig:
                 raise ValueError(
                     f"{name}: got {getattr(self, name)}, expected 1 to 999."
                 )
-        for name in (*DIFFICULTIES, "joints_guessed"):
+        if not (1 <= self.moments <= 999 and 1 <= self.bystanders <= 4):
+            raise ValueError(
+                f"moments, bystanders: got {self.moments} and {self.bystanders}, "
+                "expected 1 to 999 and 1 to 4."
+            )
+        if not (0 <= self.delay <= 1 and 1 <= self.distance <= 4):
+            raise ValueError(
+                f"delay, distance: got {self.delay} and {self.distance}, expected 0 to "
+                "1 seconds and 1 to 4 times as far."
+            )
+        for name in (*DIFFICULTIES, "joints_guessed", "intruding", "blinding"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
                     f"{name}: got {getattr(self, name)}, expected a fraction, 0 to 1."
@@ -109,6 +149,11 @@ class SyntheticConfig:
                 f"seconds: got {self.seconds}, expected a shortest length of at least "
                 "0.5 and a longest one that is no shorter."
             )
+
+
+def difficulties(config: SyntheticConfig) -> tuple[str, ...]:
+    """Names of the difficulties of this world's clips, in the order of their bits."""
+    return (*DIFFICULTIES, "blinded") if config.blinding else DIFFICULTIES
 
 
 def clip_names(config: SyntheticConfig) -> list[NtuName]:

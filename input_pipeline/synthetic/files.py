@@ -22,7 +22,12 @@ from input_pipeline.formats.ntu import (
     write_skeleton,
 )
 from input_pipeline.synthetic import world
-from input_pipeline.synthetic.config import DIFFICULTIES, SyntheticConfig, clip_names
+from input_pipeline.synthetic.config import (
+    WORLDS,
+    SyntheticConfig,
+    clip_names,
+    difficulties,
+)
 from input_pipeline.synthetic.render import Rendered, frame_count, render
 from input_pipeline.synthetic.room import camera
 
@@ -53,8 +58,8 @@ def generate(
         "classes": list(config.actions),
         "seed": config.seed,
         "clips": len(names),
-        "difficulties": list(DIFFICULTIES),
-        "config": _plain(config),
+        "difficulties": list(difficulties(config)),
+        "config": plain(config),
     }
     _claim(out, description)
     todo = [name for name in names if not _path(out, TRUTH, name).exists()]
@@ -112,6 +117,12 @@ def write_clip(out: Path, config: SyntheticConfig, name: NtuName) -> None:
         "difficulty": list(clip.difficulties),
         "occluded": list(clip.occluded),
     }
+    if config.delay:
+        truth["delay"] = round(clip.delay, 5)
+    if clip.players[0].carried is not None:
+        truth["carried"] = clip.players[0].carried._asdict()
+    if clip.intruder is not None:
+        truth["intruder"] = clip.intruder.action
     for modality, kind in (("rgb", RGB), ("ir", IR)):
         drawn = render(config, clip, modality)
         truth[modality] = _truth(drawn)
@@ -178,10 +189,13 @@ def write_video(path: Path, frames: np.ndarray, fps: int) -> None:
 
 
 def _truth(drawn: Rendered) -> dict[str, list]:
-    return {
+    truth = {
         "visible": drawn.visible.tolist(),
         "box": np.round(drawn.box, 5).tolist(),
     }
+    if drawn.intruded is not None:
+        truth["intruded"] = drawn.intruded.tolist()
+    return truth
 
 
 def _path(out: Path, kind: tuple[str, str], name: NtuName) -> Path:
@@ -189,9 +203,15 @@ def _path(out: Path, kind: tuple[str, str], name: NtuName) -> Path:
     return out / folder / f"{name}{ending}"
 
 
-def _plain(config: SyntheticConfig) -> dict[str, Any]:
-    """The config as JSON gives it back: lists for tuples, dicts for sensors."""
+def plain(config: SyntheticConfig) -> dict[str, Any]:
+    """The config as JSON gives it back: lists for tuples, dicts for sensors.
+
+    Worlds that are off are not named: such a data set is what it was before them.
+    """
     values = dataclasses.asdict(config)
+    for name, off in WORLDS.items():
+        if values[name] == off:
+            del values[name]
     for name in ("rgb", "ir"):
         values[name] = getattr(config, name)._asdict()
     return json.loads(json.dumps(values))

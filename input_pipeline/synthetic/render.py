@@ -22,12 +22,15 @@ from input_pipeline.synthetic.drawing import (
 )
 from input_pipeline.synthetic.room import camera
 
-_ITEM_RADIUS = 0.06
+_ITEM_RADIUS, _BALL_RADIUS = 0.06, 0.11
 _ITEM_HEAT = 20.0
 # Grey level around which everything lies in a warm infrared clip, and what is left of
 # the contrast there; brightness left in a dark visible clip.
 _WARM, _WARM_CONTRAST = 185.0, 0.03
 _DARK = 0.03
+# The counter before those who carry ends this fraction of their height above the floor:
+# above whatever their legs do.
+_COUNTER, _COUNTER_LIGHT, _COUNTER_HEAT = 0.62, 0.6, 72.0
 # A frame counts as showing the actors if this much of their box is not covered.
 _SEEN = 0.5
 
@@ -39,6 +42,7 @@ class Rendered:
     frames: np.ndarray  # uint8 [t h w 3] visible, [t h w] infrared
     visible: np.ndarray  # bool [t]
     box: np.ndarray  # float [t 4]: y0 x0 y1 x1 as fractions of the frame
+    intruded: np.ndarray | None = None  # bool [t], where the world has intruders
 
 
 def render(config: SyntheticConfig, clip: world.Clip, modality: str) -> Rendered:
@@ -50,46 +54,32 @@ def render(config: SyntheticConfig, clip: world.Clip, modality: str) -> Rendered
     pen = Pen(lens, sensor, modality)
     rng = np.random.default_rng([*clip.seed, modality == "rgb"])
 
-    cast, item = _cast(clip, u)
+    late = clip.delay / clip.seconds if modality == "ir" else 0.0
     backdrop = _backdrop(pen, clip, rng)
-    figures = [Figure(pen, look, joints) for look, joints, _ in cast]
-    extents = [
-        figure.extent
-        for figure, (_, _, is_actor) in zip(figures, cast, strict=True)
-        if is_actor
-    ]
-    box = np.concatenate(
-        [
-            np.min([low for low, _ in extents], axis=0),
-            np.max([high for _, high in extents], axis=0),
-        ],
-        axis=-1,
-    ).clip(0, 1)
-
-    item_pixels, item_scale = pen.pixels(item)
-    item_discs = np.concatenate(
-        [item_pixels, _ITEM_RADIUS * item_scale[:, None]], -1
-    ).tolist()
-    item_depth = lens.see(item)[:, 2].tolist()
-    item_tone = with_outline(pen.tone(clip.item_color, _ITEM_HEAT))
+    scene = _Scene(pen, clip, clip.players, u - late)
+    box = scene.box()
+    scenes = [scene] * frames
+    intruded = _of_moments(clip.intruded, modality, frames)
+    if clip.intruder is not None:
+        others = (clip.intruder, *clip.players[1:])
+        another = _Scene(pen, clip, others, u - late)
+        scenes = [another if gone else scene for gone in intruded]
     images = []
     for t in range(frames):
         image = backdrop.copy()
-        draw = ImageDraw.Draw(image)
-        strokes = [stroke for figure in figures for stroke in figure.strokes(t)]
-        strokes.append((item_depth[t], [(item_discs[t], item_discs[t])], item_tone))
-        for _, pairs, tones in sorted(strokes, key=lambda stroke: -stroke[0]):
-            paint(draw, pairs, tones)
+        scenes[t].draw(ImageDraw.Draw(image), t)
         images.append(np.asarray(image.reduce(SCALE)))
     picture: np.ndarray = np.stack(images).astype(np.float32)
 
     covered = np.zeros(frames)
     if modality in clip.occluded:
         covered = _occlude(picture, clip, u, box, rng)
-    picture = _expose(picture, config, clip, modality, rng)
-    blind = "dark_rgb" if modality == "rgb" else "warm_background"
-    visible = (covered <= 1 - _SEEN) & (blind not in clip.difficulties)
-    return Rendered(picture, visible, box)
+    blind = _of_moments(clip.blind, modality, frames)
+    if ("dark_rgb" if modality == "rgb" else "warm_background") in clip.difficulties:
+        blind[:] = True
+    picture = _expose(picture, config, clip, modality, blind, rng)
+    visible = (covered <= 1 - _SEEN) & ~blind & ~intruded
+    return Rendered(picture, visible, box, intruded if clip.intruded else None)
 
 
 def frame_count(clip: world.Clip, fps: int) -> int:
@@ -97,11 +87,73 @@ def frame_count(clip: world.Clip, fps: int) -> int:
     return max(2, round(clip.seconds * fps))
 
 
-def _cast(clip: world.Clip, u: np.ndarray) -> tuple[list, np.ndarray]:
-    """Everyone in the clip (look, joints [t 25 3], is_actor), and the object [t 3]."""
+def _of_moments(
+    moments: dict[str, np.ndarray], modality: str, frames: int
+) -> np.ndarray:
+    """Moments of a modality [m] -> frames [t]: a frame is of the moment of its middle.
+
+    False for all frames where the clip has no such moments.
+    """
+    if modality not in moments:
+        return np.zeros(frames, bool)
+    found = moments[modality]
+    return found[(2 * np.arange(frames) + 1) * len(found) // (2 * frames)]
+
+
+class _Scene:
+    """Some people, the object and what stands before them, at all times of a clip."""
+
+    def __init__(
+        self, pen: Pen, clip: world.Clip, players: tuple[world.Player, ...], u
+    ):
+        cast, item = _cast(clip, players, u)
+        self._pen, self._players = pen, players
+        self._figures = [Figure(pen, look, joints) for look, joints, _ in cast]
+        self._extents = [
+            figure.extent
+            for figure, (_, _, is_actor) in zip(self._figures, cast, strict=True)
+            if is_actor
+        ]
+        pixels, scale = pen.pixels(item)
+        radius = _BALL_RADIUS if players[0].carried else _ITEM_RADIUS
+        self._discs = np.concatenate([pixels, radius * scale[:, None]], -1).tolist()
+        self._depth = pen.lens.see(item)[:, 2].tolist()
+        color = world.item_color(clip, players[0])
+        self._tone = with_outline(pen.tone(color, _ITEM_HEAT))
+        self._floor = clip.room.floor
+
+    def box(self) -> np.ndarray:
+        """Where the actors are, [t 4] as fractions of the frame."""
+        return np.concatenate(
+            [
+                np.min([low for low, _ in self._extents], axis=0),
+                np.max([high for _, high in self._extents], axis=0),
+            ],
+            axis=-1,
+        ).clip(0, 1)
+
+    def draw(self, draw: ImageDraw.ImageDraw, t: int) -> None:
+        """Paints frame t, from far to near."""
+        strokes = [stroke for figure in self._figures for stroke in figure.strokes(t)]
+        strokes.append((self._depth[t], [(self._discs[t], self._discs[t])], self._tone))
+        for _, pairs, tones in sorted(strokes, key=lambda stroke: -stroke[0]):
+            paint(draw, pairs, tones)
+        actor = self._players[0]
+        if actor.carried is not None:
+            pen = self._pen
+            edge = actor.place + [0, _COUNTER * actor.look.height, 0]
+            row = float(pen.pixels(edge)[0][1])
+            tone = pen.tone(self._floor, _COUNTER_HEAT, _COUNTER_LIGHT)
+            draw.rectangle((0, row, pen.width, pen.height), fill=tone)
+
+
+def _cast(
+    clip: world.Clip, players: tuple[world.Player, ...], u: np.ndarray
+) -> tuple[list, np.ndarray]:
+    """Everyone of a scene (look, joints [t 25 3], is_actor), and the object [t 3]."""
     cast = []
     item = np.broadcast_to(clip.item_spot, (len(u), 3)).copy()
-    for player in clip.players:
+    for player in players:
         people, thing = world.act(player, u)
         cast += [(look, joints, player.is_actor) for look, joints in people]
         if player.is_actor and thing["held"].any():
@@ -221,17 +273,22 @@ def _expose(
     config: SyntheticConfig,
     clip: world.Clip,
     modality: str,
+    blind: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Light, darkness or heat, then the sensor's noise; float [t h w ...] -> uint8."""
+    """Light, darkness or heat, then the sensor's noise; float [t h w ...] -> uint8.
+
+    Frames that are ``blind`` [t] are dark in the visible video, warm in the infrared.
+    """
     if modality == "rgb":
-        dark = "dark_rgb" in clip.difficulties
-        picture = picture * (_DARK if dark else clip.gain)
+        gain = np.where(blind, _DARK, clip.gain).astype(np.float32)
+        picture = picture * gain[:, None, None, None]
         sigma = config.rgb_noise
     else:
-        if "warm_background" in clip.difficulties:
+        if blind.any():
             texture = 8 * soft_noise(rng, picture.shape[1:3], cells=6)
-            picture = _WARM + _WARM_CONTRAST * (picture - 128) + texture
+            shown = picture[blind]
+            picture[blind] = _WARM + _WARM_CONTRAST * (shown - 128) + texture
         sigma = config.ir_noise
     # One sheet of noise, shifted at random, is as good as a new one and far cheaper.
     _, height, width = picture.shape[:3]

@@ -93,7 +93,7 @@ def room(config: SyntheticConfig, number: int) -> Room:
         heat=(float(rng.uniform(45, 80)), float(rng.uniform(30, 60))),
         panels=int(rng.integers(3, 9)),
         boxes=boxes,
-        distance=float(rng.uniform(2.2, 2.5)),
+        distance=float(rng.uniform(2.2, 2.5)) * config.distance,
         height=float(rng.uniform(1.0, 1.4)),
     )
 

@@ -6,6 +6,7 @@ only what a camera meets (difficulties, light, noise) is drawn per clip.
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from input_pipeline.synthetic.actions import (
     TWO_PERSONS,
     Duet,
     Style,
-    perform,
 )
+from input_pipeline.synthetic.compound import CARRYING, COLORS, Carried, motion
 from input_pipeline.synthetic.config import DIFFICULTIES, SyntheticConfig
 from input_pipeline.synthetic.room import (
     CLIP,
@@ -33,6 +34,8 @@ from input_pipeline.synthetic.room import (
 )
 
 _WALKS = ("approach", "leave")
+# Intruders are told from actors by their safety clothes: of one colour, and cool.
+_VEST, _HELMET, _COOL = (205.0, 255, 60), (250.0, 250, 250), 118.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Player:
     yaw: float
     is_actor: bool
     partner: Look | None = None
+    carried: Carried | None = None  # of those who stand behind a counter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +83,12 @@ class Clip:
     occlusion: tuple[float, float]  # begin and end, as fractions of the clip
     gain: float  # brightness of the visible picture
     seed: tuple[int, ...]  # of the noise
+    # Modality -> whether each moment of the clip shows the intruder in the actor's
+    # place, or nothing at all; empty where the world knows no such thing.
+    intruder: Player | None = None
+    intruded: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    blind: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    delay: float = 0.0  # of the infrared camera behind the visible one, seconds
 
 
 def subject(config: SyntheticConfig, number: int) -> Look:
@@ -123,6 +133,7 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
         yaw=float(0.2 * (-1) ** name.replication + take.uniform(-0.2, 0.2)),
         is_actor=True,
         partner=_extra(config, take, 0) if action in TWO_PERSONS else None,
+        carried=_carried(config, action, TAKE, *name[:1], *name[2:]),
     )
     if player.partner is not None:
         # Side by side for the middle camera, either of them on either side.
@@ -152,7 +163,9 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
     noisy = clip.random() < config.noisy_skeleton
     if bystander:
         players.append(other)
+        players += _crowd(config, name, space, other)
     flags = (occluded, dark, warm, bystander, noisy)
+    more = _moments(config, name, player)
     return Clip(
         name=name,
         action=action,
@@ -164,11 +177,76 @@ def stage(config: SyntheticConfig, name: NtuName) -> Clip:
         item_spot=player.place + spot,
         difficulties=tuple(
             word for word, on in zip(DIFFICULTIES, flags, strict=True) if on
-        ),
+        )
+        + (("blinded",) if more["blind"] else ()),
         occluded=hidden if occluded else (),
         occlusion=(float(begin), float(begin + length)),
         gain=float(clip.uniform(0.75, 1.1)),
         seed=(config.seed, CLIP, *name, 1),
+        **more,
+    )
+
+
+def _carried(config: SyntheticConfig, action: str, *words: int) -> Carried | None:
+    """What somebody behind the counter shows; None for all other classes."""
+    if action not in CARRYING:
+        return None
+    choices = CARRYING[action]
+    return choices[int(generator(config, *words, 1).integers(len(choices)))]
+
+
+def _moments(config: SyntheticConfig, name: NtuName, actor: Player) -> dict[str, Any]:
+    """What is switched on moment by moment, and the delay; see `SyntheticConfig`.
+
+    Each has its own generator: what is off draws nothing.
+    """
+    more: dict[str, Any] = {"intruder": None, "intruded": {}, "blind": {}, "delay": 0.0}
+    count = config.moments
+    if config.intruding:
+        rng = generator(config, CLIP, *name, 2)
+        rank, gone = rng.permutation(count), round(config.intruding * count)
+        more["intruded"] = {"rgb": rank < gone, "ir": rank >= count - gone}
+        more["intruder"] = _intruder(config, name, actor, rng)
+    if config.blinding:
+        rng = generator(config, CLIP, *name, 3)
+        half = rng.permutation(count) < count / 2
+        if rng.random() < config.blinding:
+            more["blind"] = {"rgb": half, "ir": ~half}
+    if config.delay:
+        rng = generator(config, CLIP, *name, 4)
+        more["delay"] = float(rng.uniform(0, config.delay))
+    return more
+
+
+def _intruder(
+    config: SyntheticConfig, name: NtuName, actor: Player, rng: np.random.Generator
+) -> Player:
+    """Somebody in safety clothes who does another of the actions at the same place."""
+    others = [word for word in config.actions if word != actor.action]
+    others = others or [word for word in ACTIONS if word not in TWO_PERSONS]
+    action = str(rng.choice([word for word in others if word != actor.action]))
+    looks = [_in_vest(_extra(config, rng, group)) for group in (2, 3)]
+    yaw = actor.yaw
+    if (action in TWO_PERSONS) != (actor.partner is not None):
+        beside = rng.choice([-1, 1]) * np.pi / 2
+        yaw = float((beside if action in TWO_PERSONS else 0) + rng.uniform(-0.3, 0.3))
+    return dataclasses.replace(
+        actor,
+        look=looks[0],
+        action=action,
+        style=_style(rng, looks[0]),
+        yaw=yaw,
+        partner=looks[1] if action in TWO_PERSONS else None,
+        carried=_carried(config, action, CLIP, *name, 5),
+    )
+
+
+def _in_vest(look: Look) -> Look:
+    vest = np.array(_VEST)
+    cool = look.heat | dict.fromkeys(("shirt", "trousers", "hair"), _COOL)
+    helmet = np.array(_HELMET)
+    return dataclasses.replace(
+        look, shirt=vest, trousers=0.8 * vest, hair=helmet, heat=cool
     )
 
 
@@ -180,22 +258,22 @@ def act(
     Returns their looks and joints [t 25 3] in world metres, and for the loose object
     whether the player holds it, ``held`` bool [t], and in which place, ``hand`` [t 3].
     """
-    motion = perform(player.action, u, player.style)
+    moved = motion(player.action, u, player.style, player.carried)
     frames = len(u)
     yaw = np.full(frames, player.yaw)
-    if isinstance(motion, Duet):
+    if isinstance(moved, Duet):
         assert player.partner is not None
         ahead = np.array([np.sin(player.yaw), 0, -np.cos(player.yaw)])
-        half = 0.5 * motion.gap[:, None] * ahead
+        half = 0.5 * moved.gap[:, None] * ahead
         people = [
             (
                 player.look,
-                body.joints(motion.first, player.look.height, player.place - half, yaw),
+                body.joints(moved.first, player.look.height, player.place - half, yaw),
             ),
             (
                 player.partner,
                 body.joints(
-                    motion.second,
+                    moved.second,
                     player.partner.height,
                     player.place + half,
                     yaw + np.pi,
@@ -204,9 +282,18 @@ def act(
         ]
         return people, {"held": np.zeros(frames, bool), "hand": np.zeros((frames, 3))}
     place = np.broadcast_to(player.place, (frames, 3))
-    joints = body.joints(motion, player.look.height, place, yaw)
+    joints = body.joints(moved, player.look.height, place, yaw)
     hand = joints[:, 7 if player.style.left_handed else 11]
-    return [(player.look, joints)], {"held": motion.holds, "hand": hand}
+    if player.carried is not None:  # in both hands
+        hand = 0.5 * (joints[:, 7] + joints[:, 11])
+    return [(player.look, joints)], {"held": moved.holds, "hand": hand}
+
+
+def item_color(clip: Clip, player: Player) -> np.ndarray:
+    """Of the object a player holds: of the clip, or the class's own."""
+    if player.carried is None:
+        return clip.item_color
+    return hue(*COLORS[player.carried.color])
 
 
 def _style(rng: np.random.Generator, look: Look) -> Style:
@@ -223,7 +310,8 @@ def _style(rng: np.random.Generator, look: Look) -> Style:
 def _extra(config: SyntheticConfig, rng: np.random.Generator, group: int) -> Look:
     """Somebody who is no subject, so that no subject is seen in another's clips.
 
-    Partners are of group 0, bystanders of group 1: nobody is there twice.
+    Partners are of group 0, bystanders of group 1, intruders of 2 and 3, a crowd of 4
+    and on: nobody is there twice.
     """
     return subject(config, 1000 + 20 * group + int(rng.integers(20)))
 
@@ -245,6 +333,26 @@ def _stool(rng: np.random.Generator, player: Player) -> Box:
         color=hue(rng.uniform(0, 1), 0.5, 0.6),
         heat=float(rng.uniform(60, 100)),
     )
+
+
+def _crowd(
+    config: SyntheticConfig, name: NtuName, space: Room, first: Player
+) -> list[Player]:
+    """Further bystanders: on the first one's other side, then farther out on both."""
+    rng = generator(config, CLIP, *name, 6)
+    lens = camera(config, space, name.camera, "ir")
+    side = float(np.sign(first.place @ lens.axes[0]))
+    found = []
+    for number in range(1, config.bystanders):
+        one = _bystander(config, name, space, rng)
+        side = -side
+        aside = side * abs(one.place @ lens.axes[0]) + 0.7 * side * (number > 1)
+        there = one.place - (one.place @ lens.axes[0]) * lens.axes[0]
+        look = _extra(config, rng, 3 + number)
+        found.append(
+            dataclasses.replace(one, look=look, place=there + aside * lens.axes[0])
+        )
+    return found
 
 
 def _bystander(

@@ -1,0 +1,338 @@
+"""Worlds in which it matters where one looks: each does what it says, in numbers."""
+
+import dataclasses
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from input_pipeline import records
+from input_pipeline.dataset import PreparedDataset
+from input_pipeline.formats import ntu
+from input_pipeline.prepare import __main__ as command
+from input_pipeline.synthetic import (
+    Sensor,
+    SyntheticConfig,
+    clip_names,
+    compound,
+    files,
+    world,
+)
+from input_pipeline.synthetic.__main__ import main
+from input_pipeline.synthetic.actions import Style
+from input_pipeline.synthetic.config import DIFFICULTIES, WORLDS
+from input_pipeline.synthetic.render import render
+from tests.input_pipeline.synthetic.test_synthetic import NAMES, SMALL, config
+
+
+def drawn(settings, name, modality="rgb"):
+    return render(settings, world.stage(settings, name), modality)
+
+
+def test_where_all_worlds_are_off_nothing_has_changed():
+    # The digest was taken from the code before there were such worlds.
+    digest = hashlib.sha256()
+    for name in clip_names(SMALL)[::5]:
+        clip = world.stage(SMALL, name)
+        for modality in ("rgb", "ir"):
+            seen = render(SMALL, clip, modality)
+            digest.update(seen.frames.tobytes() + seen.visible.tobytes())
+            digest.update(np.round(seen.box, 5).tobytes())
+        found = files.skeletons(SMALL, clip)
+        digest.update(np.round(found.points, 4).tobytes() + found.tracked.tobytes())
+    assert digest.hexdigest() == DIGEST
+    assert not set(WORLDS) & set(files.plain(SMALL))
+    assert files.plain(config(delay=0.3))["delay"] == 0.3
+
+
+DIGEST = "6e9f2938539edf916c2b280f460732b0f62a751332dd0d43ac3598ce0fec3a89"
+
+
+@pytest.mark.parametrize(("share", "moments"), [(0.5, 8), (0.25, 8), (0.5, 6)])
+def test_intruders_take_their_share_of_moments_and_others_in_the_other_stream(
+    share, moments
+):
+    settings = config(intruding=share, moments=moments)
+    places = np.zeros(moments)
+    for name in clip_names(config(clips=64)):
+        clip = world.stage(settings, name)
+        gone = clip.intruded
+        assert gone["rgb"].sum() == gone["ir"].sum() == share * moments
+        assert not (gone["rgb"] & gone["ir"]).any()
+        places += gone["rgb"]
+        assert clip.intruder.action != clip.action
+        assert clip.intruder.action in settings.actions
+        assert (clip.intruder.partner is None) == (
+            clip.intruder.action not in ("handshake", "push", "hug", "high five")
+        )
+    # No moment is intruded much more often than another.
+    assert np.abs(places / 64 - share).max() < 0.25
+
+
+@pytest.mark.parametrize("name", NAMES[:3], ids=str)
+def test_intruded_frames_show_somebody_else_and_the_others_what_they_showed(name):
+    usual, settings = config(), config(intruding=0.5)
+    for modality in ("rgb", "ir"):
+        before = drawn(usual, name, modality)
+        after = drawn(settings, name, modality)
+        gone = after.intruded
+        assert (after.visible == ~gone).all() and before.intruded is None
+        assert 0.4 <= gone.mean() <= 0.6
+        np.testing.assert_array_equal(after.box, before.box)
+        np.testing.assert_array_equal(after.frames[~gone], before.frames[~gone])
+        changed = (after.frames != before.frames).reshape(len(gone), -1)
+        assert (changed[gone].mean(1) > 0.02).all()
+        if modality == "rgb":  # the vest, which no actor wears
+            new = (_vest(after.frames) & ~_vest(before.frames)).sum((1, 2))
+            assert new[gone].min() > 80 and not new[~gone].any()
+        else:  # and its coolness
+            hot = (after.frames > 165).reshape(len(gone), -1).mean(1)
+            assert hot[gone].mean() < 0.6 * hot[~gone].mean()
+
+
+def _vest(frames):
+    red, green, blue = np.moveaxis(frames.astype(int), -1, 0)
+    return (green > 150) & (green - blue > 90) & (red - blue > 60)
+
+
+def test_each_moment_is_blind_in_one_stream_alone():
+    settings = config(blinding=1.0)
+    halves = []
+    for name in clip_names(config(clips=48)):
+        blind = world.stage(settings, name).blind
+        assert (blind["rgb"] == ~blind["ir"]).all() and blind["rgb"].sum() == 4
+        halves.append(tuple(blind["rgb"]))
+    assert len(set(halves)) > 30
+    usual = config()
+    for modality, dull in (("rgb", (0, 10)), ("ir", (170, 200))):
+        after = drawn(settings, NAMES[0], modality)
+        before = drawn(usual, NAMES[0], modality)
+        assert 0.4 <= after.visible.mean() <= 0.6 and before.visible.all()
+        lit = after.frames[after.visible].astype(int)
+        # Nothing but the noise, drawn after one more texture in the infrared.
+        most = 0 if modality == "rgb" else 12 * 8
+        assert np.abs(lit - before.frames[after.visible]).max() <= most
+        means = after.frames[~after.visible].mean(
+            axis=tuple(range(1, after.frames.ndim))
+        )
+        assert (dull[0] <= means).all() and (means <= dull[1]).all()
+    assert world.stage(settings, NAMES[0]).difficulties == ("blinded",)
+    some = [
+        "blinded" in world.stage(config(blinding=0.3), name).difficulties
+        for name in clip_names(config(clips=200))
+    ]
+    assert abs(np.mean(some) - 0.3) < 0.1
+
+
+def test_twice_as_far_is_half_as_high():
+    for name in NAMES:
+        near, far = (
+            drawn(config(), name, "ir").box,
+            drawn(config(distance=2.0), name, "ir").box,
+        )
+        ratio = (far[:, 2] - far[:, 0]) / (near[:, 2] - near[:, 0])
+        assert 0.42 < ratio.mean() < 0.56
+
+
+def test_larger_pictures_show_the_same_more_finely():
+    quiet = {"rgb_noise": 0.0, "ir_noise": 0.0}
+    sizes = {"rgb": Sensor(200, 112, 53.8, 15), "ir": Sensor(134, 112, 60.0, 12)}
+    half = {
+        name: sensor._replace(width=sensor.width // 2, height=56)
+        for name, sensor in sizes.items()
+    }
+    half["ir"] = half["ir"]._replace(width=66)
+    sizes["ir"] = sizes["ir"]._replace(width=132)
+    for modality in ("rgb", "ir"):
+        large = drawn(config(**quiet, **sizes), NAMES[0], modality).frames
+        small = drawn(config(**quiet, **half), NAMES[0], modality).frames
+        frames, height, width = small.shape[:3]
+        halved = large.reshape(frames, height, 2, width, 2, -1).mean((2, 4))
+        gap = np.abs(halved - small.reshape(halved.shape))
+        assert gap.mean() < 2.5
+        # Finer: twice the size holds edges that the small picture cannot.
+        blown = np.repeat(np.repeat(small, 2, 1), 2, 2).astype(float)
+        assert np.abs(large - blown).mean() > 1.2 * gap.mean()
+
+
+def test_a_late_infrared_camera_shows_what_was():
+    settings = config(delay=0.4)
+    delays = [
+        world.stage(settings, name).delay for name in clip_names(config(clips=99))
+    ]
+    assert 0 <= min(delays) < 0.05 and 0.35 < max(delays) <= 0.4
+    clip = dataclasses.replace(world.stage(settings, NAMES[0]), seconds=2.0, delay=0.0)
+    frames = 24  # 2 seconds at 12 a second
+    late = dataclasses.replace(clip, delay=3 * 2.0 / (frames - 1))
+    before, after = render(settings, clip, "ir"), render(settings, late, "ir")
+    assert len(before.box) == frames and np.ptp(before.box, axis=0).max() > 0.1
+    np.testing.assert_allclose(after.box[3:], before.box[:-3], atol=1e-9)
+    for field in ("frames", "box"):
+        np.testing.assert_array_equal(
+            getattr(render(settings, late, "rgb"), field),
+            getattr(render(settings, clip, "rgb"), field),
+        )
+
+
+def test_a_crowd_are_different_people_in_different_places():
+    for name in NAMES:
+        clip = world.stage(config(bystander=1.0, bystanders=4), name)
+        few = world.stage(config(bystander=1.0), name)
+        assert len(clip.players) == 5 and len(few.players) == 2
+        assert len({player.look.height for player in clip.players}) == 5
+        np.testing.assert_array_equal(clip.players[1].place, few.players[1].place)
+        places = np.array([player.place for player in clip.players])
+        gaps = np.linalg.norm(places[:, None] - places[None], axis=-1)
+        assert gaps[~np.eye(5, dtype=bool)].min() > 0.15
+        assert sum(player.is_actor for player in clip.players) == 1
+
+
+# Classes of two things, told by colour and by joints.
+
+
+def carrying(names: str, **changes) -> SyntheticConfig:
+    return config(actions=compound.SETS[names], subjects=20, **changes)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_pictures_hide_the_legs_and_joints_hide_the_colour(number):
+    settings = carrying("xor")
+    clip = world.stage(settings, ntu.NtuName(1, number, 3 * number, 1, 1))
+
+    def told(color, legs):
+        player = clip.players[0]
+        one = dataclasses.replace(player, carried=compound.Carried(color, legs))
+        staged = dataclasses.replace(clip, players=(one,))
+        pictures = [render(settings, staged, m).frames for m in ("rgb", "ir")]
+        return (*pictures, files.skeletons(settings, staged).points)
+
+    red, warmth, march = told("red", "march")
+    same_red, same_warmth, step = told("red", "step")
+    blue, no_colour, same_march = told("blue", "march")
+    # Byte for byte: neither camera sees the legs, neither warmth nor joints the colour.
+    np.testing.assert_array_equal(red, same_red)
+    np.testing.assert_array_equal(warmth, same_warmth)
+    np.testing.assert_array_equal(warmth, no_colour)
+    np.testing.assert_array_equal(march, same_march)
+    # And each shows its own: feet that rise by 10 cm against feet that go aside.
+    ankle = ntu.JOINTS.index("ankle_left")
+    ranges = [np.ptp(points[0, :, ankle], axis=0) for points in (march, step)]
+    assert ranges[0][1] > 0.1 > 0.06 > ranges[1][1]
+    assert ranges[1][0] > 1.5 * ranges[0][0] or ranges[1][2] > 1.5 * ranges[0][2]
+    gap = np.abs(red.astype(int) - blue).max(-1).max((1, 2))
+    assert gap.min() > 80
+
+
+def test_exclusive_or_is_told_by_neither_alone():
+    settings = carrying("xor", replications=5)
+    names = clip_names(settings)[::3]
+    table = np.zeros((2, 2, 2))  # class, colour, legs
+    for name in names:
+        clip = world.stage(settings, name)
+        shown = clip.players[0].carried
+        color, legs = shown.color == "blue", shown.legs == "step"
+        table[name.action - 1, int(color), int(legs)] += 1
+        assert name.action - 1 == color ^ legs
+    # Given the colour alone, or the legs alone, either class is as likely: 400 draws,
+    # three standard deviations are 0.11.
+    for alone in (table.sum(2), table.sum(1)):
+        share = alone[0] / alone.sum(0)
+        assert np.abs(share - 0.5).max() < 0.11
+    # The same take seen by three cameras shows the same.
+    takes = [
+        world.stage(settings, names[0]._replace(camera=camera)).players[0].carried
+        for camera in (1, 2, 3)
+    ]
+    assert len(set(takes)) == 1
+
+
+def test_complementary_classes_are_half_known_to_each_stream():
+    shown = {name: compound.CARRYING[name] for name in compound.SETS["complementary"]}
+    assert sorted(one.color for (one,) in shown.values()) == [
+        "blue", "green", "green", "red",
+    ]  # fmt: skip
+    assert sorted(one.legs for (one,) in shown.values()) == [
+        "march", "step", "still", "still",
+    ]  # fmt: skip
+    product = [compound.CARRYING[name][0] for name in compound.SETS["product"]]
+    assert len(set(product)) == 4 == len({one.color for one in product}) ** 2
+
+
+# Longer ordered actions.
+
+
+def test_orders_of_the_same_parts_are_the_same_frames():
+    style = Style(phase=0.7, delay=0.02, rest=0.04)
+    u = (np.arange(120) + 0.5) / 120  # 40 frames a part
+    names = compound.SETS["orders"]
+    assert len(names) == 6 and len(compound.SETS["orders4"]) == 24
+    curves = {}
+    for name in names:
+        pose = compound.motion(name, u, style, None)
+        values = [getattr(pose, field.name) for field in dataclasses.fields(pose)]
+        curves[name] = np.concatenate([v.reshape(120, -1) for v in values], 1)
+    for name, other in zip(names, names[1:], strict=False):
+        blocks = [set(map(bytes, np.round(curves[n], 6) + 0.0)) for n in (name, other)]
+        assert blocks[0] == blocks[1] and len(blocks[0]) > 60
+        assert np.abs(curves[name] - curves[other]).max() > 0.5
+    # Part by part in the order of the name, and no jump where two meet.
+    one = curves["wave then clap then kick"]
+    two = curves["clap then kick then wave"]
+    np.testing.assert_allclose(one[40:], two[:80], atol=1e-9)
+    np.testing.assert_allclose(one[:40], two[80:], atol=1e-9)
+    assert np.abs(np.diff(one, axis=0))[[39, 79]].max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"intruding": 1.5}, "intruding: got 1.5"),
+        ({"moments": 0}, "moments, bystanders: got 0 and 1"),
+        ({"bystanders": 5}, "moments, bystanders: got 8 and 5"),
+        ({"delay": -0.1}, "delay, distance: got -0.1"),
+        ({"distance": 0.5}, "delay, distance: got 0.0 and 0.5"),
+        ({"actions": ("wave then drink",)}, "order some of wave, clap"),
+        ({"actions": ("alike", "unalike")}, r"unknown \['unalike'\]"),
+    ],
+)
+def test_impossible_worlds_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        config(**changes)
+
+
+def test_flags_stage_a_world_that_prepares_with_its_truth(tmp_path, capsys):
+    raw, out = tmp_path / "raw", tmp_path / "data" / "intruding"
+    flags = ["--intruding", "0.5", "--delay", "0.2", "--blinding", "1"]
+    flags += ["--actions", "xor", "--seconds", "1.0-1.2", "--subjects", "2"]
+    flags += ["--rgb", "64x36", "--ir", "48x40", "--clips", "4", "--workers", "1"]
+    flags += [word for name in DIFFICULTIES for word in (f"--{name}", "0")]
+    main(["--out", str(raw), *flags])
+    about = json.loads((raw / "world.json").read_text())
+    assert about["config"]["intruding"] == 0.5 and "distance" not in about["config"]
+    assert about["classes"] == ["alike", "unlike"]
+    command.main(
+        ["synthetic", "--raw", str(raw), "--out", str(out), "--short_side", "32",
+         "--workers", "1"]
+    )  # fmt: skip
+    data = PreparedDataset.open(out, "synthetic")
+    assert data.difficulties == [*DIFFICULTIES, "blinded"]
+    assert (data.index["difficulty"] == 1 << len(DIFFICULTIES)).all()
+    shown = {stream: [] for stream in ("rgb", "ir")}
+    for path in data.shard_paths:
+        for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            record = records.decode(serialized)
+            truth = json.loads((raw / "truth" / f"{record.name}.json").read_text())
+            assert 0 <= truth["delay"] <= 0.2
+            assert set(truth["carried"]) == {"color", "legs"}
+            assert truth["intruder"] != truth["action"]
+            for stream, seen in shown.items():
+                visible = getattr(record, stream).actor_visible
+                assert visible.tolist() == truth[stream]["visible"]
+                assert not (visible & truth[stream]["intruded"]).any()
+                seen.append(visible.mean())
+    # Half of the moments are intruded, another half is blind: a quarter is left.
+    assert 0.05 < np.mean(shown["rgb"]) < 0.45 and 0.05 < np.mean(shown["ir"]) < 0.45
+    with pytest.raises(SystemExit, match="another config .intruding: there 0.5"):
+        main(["--out", str(raw), *flags, "--intruding", "0.25"])
