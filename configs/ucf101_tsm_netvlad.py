@@ -15,8 +15,10 @@ The paper trains each stream by itself and averages their scores: evaluate both 
 evaluate.py, then fuse as above. stream=both trains the average jointly.
 
 Start from Kinetics weights, as the paper does, with `--config.train.init_from=FILE`: a
-public ResNet-50 of TSM (.pth), or of torchvision's names. Batch norm is frozen, so from
-random weights add `--config.model.frozen_norm=False`.
+public ResNet-50 of TSM (.pth), or of torchvision's names. Batch norm is frozen; of
+differences all but the first layer is, which sees other inputs than the weights were
+made for (TSN's partial batch norm). From random weights add
+`--config.model.frozen_norm=none`.
 """
 
 from input_pipeline.config import DataConfig

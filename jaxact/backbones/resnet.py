@@ -31,6 +31,10 @@ VARIANTS: dict[str, tuple[int, ...]] = {
 C2D_TIME_STRIDES = (2, 2, 2)
 FRAME_WISE = (1, 1, 1)
 
+# Which batch norms are frozen: "partial" is all but the first, as TSN and TSM train:
+# from weights of other inputs, only it adapts to what it sees.
+FROZEN_NORMS = ("none", "partial", "all")
+
 # What a model puts between units: (stage, unit, x) -> x, both counted from 1.
 BeforeUnit = Callable[[int, int, jax.Array], jax.Array]
 
@@ -148,7 +152,7 @@ class ResNet(nn.Module):
         one on, spans three frames.
       shift: see `Bottleneck`.
       before_unit: called before every unit; where a model puts its own blocks.
-      frozen_norm: see `BatchNorm`.
+      frozen_norm: which norms are frozen, of `FROZEN_NORMS`; see `BatchNorm`.
       remat: recompute the units' activations in the backward pass.
     """
 
@@ -158,7 +162,7 @@ class ResNet(nn.Module):
     inflated: bool = False
     shift: Callable[[jax.Array], jax.Array] | None = None
     before_unit: BeforeUnit | None = None
-    frozen_norm: bool = False
+    frozen_norm: str = "none"
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -168,9 +172,13 @@ class ResNet(nn.Module):
 
         Any number of channels comes in; t, h and w go out divided by the strides.
         """
+        if self.frozen_norm not in FROZEN_NORMS:
+            raise ValueError(
+                f"Got frozen_norm {self.frozen_norm!r}; expected one of {FROZEN_NORMS}."
+            )
         first, second, third = self.time_strides
         x = Spatial(self.width, 7, 2, self.dtype, name="conv1")(video[:, ::first])
-        norm = BatchNorm(self.frozen_norm, dtype=self.dtype, name="norm1")
+        norm = BatchNorm(self.frozen_norm == "all", dtype=self.dtype, name="norm1")
         x = nn.relu(norm(x, train=train))
         x = _pool(x, (second, 2, 2))
 
@@ -189,7 +197,7 @@ class ResNet(nn.Module):
                     STAGE_STRIDES[stage - 1] if unit == 1 else 1,
                     3 if self.inflated and number % 2 == 0 else 1,
                     self.shift,
-                    self.frozen_norm,
+                    self.frozen_norm != "none",
                     self.dtype,
                     name=f"res{stage}_{unit}",
                 )(x, train)

@@ -88,7 +88,9 @@ class DAMConfig(ModelConfig):
     width: int = 64
     time_strides: tuple[int, ...] = C2D_TIME_STRIDES  # of conv1, pool1 and pool2
     inflated: bool = False  # C3D_{3x1x1} in place of C2D
-    frozen_norm: bool = False  # the trunk's batch norms neither learn nor adapt
+    # Batch norms of the trunk that neither learn nor adapt: "none" | "partial" (all but
+    # the first) | "all".
+    frozen_norm: str = "none"
     remat: bool = False  # recompute activations in the backward pass
     # The blocks: (stage, unit, kind), see `KINDS`; () is the plain trunk.
     layout: Layout = dam_layout(12)

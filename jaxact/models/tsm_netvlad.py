@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, ResNet
+from jaxact.backbones.resnet import FRAME_WISE, FROZEN_NORMS, VARIANTS, ResNet
 from jaxact.batch import (
     DIFFERENCE_CHANNELS,
     IMAGE_CHANNELS,
@@ -58,7 +58,11 @@ class TSMNetVLADConfig(ModelConfig):
     # The trunk: units of each stage (see `resnet.VARIANTS`), width of the first one.
     blocks: tuple[int, ...] = VARIANTS["resnet50"]
     width: int = 64
-    frozen_norm: bool = True  # section 3.1; False for training from random weights
+    # Batch norms that neither learn nor adapt: "all" (section 3.1) | "partial" (all but
+    # the first: TSN, TSM) | "none" (for training from random weights) | "auto": all of
+    # colours, partial of differences and infrared, whose first convolution sees other
+    # inputs than the statistics were made of.
+    frozen_norm: str = "auto"
     remat: bool = False  # recompute activations in the backward pass
     shift_fraction: float = 1 / 8  # of the channels, each way; 0: no shift
     pooling: str = "netvlad"  # | "average"
@@ -108,7 +112,6 @@ class TSMNetVLADConfig(ModelConfig):
             width=self.width,
             time_strides=FRAME_WISE,
             shift=shift if self.shift_fraction else None,
-            frozen_norm=self.frozen_norm,
             remat=self.remat,
             dtype=jnp.dtype(self.dtype),
         )
@@ -117,6 +120,7 @@ class TSMNetVLADConfig(ModelConfig):
             streams=self.streams,
             weights=weights,
             trunk=trunk,
+            frozen_norms=tuple(self._frozen(name) for name in self.streams),
             vlad=dict(clusters=self.clusters, alpha=self.alpha)
             if self.pooling == "netvlad"
             else None,
@@ -124,6 +128,16 @@ class TSMNetVLADConfig(ModelConfig):
             head_scale=self.head_scale or HEAD_SCALES[self.pooling],
             dropout=self.dropout,
         )
+
+    def _frozen(self, stream: str) -> str:
+        if self.frozen_norm == "auto":
+            return "all" if stream == "rgb" else "partial"
+        if self.frozen_norm not in FROZEN_NORMS:
+            raise ValueError(
+                f"Got frozen_norm {self.frozen_norm!r}; expected auto or one of "
+                f"{FROZEN_NORMS}."
+            )
+        return self.frozen_norm
 
     def losses(self) -> tuple[Any, ...]:
         return (CrossEntropy(),)
@@ -174,7 +188,8 @@ class TSMNetVLAD(nn.Module):
     num_classes: int
     streams: tuple[str, ...]
     weights: tuple[float, ...]
-    trunk: Any  # fields of `ResNet`
+    trunk: Any  # fields of `ResNet` that all streams share
+    frozen_norms: tuple[str, ...]  # of each stream's
     vlad: Any  # fields of `NetVLAD`; None: the mean
     frame_vlad: bool
     head_scale: float
@@ -233,7 +248,8 @@ class TSMNetVLAD(nn.Module):
 
     def _stream(self, batch: Any, name: str, train: bool) -> dict[str, Any]:
         """Returns one stream's logits, features, assignments and, by class, its map."""
-        backbone = ResNet(**self.trunk, name=f"backbone_{name}")
+        frozen = self.frozen_norms[self.streams.index(name)]
+        backbone = ResNet(**self.trunk, frozen_norm=frozen, name=f"backbone_{name}")
         features = backbone(self._video(batch, name), train=train)["features"]
         _, t, h, w, _ = features.shape
         out: dict[str, Any] = {"features": features}
