@@ -98,16 +98,18 @@ def _natural(name: str) -> list[Any]:
 def _part_name(
     names: tuple[str, ...], modules: set[tuple[str, ...]], depth: int
 ) -> str:
-    """Returns the part a product belongs to: the deepest module path of its scopes.
+    """Returns the part a product belongs to: the innermost module of its scopes.
 
-    Scopes also hold names of transformations and functions; only those that extend a
-    path of modules with parameters count.
+    Scopes also hold names of transformations and functions; only those count that
+    extend a path of modules with parameters. A module called within another that is
+    not its parent (a block of the model between units of its trunk) has its own path,
+    from the nearest module above that has a child of this name.
     """
     prefixes = {module[:i] for module in modules for i in range(len(module) + 1)}
     path: tuple[str, ...] = ()
     for name in names:
-        if (*path, name) in prefixes:
-            path = (*path, name)
+        above = (path[:depth] for depth in range(len(path), -1, -1))
+        path = next(((*p, name) for p in above if (*p, name) in prefixes), path)
     # Outside of all modules with parameters, the scope below the model says what it is.
     return "/".join(path[:depth]) or (names[1:] or ("(no scope)",))[0]
 

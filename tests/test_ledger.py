@@ -1,11 +1,15 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import pytest
 
 import jaxact
+from jaxact.backbones.resnet import FRAME_WISE
 from jaxact.config import Experiment
 from jaxact.ledger import _products
 from jaxact.models import paper_tables
+from jaxact.models.dam import DAMConfig
 from jaxact.models.dual_stream import DualStreamConfig
 from jaxact.models.stafusion import STAFusionConfig
 
@@ -67,6 +71,33 @@ def test_products_counted_by_hand():
     counted = [number for _, number in _products(jaxpr.jaxpr)]
     by_hand = [3 * 2 * 5 * 5, 2 * 5 * 5, 4 * 4 * 7 * (3 * 3 * 4)]
     assert sorted(counted) == sorted(by_hand)  # JAX may order what is independent
+
+
+def test_a_block_between_the_trunk_s_units_has_its_own_line():
+    """By hand: 3 frames of 2 x 2 places, n = 12, on 4 * 8 channels; k = 4, v = 16."""
+    model = DAMConfig(
+        num_classes=5,
+        frames=3,
+        image_size=16,
+        blocks=(1, 2),
+        width=4,
+        time_strides=FRAME_WISE,
+        layout=((2, 2, "da_nl"), (2, 2, "da_da")),
+        order="quadratic",
+    )
+    ledger = jaxact.ledger(Experiment("test", model, None), depth=1)
+    n, c, k, v = 12, 32, 4, 16
+    matrices, pairs = 2 * n * c * k + 2 * n * c * v, n * n * (k + v)
+    assert ledger.parts["block2_2"].macs == matrices + pairs
+    # Over time three frames at each of 4 places, over space 4 places of each of 3.
+    pairs = (4 * 3 * 3 + 3 * 4 * 4) * (k + v)
+    assert ledger.parts["block2_2_1"].macs == 2 * matrices + pairs
+    assert sum(part.macs for part in ledger.parts.values()) == ledger.macs
+    deeper = jaxact.ledger(Experiment("test", model, None), depth=2).parts
+    assert deeper["block2_2_1/time"].macs == matrices + 4 * 3 * 3 * (k + v)
+    plain = dataclasses.replace(model, layout=())
+    trunk = jaxact.ledger(Experiment("test", plain, None), depth=1)
+    assert ledger.parts["backbone"] == trunk.parts["backbone"]
 
 
 def test_the_printed_table_adds_up():

@@ -29,7 +29,6 @@ AXES = {
 POSITIONS = ("none", "sinusoidal", "learned")
 ORDERS = ("auto", "folded", "linear", "quadratic")
 UNIT_EPSILON = 1e-6
-POSITION_STD = 0.02  # of a learned position at the start
 
 _init = nn.initializers.lecun_normal()
 
@@ -39,6 +38,12 @@ def unit_length(x: jax.Array) -> jax.Array:
     x = x.astype(jnp.float32)
     square = jnp.square(x).sum(axis=-1, keepdims=True)
     return x * jax.lax.rsqrt(jnp.maximum(square, UNIT_EPSILON**2))
+
+
+def _size(x: jax.Array) -> jax.Array:
+    """Returns the root mean square of each clip ``[b t h w c]``, of no gradient."""
+    square = jnp.square(x.astype(jnp.float32)).mean(axis=(1, 2, 3, 4), keepdims=True)
+    return jax.lax.stop_gradient(jnp.sqrt(square))
 
 
 def order_costs(n: int, channels: int, key: int, value: int) -> dict[str, float]:
@@ -73,8 +78,9 @@ class _Block(nn.Module):
       key_width: of queries and keys; 0 is an eighth of the channels.
       value_width: 0 is half the channels.
       position: where a frame stands in the clip, added to the block's input (not to
-        what its output is added to): "none" | "sinusoidal" | "learned". Without it
-        nothing here knows the order of the frames.
+        what its output is added to): "none" | "sinusoidal" | "learned". Both have the
+        clip's own scale: a code of size 1 times the root mean square of its features.
+        Without one nothing here knows the order of the frames.
     """
 
     axis: str = "joint"
@@ -100,9 +106,9 @@ class _Block(nn.Module):
         if self.position != "none":
             place = jnp.asarray(sinusoids(t, c), jnp.float32)
             if self.position == "learned":
-                init = nn.initializers.normal(POSITION_STD)
-                place = self.param("position", init, (t, c))
-            y = y + einops.rearrange(place.astype(self.dtype), "t c -> 1 t 1 1 c")
+                place = self.param("position", nn.initializers.normal(1.0), (t, c))
+            place = einops.rearrange(place, "t c -> 1 t 1 1 c") * _size(x)
+            y = y + place.astype(self.dtype)
         y = self.relate(einops.rearrange(y, AXES[self.axis]))
         given, grouped = AXES[self.axis].split(" -> ")
         y = einops.rearrange(y, f"{grouped} -> {given}", t=t, h=h, w=w)
@@ -289,11 +295,18 @@ class DPDA(_Factorized):
 
 
 def sinusoids(frames: int, channels: int) -> np.ndarray:
-    """Returns sines and cosines ``[t c]`` of the frame's number.
+    """Returns sines and cosines ``[t c]`` of the frame's number, float64.
 
-    The wave lengths go from 2 pi to 10000 times that (Vaswani et al. 2017).
+    Vaswani et al. 2017, but of waves of the clip's length: their lengths fall in one
+    proportion from two clips (so that its ends are farthest apart) to four frames.
+    Longer ones, made for sentences, are nearly the same in all frames. From each
+    channel its mean over the frames is taken, which tells none from another; the root
+    mean square of the whole is 1. Of one frame all are 0.
     """
     half = -(-channels // 2)
-    rates = 10000.0 ** (-np.arange(half) / half)
-    angles = np.arange(frames)[:, None] * rates
-    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)[:, :channels]
+    share = np.arange(half) / max(half - 1, 1)
+    lengths = 2 * frames * (min(4, 2 * frames) / (2 * frames)) ** share
+    angles = 2 * np.pi * np.arange(frames)[:, None] / lengths
+    table = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)[:, :channels]
+    table -= table.mean(axis=0)
+    return table / np.sqrt(np.square(table).mean()) if frames > 1 else 0 * table

@@ -293,11 +293,48 @@ def test_only_a_position_tells_a_clip_from_its_reversal(position):
 
 
 def test_sinusoids_by_hand():
-    table = sinusoids(3, 5)
-    assert table.shape == (3, 5)
-    np.testing.assert_allclose(table[0], [0, 0, 0, 1, 1])
-    rates = [1.0, 10000 ** (-1 / 3), 10000 ** (-2 / 3)]
-    np.testing.assert_allclose(table[2, :3], np.sin(2 * np.array(rates)), rtol=1e-6)
+    """Four frames, wave lengths of eight and four: steps of 45 and of 90 degrees."""
+    table, root = sinusoids(4, 4), 0.5**0.5
+    waves = np.array(
+        [[0, root, 1, root], [0, 1, 0, -1], [1, root, 0, -root], [1, 0, -1, 0]]
+    ).T
+    waves -= [(1 + 2 * root) / 4, 0, 1 / 4, 0]
+    np.testing.assert_allclose(table, waves / np.sqrt((waves**2).mean()), atol=1e-12)
+    assert sinusoids(5, 7).shape == (5, 7)
+    assert np.all(sinusoids(1, 6) == 0)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 4, 8, 16, 32])
+def test_sinusoids_tell_frames_apart(frames):
+    """No part of the code is the same in all frames; no two frames are near."""
+    table = sinusoids(frames, 256)
+    same = frames * np.square(table.mean(axis=0)).sum() / np.square(table).sum()
+    assert same < 1e-20
+    assert np.all(np.ptp(table, axis=0) > 0.5)
+    apart = np.linalg.norm(table[:, None] - table, axis=-1) / 256**0.5
+    assert apart[~np.eye(frames, dtype=bool)].min() > 0.2
+    # And the clip from its reversal: by at least its own size.
+    assert np.linalg.norm(table - table[::-1]) > np.linalg.norm(table)
+
+
+@pytest.mark.parametrize("position", ["sinusoidal", "learned"])
+def test_a_position_has_the_scale_of_what_it_is_added_to(position):
+    shape = (2, 8, 3, 5, 64)
+    scale = np.array([0.01, 300.0], np.float32).reshape(2, 1, 1, 1, 1)
+    x = scale * normal(*shape)
+    added = {}
+
+    class Seen(DirectedNonLocal):
+        def relate(self, given):
+            added["y"] = given
+            return given
+
+    block = Seen(position=position)
+    block.init_with_output(jax.random.key(0), x)
+    place = (np.asarray(added["y"]).reshape(shape) - x) / scale
+    one_a_frame = np.broadcast_to(place[:, :, :1, :1], shape)
+    np.testing.assert_allclose(place, one_a_frame, atol=1e-5)
+    np.testing.assert_allclose(np.sqrt(np.square(place).mean((1, 2, 3, 4))), 1, 0.1)
 
 
 def test_a_scale_for_each_pair():
