@@ -43,6 +43,11 @@ class DataConfig(_Strict):
     version: str = ""
     # Which official split is used, for example "xsub"; "": the data set's default.
     protocol: str = ""
+    # Where the protocol has no validation clips: these training subjects, or this share
+    # of them, always the same, become the split "val" (clips, where no subjects are
+    # known). The test split never changes; 0 and (): none are held out.
+    val_subjects: tuple[int, ...] = ()
+    val_share: float = 0.0
     # Use only the first n clips of each split (0: all), to try something small.
     limit: int = 0
 
@@ -82,6 +87,10 @@ class DataConfig(_Strict):
     shared_time: bool = True
     shared_crop: bool = True
     shared_flip: bool = True
+
+    # Whether training batches carry the ground truth as evaluation batches do: who is
+    # seen in which frame, where, and the clip's difficulties.
+    truth: bool = False
 
     # Evaluation views: frame offsets inside the segments, times crops along the long
     # side (1: the centre; 3: both ends and the centre). Scores are averaged over them.

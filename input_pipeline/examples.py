@@ -54,7 +54,7 @@ class ExampleReader:
         self.shapes = {stream: tuple(spec.shape) for stream, spec in inputs.items()}
         self.videos = [name for name in self.shapes if name != "skeleton"]
         self.seed = seed
-        self.truth = seed is None and dataset.has_truth
+        self.truth = dataset.has_truth and (seed is None or data.truth)
         # Whether the clip is cut in time, to what the skeleton's crop shows of it.
         self._cut = "skeleton" in self.shapes
         flips = self._cut and seed is not None

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from input_pipeline import joints
+from input_pipeline import joints, splits
 from input_pipeline.checks import check_rows
 from input_pipeline.config import DataConfig, DataConfigError
-from input_pipeline.dataset import SPLITS, DatasetError, PreparedDataset
+from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.examples import ExampleReader
 
 # The accelerators belong to JAX; TensorFlow would take all of their memory.
@@ -67,17 +67,13 @@ def dataset_facts(data: DataConfig) -> DatasetFacts:
     protocol = data.protocol or dataset.default_protocol
     if protocol not in dataset.protocols:
         dataset.rows(protocol, "train")  # raises, with the protocols that there are
-    counts = dataset.protocols[protocol]
     layout = joints.of_stream(dataset.streams.get("skeleton", {}))
     return DatasetFacts(
         name=dataset.name,
         version=dataset.version,
         protocol=protocol,
         classes=tuple(dataset.classes),
-        num_clips={
-            split: min(counts.get(split, 0), data.limit or counts.get(split, 0))
-            for split in SPLITS
-        },
+        num_clips=splits.counts(dataset, data),
         names=dataset.names,
         difficulties=tuple(dataset.difficulties),
         has_truth=dataset.has_truth,
@@ -109,7 +105,8 @@ def train_batches(
 
     Returns:
       Dicts of numpy arrays: the streams with b in front, and label int32 [b], mask
-      bool [b] (all True), id int64 [b].
+      bool [b] (all True), id int64 [b]; with data.truth also the ground truth of
+      `eval_batches`, moved along with crop, flip and choice of frames.
 
     Raises:
       DatasetError: at once, if data set, protocol or stream is not there or there are
@@ -119,7 +116,12 @@ def train_batches(
     """
     local = _local_size(data, batch_size, host, hosts)
     dataset = _open(data)
-    rows = _rows(dataset, data, "train")
+    rows = splits.rows(dataset, data, "train")
+    if data.truth and not dataset.has_truth:
+        raise DataConfigError(
+            f"data.truth asks for the ground truth in training batches, but the data "
+            f"set {dataset.name!r} has none. Set it to False."
+        )
     if len(rows) < batch_size:
         raise DatasetError(
             f"The training split of {dataset.name!r} has {len(rows)} clips, fewer than "
@@ -172,7 +174,7 @@ def eval_batches(
     """
     local = _local_size(data, batch_size, host, hosts)
     dataset = _open(data)
-    rows = _rows(dataset, data, split)
+    rows = splits.rows(dataset, data, split)
     reader = ExampleReader(dataset, data, inputs)
     check_rows(dataset, rows, inputs)
 
@@ -207,11 +209,6 @@ def permutation(size: int, seed: int, epoch: int) -> np.ndarray:
 
 def _open(data: DataConfig) -> PreparedDataset:
     return PreparedDataset.open(data.dir, data.name, data.version)
-
-
-def _rows(dataset: PreparedDataset, data: DataConfig, split: str) -> np.ndarray:
-    rows = dataset.rows(data.protocol, split).astype(np.int64)
-    return rows[: data.limit] if data.limit else rows
 
 
 def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int:

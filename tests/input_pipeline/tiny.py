@@ -108,7 +108,8 @@ def write(
         length=numbers[2],
         label=np.array([record.label for record in clips], np.int32),
         difficulty=np.array([record.difficulty for record in clips], np.int32),
-        **{key: unknown for key in ("subject", "camera", "setup", "replication")},
+        subject=np.array([record.subject for record in clips], np.int32),
+        **{key: unknown for key in ("camera", "setup", "replication")},
         split_half=split.astype(np.int8),
         **{
             dataset.frames_column(stream): [
