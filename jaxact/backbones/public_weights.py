@@ -5,7 +5,12 @@ from typing import Any
 
 from flax import traverse_util
 
-from jaxact.backbones import i3d_weights, resnet_weights, timesformer_weights
+from jaxact.backbones import (
+    i3d_weights,
+    resnet_weights,
+    timesformer_weights,
+    video_swin_weights,
+)
 from jaxact.weights.keymap import KeyMap, Report, Rule, WeightsError, convert
 from jaxact.weights.readers import read_weights
 
@@ -22,7 +27,12 @@ __all__ = [
 # Kinds of public weights. Each module says what wrappers put around the names
 # (`clean`), whether a file's names are its own (`recognizes`), how they fill a model's
 # parameters and statistics (`key_map`), and what it is called (`NAMES`).
-KINDS: tuple[Any, ...] = (timesformer_weights, resnet_weights, i3d_weights)
+KINDS: tuple[Any, ...] = (
+    timesformer_weights,
+    resnet_weights,
+    i3d_weights,
+    video_swin_weights,
+)
 
 
 def initialize_from(

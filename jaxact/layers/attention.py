@@ -20,7 +20,11 @@ def attention_weights(query: jax.Array, key: jax.Array) -> jax.Array:
 
 
 def attend(
-    query: jax.Array, key: jax.Array, value: jax.Array, pairs: jax.Array | None = None
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    pairs: jax.Array | None = None,
+    bias: jax.Array | None = None,
 ) -> jax.Array:
     """Returns the attended values ``[... q a d]`` of three ``[... n a d]`` arrays.
 
@@ -31,6 +35,8 @@ def attend(
       query, key, value: of a kind ``[... n a d]``.
       pairs: bool, broadcast to ``[... q k]``: which query attends to which key. One
         that attends to none gives exactly 0, in value and gradient. None is all.
+      bias: what is added to the scaled logits, broadcast to ``[... a q k]``: relative
+        positions. None is nothing.
     """
     # Heads come before positions: every product is then a plain batched one. On CPU
     # that is three times as fast as a contraction over positions and heads in place.
@@ -41,6 +47,8 @@ def attend(
         "...qd,...kd->...qk", query, key, preferred_element_type=jnp.float32
     )
     logits = logits * query.shape[-1] ** -0.5
+    if bias is not None:
+        logits = logits + bias.astype(jnp.float32)
     if pairs is not None:
         pairs = pairs[..., None, :, :]
         # A finite floor in place of -inf: a row without any pair has no NaN.

@@ -1,0 +1,238 @@
+"""Video Swin Transformer: attention in shifted windows of space-time (Liu et al. 2022).
+
+Alphabet: b batch, t h w a grid of tokens, c channels, g windows, n tokens of a window,
+a heads.
+"""
+
+import functools
+import itertools
+from typing import Any
+
+import einops
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import DTypeLike
+
+from jaxact.layers.attention import QKV, attend
+from jaxact.layers.mlp import DropPath, Mlp
+
+EPSILON = 1e-5
+Grid = tuple[int, int, int]  # of t, h and w
+
+# Width, units of each stage, heads of each stage, drop path; the papers' T, S, B, L.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "tiny": dict(width=96, depths=(2, 2, 6, 2), heads=(3, 6, 12, 24), drop_path=0.1),
+    "small": dict(width=96, depths=(2, 2, 18, 2), heads=(3, 6, 12, 24), drop_path=0.2),
+    "base": dict(width=128, depths=(2, 2, 18, 2), heads=(4, 8, 16, 32), drop_path=0.3),
+    "large": dict(
+        width=192, depths=(2, 2, 18, 2), heads=(6, 12, 24, 48), drop_path=0.4
+    ),
+}
+
+
+def fitting(window: Grid, shift: Grid, grid: tuple[int, ...]) -> tuple[Grid, Grid]:
+    """Shrinks a window to a grid that is smaller; such an axis is not shifted."""
+    sizes = [min(w, n) for w, n in zip(window, grid, strict=True)]
+    shifts = [0 if n <= w else s for w, s, n in zip(window, shift, grid, strict=True)]
+    return (sizes[0], sizes[1], sizes[2]), (shifts[0], shifts[1], shifts[2])
+
+
+@functools.cache
+def relative_index(window: Grid, whole: Grid) -> np.ndarray:
+    """Returns for each pair of a window's tokens its row in the table of biases.
+
+    Args:
+      window: as it is, perhaps shrunk; the distances are those of its own tokens.
+      whole: the window for which the table was made, of
+        ``(2 t - 1) (2 h - 1) (2 w - 1)`` rows.
+
+    Returns:
+      int ``[n n]``.
+    """
+    places = np.stack(np.meshgrid(*map(np.arange, window), indexing="ij"), axis=-1)
+    places = places.reshape(-1, 3)
+    apart = places[:, None] - places[None] + np.asarray(whole) - 1
+    return np.ravel_multi_index(
+        tuple(np.moveaxis(apart, -1, 0)), [2 * size - 1 for size in whole]
+    )
+
+
+@functools.cache
+def same_region(grid: tuple[int, ...], window: Grid, shift: Grid) -> np.ndarray | None:
+    """Says which tokens of a shifted window were neighbours before the shift.
+
+    A shift rolls the grid around its ends: the last windows then hold tokens of both
+    ends, which must not see each other.
+
+    Returns:
+      bool ``[g n n]``, or None if nothing is shifted.
+    """
+    if not any(shift):
+        return None
+    regions = np.zeros(grid, int)
+    cuts = [
+        [slice(0, -w), slice(-w, -s), slice(-s, None)] if s else [slice(None)]
+        for w, s in zip(window, shift, strict=True)
+    ]
+    for number, part in enumerate(itertools.product(*cuts)):
+        regions[part] = number
+    t, h, w = window
+    in_windows = einops.rearrange(
+        regions, "(T t) (H h) (W w) -> (T H W) (t h w)", t=t, h=h, w=w
+    )
+    return in_windows[:, :, None] == in_windows[:, None, :]
+
+
+class WindowAttention(nn.Module):
+    """Self-attention within windows ``[b g n c]``, with a bias for each distance."""
+
+    heads: int
+    window: Grid  # that the table of biases is made for
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, actual: Grid, pairs: np.ndarray | None
+    ) -> jax.Array:
+        """Attends; ``actual`` is the window, perhaps shrunk; pairs ``[g n n]``."""
+        rows = int(np.prod([2 * size - 1 for size in self.window]))
+        table = self.param(
+            "relative_position_bias",
+            nn.initializers.truncated_normal(0.02),
+            (rows, self.heads),
+        )
+        bias = table[relative_index(actual, self.window)]
+        bias = einops.rearrange(bias, "q k a -> 1 1 a q k")
+        query, key, value = QKV(self.heads, self.dtype, name="in_proj")(x)
+        mask = None if pairs is None else jnp.asarray(pairs)[None]
+        out = attend(query, key, value, mask, bias)
+        out = einops.rearrange(out, "... a d -> ... (a d)")
+        return nn.Dense(x.shape[-1], dtype=self.dtype, name="out_proj")(out)
+
+
+class SwinBlock(nn.Module):
+    """Attention in (shifted) windows, then an MLP; pre-norm, residual."""
+
+    heads: int
+    window: Grid
+    shift: Grid
+    mlp_ratio: float = 4.0
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """Takes and returns ``[b t h w c]``."""
+
+        def norm(name: str) -> nn.LayerNorm:
+            return nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name=name)
+
+        size = x.shape[1:4]
+        window, shift = fitting(self.window, self.shift, size)
+        fill = [(-n) % w for n, w in zip(size, window, strict=True)]
+        y = norm("attention_norm")(x)
+        y = jnp.pad(y, ((0, 0), *((0, more) for more in fill), (0, 0)))
+        grid = y.shape[1:4]
+        y = jnp.roll(y, [-s for s in shift], axis=(1, 2, 3))
+        sides = dict(zip("thw", window, strict=True))
+        y = einops.rearrange(y, "b (T t) (H h) (W w) c -> b (T H W) (t h w) c", **sides)
+        attention = WindowAttention(
+            self.heads, self.window, self.dtype, name="attention"
+        )
+        y = attention(y, window, same_region(grid, window, shift))
+        counts = {name: n // w for name, n, w in zip("THW", grid, window, strict=True)}
+        y = einops.rearrange(
+            y, "b (T H W) (t h w) c -> b (T t) (H h) (W w) c", **counts, **sides
+        )
+        y = jnp.roll(y, shift, axis=(1, 2, 3))
+        y = y[:, : size[0], : size[1], : size[2]]
+        x = x + DropPath(self.drop_path)(y, train=train)
+        mlp = Mlp(self.mlp_ratio, self.dropout, self.dtype, name="mlp")
+        y = mlp(norm("mlp_norm")(x), train=train)
+        return x + DropPath(self.drop_path)(y, train=train)
+
+
+class PatchMerging(nn.Module):
+    """Joins 2 x 2 neighbours of a frame: ``[b t h w c]`` to half of h and w, 2 c."""
+
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        h, w, c = x.shape[2:]
+        x = jnp.pad(x, ((0, 0), (0, 0), (0, h % 2), (0, w % 2), (0, 0)))
+        # The published order: rows change faster than columns.
+        x = einops.rearrange(x, "b t (h p) (w q) c -> b t h w (q p c)", p=2, q=2)
+        x = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="norm")(x)
+        return nn.Dense(2 * c, use_bias=False, dtype=self.dtype, name="reduction")(x)
+
+
+class VideoSwin(nn.Module):
+    """The backbone on normalised video; the defaults are Swin-T.
+
+    Attributes:
+      width: of the first stage; every stage doubles it.
+      depths, heads: of each stage.
+      window: of attention, in tokens of t, h and w; odd blocks shift it by half.
+      patch: pixels of a token along t, h and w.
+      drop_path: of the last block; grows linearly from 0.
+      remat: recompute the blocks' activations in the backward pass.
+    """
+
+    width: int = 96
+    depths: tuple[int, ...] = (2, 2, 6, 2)
+    heads: tuple[int, ...] = (3, 6, 12, 24)
+    window: Grid = (8, 7, 7)
+    patch: Grid = (2, 4, 4)
+    mlp_ratio: float = 4.0
+    dropout: float = 0.0
+    drop_path: float = 0.1
+    remat: bool = False
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, video: jax.Array, *, train: bool = False) -> dict[str, Any]:
+        """Embeds ``[b t h w c]`` and runs the stages.
+
+        Returns:
+          ``features`` ``[b t h w c]`` after the last norm, t half and h, w a 32nd of
+          the video's with the published patch, and ``stages``, every stage's last map.
+        """
+        p, q, r = self.patch
+        fill = [(-n) % k for n, k in zip(video.shape[1:4], self.patch, strict=True)]
+        x = jnp.pad(video, ((0, 0), *((0, more) for more in fill), (0, 0)))
+        x = einops.rearrange(
+            x, "b (t p) (h q) (w r) c -> b t h w (p q r c)", p=p, q=q, r=r
+        )
+        x = nn.Dense(self.width, dtype=self.dtype, name="patch_embed")(x)
+        x = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="patch_norm")(x)
+        x = nn.Dropout(self.dropout)(x, deterministic=not train)
+
+        make_block = nn.remat(SwinBlock, static_argnums=(2,))
+        if not self.remat:
+            make_block = SwinBlock
+        half = (self.window[0] // 2, self.window[1] // 2, self.window[2] // 2)
+        total, number, stages = sum(self.depths), 0, []
+        for stage, (depth, heads) in enumerate(
+            zip(self.depths, self.heads, strict=True)
+        ):
+            if stage:
+                x = PatchMerging(self.dtype, name=f"merging_{stage}")(x)
+            for block in range(depth):
+                x = make_block(
+                    heads,
+                    self.window,
+                    half if block % 2 else (0, 0, 0),
+                    self.mlp_ratio,
+                    self.dropout,
+                    self.drop_path * number / max(total - 1, 1),
+                    self.dtype,
+                    name=f"stage{stage + 1}_{block}",
+                )(x, train)
+                number += 1
+            stages.append(x)
+        norm = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="final_norm")
+        return {"features": norm(x), "stages": tuple(stages)}

@@ -1,0 +1,121 @@
+"""Rules for the layers that most networks are made of, from torch's names and layouts.
+
+Each returns rules for one layer: ``path`` is ours, without a closing ``/``; ``name`` is
+the public one, without a closing dot.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import einops
+import numpy as np
+
+from jaxact.weights.keymap import KeyMap, Rule, WeightsError
+
+_STATISTICS = {
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+
+
+def same(array: np.ndarray) -> np.ndarray:
+    """Returns the array as it is."""
+    return array
+
+
+def dense(path: str, name: str, bias: bool = True) -> list[Rule]:
+    """A linear layer: ``[o i]`` to ``[i o]``."""
+    rules = [Rule(f"{path}/kernel", (f"{name}.weight",), np.transpose)]
+    return rules + [Rule(f"{path}/bias", (f"{name}.bias",), same)] * bias
+
+
+def layer_norm(path: str, name: str) -> list[Rule]:
+    """A layer norm, or a batch norm without statistics."""
+    return [
+        Rule(f"{path}/{ours}", (f"{name}.{theirs}",), same)
+        for ours, theirs in (("scale", "weight"), ("bias", "bias"))
+    ]
+
+
+def batch_norm(path: str, name: str) -> list[Rule]:
+    """A batch norm with its running statistics."""
+    return [
+        Rule(f"{path}/{ours}", (f"{name}.{theirs}",), same)
+        for ours, theirs in _STATISTICS.items()
+    ]
+
+
+def patches(path: str, name: str, frames: int) -> list[Rule]:
+    """A convolution without overlap as a dense layer over ``(t h w c)`` patches.
+
+    Args:
+      frames: how many a patch spans; the kernel ``[o i h w]`` of an image network is
+        divided by it and repeated, so that a still clip gives what the image gave.
+    """
+
+    def kernel(array: np.ndarray) -> np.ndarray:
+        if array.ndim == 4:
+            array = np.repeat(array[:, :, None] / frames, frames, axis=2)
+        return einops.rearrange(array, "o i t h w -> (t h w i) o")
+
+    return [
+        Rule(f"{path}/kernel", (f"{name}.weight",), kernel),
+        Rule(f"{path}/bias", (f"{name}.bias",), same),
+    ]
+
+
+def heads(
+    source: Mapping[str, np.ndarray], params: Mapping[str, Any], names: Iterable[str]
+) -> list[Rule]:
+    """Rules of every classifier among the parameters of the file's width and classes.
+
+    Args:
+      names: what a classifier may be called in the file.
+    """
+    found = [name for name in names if f"{name}.weight" in source]
+    if not found:
+        return []
+    size = source[f"{found[0]}.weight"].shape[::-1]
+    return [
+        rule
+        for path, value in params.items()
+        if re.search(r"(^|/)\w*head\w*/(fc/)?kernel$", path) and value.shape == size
+        for rule in dense(path.removesuffix("/kernel"), found[0])
+    ]
+
+
+def key_map(
+    kind: str,
+    source: Mapping[str, np.ndarray],
+    params: Mapping[str, Any],
+    roots: list[str],
+    rules: list[Rule],
+    left_out: str,
+) -> KeyMap:
+    """Puts rules together: what is outside the backbones stays fresh.
+
+    Args:
+      kind: of the file, for people.
+      roots: paths of the backbones that the rules fill, with a closing ``/``.
+      left_out: pattern of names in the file that are not used on purpose, where no rule
+        uses them.
+
+    Raises:
+      WeightsError: the model has no such backbone.
+    """
+    if not roots:
+        raise WeightsError(
+            f"The weights are of {kind}, but the model has no such backbone; its "
+            f"parameters begin with {', '.join(sorted(params)[:3])}."
+        )
+    used = {name for rule in rules for name in rule.sources}
+    ignored = re.compile(left_out)
+    return KeyMap(
+        kind,
+        tuple(rules),
+        frozenset(name for name in source.keys() - used if ignored.match(name)),
+        frozenset(path for path in params if not path.startswith(tuple(roots))),
+    )
