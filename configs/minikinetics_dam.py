@@ -5,6 +5,7 @@ Command:  python -m input_pipeline.prepare folders --raw RAW --name minikinetics
           python train.py --config configs/minikinetics_dam.py:kind=da_poly,stage=2
           python train.py --config configs/minikinetics_dam.py:kind=none
           python train.py --config configs/minikinetics_dam.py:modules=12
+          python evaluate.py --config configs/minikinetics_dam.py:views=30 --workdir RUN
 Hardware: one 8-device TPU host or 8 GPUs; a single GPU of 24 GB (the paper's) with
           `--config.train.accumulate=2`.
 Metric:   Top-1 71.76 without blocks, DA-NL before the last unit of Res3 73.21, DA-DA in
@@ -12,19 +13,31 @@ Metric:   Top-1 71.76 without blocks, DA-NL before the last unit of Res3 73.21, 
           256 x 256, ten clips; tolerance 0.5 points). Not trained by us: the paper does
           not say which 23,156 and 1,862 videos of Kinetics-400 it took.
 
+Kinds (Table 3): nl, poly (of the paper's size with `--config.model.poly_reduction=4`),
+da_nl, da_nl_2, da_nl_2_matrix; (Table 4): da_nl, da_da, da_poly, da_dp, poly_da, dp_da.
+
+While it trains, a clip is one view of 224 x 224. The paper's thirty of 256 x 256 would
+cost as much as the training itself if they were seen after every epoch: they are the
+last command's, views=30, of a checkpoint.
+
 Start from ImageNet weights with `--config.train.init_from=FILE`.
 """
 
 from configs import sthv1_dam
 from input_pipeline.config import DataConfig
-from jaxact.config import Experiment, parse_arg
-from jaxact.models.dam import DAMConfig, dam_layout, spaced
+from jaxact.config import ConfigError, Experiment, parse_arg
+from jaxact.models.dam import KINDS, DAMConfig, dam_layout, spaced
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, kind="da_nl", stage=3, modules=0, position="none")
+    args = parse_arg(arg, kind="da_nl", stage=3, modules=0, position="none", views=1)
     model = DAMConfig(num_classes=400, position=args["position"])
-    kind, stage = args["kind"], args["stage"]
+    kind, stage, views = args["kind"], args["stage"], args["views"]
+    if kind not in (*KINDS, "none") or not 1 <= stage <= 4 or views not in (1, 30):
+        raise ConfigError(
+            f"Got kind={kind}, stage={stage}, views={views}; expected none or one of "
+            f"{', '.join(KINDS)}, a stage from 1 to 4, and 1 or 30 views."
+        )
     if args["modules"]:
         name = f"dam{args['modules']}"
         model.layout = dam_layout(args["modules"])
@@ -41,10 +54,10 @@ def get_config(arg: str = "") -> Experiment:
         window=64,
         crop="corners",
         flip=0.5,  # not stated; the classes are alike in a mirror
-        # Section 4.2: three crops x ten clips. The crops are 256 x 256 there; a model
-        # of that size is evaluated with --config.model.image_size=256.
-        eval_views_time=10,
-        eval_views_space=3,
-        eval_views_at_once=3,
     )
+    if views == 30:  # section 4.2: ten clips, three crops of 256 x 256
+        model.image_size = 256
+        experiment.data.eval_views_time = 10
+        experiment.data.eval_views_space = 3
+        experiment.data.eval_views_at_once = 3
     return experiment

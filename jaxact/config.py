@@ -64,6 +64,11 @@ class ModelConfig(Config):
         """Returns the loss terms, see `jaxact.losses`."""
         raise TypeError(f"{type(self).__name__} must define losses().")
 
+    def notes(self, experiment: "Experiment") -> list[str]:
+        """Returns what a person should know of these values before the first step."""
+        del experiment
+        return []
+
     def prepare(
         self,
         params: Any,

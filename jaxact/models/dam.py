@@ -5,6 +5,7 @@ config: the ablations of Tables 3 and 4 and of figure 5, and DAM x 1, 3, 6, 9, 1
 """
 
 import dataclasses
+import math
 from typing import Any
 
 import flax.linen as nn
@@ -14,7 +15,7 @@ from jax.typing import DTypeLike
 
 from jaxact.backbones.resnet import C2D_TIME_STRIDES, VARIANTS, ResNet
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD, normalize_video
-from jaxact.config import ModelConfig
+from jaxact.config import ConfigError, ModelConfig
 from jaxact.layers import nonlocal_blocks
 from jaxact.layers.class_activation import class_activation_maps
 from jaxact.losses import CrossEntropy
@@ -27,6 +28,11 @@ RELATIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "poly": (nonlocal_blocks.PolyNonLocal, {}),
     "da_nl": (nonlocal_blocks.DirectedNonLocal, {"variant": 1}),
     "da_nl_2": (nonlocal_blocks.DirectedNonLocal, {"variant": 2}),
+    # Eq. 8 as printed: a scale for each pair of positions; of one size of input alone.
+    "da_nl_2_matrix": (
+        nonlocal_blocks.DirectedNonLocal,
+        {"variant": 2, "matrix_scale": True},
+    ),
 }
 KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     **RELATIONS,
@@ -68,7 +74,7 @@ def spaced(stage: int, count: int, units: int, kind: str) -> Layout:
 def dam_layout(number: int, blocks: tuple[int, ...] = VARIANTS["resnet50"]) -> Layout:
     """Returns the layout of DAM x ``number`` in a network of these units a stage."""
     if number not in DAM_COUNTS:
-        raise ValueError(f"Got DAM x {number}; expected one of {sorted(DAM_COUNTS)}.")
+        raise ConfigError(f"Got DAM x {number}; expected one of {sorted(DAM_COUNTS)}.")
     layout: Layout = ()
     for stage, count in enumerate(DAM_COUNTS[number], 1):
         if count:
@@ -96,6 +102,7 @@ class DAMConfig(ModelConfig):
     layout: Layout = dam_layout(12)
     key_width: int = 0  # of queries and keys; 0: an eighth of the channels
     value_width: int = 0  # 0: half the channels
+    poly_reduction: int = 1  # of Poly-NL: 1 is eq. 19, 4 has the paper's size
     position: str = "none"  # of a frame, told to the blocks: "sinusoidal" | "learned"
     order: str = "auto"  # of directed attention's products: "folded" | "linear" | ...
     dropout: float = 0.5  # before the classifier
@@ -129,6 +136,7 @@ class DAMConfig(ModelConfig):
         fields = dict(
             key_width=self.key_width,
             value_width=self.value_width,
+            poly_reduction=self.poly_reduction,
             position=self.position,
             dtype=jnp.dtype(self.dtype),
         )
@@ -143,6 +151,30 @@ class DAMConfig(ModelConfig):
 
     def losses(self) -> tuple[Any, ...]:
         return (CrossEntropy(),)
+
+    def stage_frames(self) -> tuple[int, ...]:
+        """Returns how many frames each stage's maps have."""
+        first, second, third = self.time_strides
+        start = math.ceil(math.ceil(self.frames / first) / second)
+        return (start, *[math.ceil(start / third)] * (len(self.blocks) - 1))
+
+    def notes(self, experiment: Any) -> list[str]:
+        notes = []
+        if (first := self.time_strides[0]) > 1:
+            read = math.ceil(self.frames / first)
+            notes.append(
+                f"the first convolution reads {read} of the {self.frames} frames that "
+                f"are decoded: its stride in time is {first} (model.time_strides)."
+            )
+        left = self.stage_frames()
+        still = [stage for stage, _, _ in self.layout if left[stage - 1] == 1]
+        if still and self.frames > 1:
+            notes.append(
+                f"{len(still)} of {len(self.layout)} blocks stand where 1 of "
+                f"{self.frames} frames is left, and relate no frames. Smaller strides "
+                "leave more, at more cost, as --config.model.time_strides='(1, 1, 2)'."
+            )
+        return notes
 
 
 class DAM(nn.Module):

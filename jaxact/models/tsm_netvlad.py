@@ -25,7 +25,7 @@ from jaxact.batch import (
     normalize_differences,
     normalize_video,
 )
-from jaxact.config import ModelConfig
+from jaxact.config import Experiment, ModelConfig
 from jaxact.layers.class_activation import class_activation_maps
 from jaxact.layers.netvlad import NetVLAD
 from jaxact.layers.temporal_shift import shifted_channels, temporal_shift
@@ -141,6 +141,16 @@ class TSMNetVLADConfig(ModelConfig):
 
     def losses(self) -> tuple[Any, ...]:
         return (CrossEntropy(),)
+
+    def notes(self, experiment: Experiment) -> list[str]:
+        frozen = any(self._frozen(name) != "none" for name in self.streams)
+        if not frozen or experiment.train.init_from:
+            return []
+        return [
+            "batch norms are frozen, and the weights are random: their statistics are "
+            "of no data. Give weights with --config.train.init_from, or train from "
+            "random ones with --config.model.frozen_norm=none."
+        ]
 
     def prepare(
         self,

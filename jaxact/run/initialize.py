@@ -49,7 +49,9 @@ def start_table(opened: Opened) -> str:
         "optimiser": f"{experiment.optim.optimizer}, peak rate {peak:g}, "
         f"{experiment.schedule.kind}",
     }
-    return "\n".join(f"  {name:<11} {text}" for name, text in rows.items())
+    lines = [f"  {name:<11} {text}" for name, text in rows.items()]
+    notes = experiment.model.notes(experiment)
+    return "\n".join([*lines, *(f"Note: {text}" for text in notes)])
 
 
 def start_state(

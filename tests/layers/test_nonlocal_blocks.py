@@ -337,6 +337,28 @@ def test_a_position_has_the_scale_of_what_it_is_added_to(position):
     np.testing.assert_allclose(np.sqrt(np.square(place).mean((1, 2, 3, 4))), 1, 0.1)
 
 
+def test_poly_nl_of_fewer_channels_by_hand():
+    """Eq. 19 on 3 of 6 channels, place by place in float64; 4 c^2/2 + (c/2)^2."""
+    block = PolyNonLocal("space", poly_reduction=2)
+    shape = (1, 2, 2, 3, 6)
+    variables, x = variables_of(block, shape), normal(*shape)
+    params = variables["params"]
+    p = {k: np.float64(v["kernel"]) for k, v in params.items() if k != "norm"}
+    assert sum(map(np.size, p.values())) == 4 * 18 + 9
+    expected = np.zeros(shape)
+    for t in range(2):
+        rows = np.float64(x[0, t]).reshape(6, 6)
+        mean = sum((row @ p["first"]) * (row @ p["second"]) for row in rows) / 6
+        y = [(mean * (row @ p["value"])) @ p["third"] @ p["out"] for row in rows]
+        expected[0, t] = np.reshape(y, (2, 3, 6))
+    stats, norm = variables["batch_stats"]["norm"], params["norm"]
+    expected = (expected - stats["mean"]) / np.sqrt(stats["var"] + 1e-5)
+    expected = x + expected * norm["scale"] + norm["bias"]
+    np.testing.assert_allclose(run(block, variables, x), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="Got poly_reduction 4 on 6 channels"):
+        variables_of(PolyNonLocal(poly_reduction=4), shape)
+
+
 def test_a_scale_for_each_pair():
     block = DirectedNonLocal("time", variant=2, matrix_scale=True, **WIDTHS)
     variables = variables_of(block)

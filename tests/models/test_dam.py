@@ -145,6 +145,31 @@ def test_the_last_map_and_the_logits():
     )
 
 
+def test_frames_that_are_left_and_what_is_said_of_them():
+    """Table 2 of 32 frames: 8, then 4; of 8 frames: 2, then 1."""
+    whole, few = DAMConfig(), DAMConfig(frames=8)
+    assert whole.stage_frames() == (8, 4, 4, 4) and few.stage_frames() == (2, 1, 1, 1)
+    assert DAMConfig(frames=9, time_strides=(2, 2, 2)).stage_frames() == (3, 2, 2, 2)
+    (read,) = whole.notes(None)
+    assert "reads 16 of the 32 frames" in read
+    read, left = few.notes(None)
+    assert "reads 4 of the 8 frames" in read
+    assert left.startswith("9 of 12 blocks stand where 1 of 8 frames is left")
+    assert DAMConfig(frames=8, time_strides=(1, 1, 2)).notes(None) == []
+    assert "1 of 1 blocks" in DAMConfig(frames=8, layout=dam_layout(1)).notes(None)[1]
+    # What is said is what is built.
+    shapes = jax.eval_shape(
+        lambda b: (
+            small(frames=5, time_strides=(2, 1, 2))
+            .build()
+            .init_with_output(jax.random.key(0), b)[0]
+        ),
+        batch_of(small(frames=5)),
+    )
+    assert small(frames=5, time_strides=(2, 1, 2)).stage_frames() == (3, 2, 2)
+    assert shapes["features"].shape[1] == 2
+
+
 def test_gradients_reach_every_parameter():
     config = small(position="learned")
     batch = batch_of(config)
@@ -192,7 +217,7 @@ def test_every_kind_can_stand_before_any_unit():
         lambda b: config.build().init(jax.random.key(0), b), batch_of(config)
     )
     blocks = {name for name in shapes["params"] if name.startswith("block")}
-    assert len(blocks) == len(KINDS) == 17
+    assert len(blocks) == len(KINDS) == 20
     assert {"block2_1", "block2_1_1", "block2_2", "block2_2_1"} <= blocks
 
 

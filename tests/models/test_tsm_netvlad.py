@@ -199,6 +199,15 @@ def test_frozen_batch_norm_does_not_move_in_ten_steps(stream):
     assert moved == set(before) - norms
 
 
+def test_frozen_norms_of_random_weights_are_said():
+    experiment = Experiment("test", config(), None)
+    (note,) = experiment.model.notes(experiment)
+    assert note.startswith("batch norms are frozen, and the weights are random")
+    experiment.train.init_from = "weights.pth"
+    assert experiment.model.notes(experiment) == []
+    assert config(frozen_norm="none").notes(Experiment("test", None, None)) == []
+
+
 def test_each_stream_has_its_own_frozen_norms():
     streams = ("rgb", "rgb_diff", "ir")
     frozen = config(streams=streams).build().frozen_norms

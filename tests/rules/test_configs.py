@@ -27,6 +27,8 @@ PARAMETERS = {
     "infar_stafusion": 108_581_017,
     "minikinetics_dam": 25_640_400,
     "minikinetics_dam:kind=none": 24_327_632,
+    "minikinetics_dam:kind=da_nl_2_matrix": 25_640_400 + 784**2,
+    "minikinetics_dam:modules=12,views=30": 24_327_632 + 10_687_488,
     "ntu_ccdfarm": 20_426_835,
     "ntu_ccdfarm:dataset=ntu120,protocol=xset": 20_580_615,
     "ntu_ccdfarm:model=mmtm": 16_688_776,

@@ -311,6 +311,14 @@ def test_what_does_not_fit_is_said_before_the_first_step(tmp_path, changes, mess
         run(tmp_path, tiny.TinyData(on_batch=never), **changes)
 
 
+def test_what_the_model_notes_is_said_at_the_start(tmp_path, monkeypatch, capsys):
+    notes = lambda self, experiment: [f"seed {experiment.train.seed} is odd."]  # noqa: E731
+    monkeypatch.setattr(tiny.TinyConfig, "notes", notes)
+    run(tmp_path, **{"train.epochs": 0.4, "train.seed": 7})
+    said = capsys.readouterr().out
+    assert said.index("\nNote: seed 7 is odd.\n") < said.index("Start: ")
+
+
 def test_the_plan_counts_steps_across_epochs():
     plan = program.make_plan(config.TrainConfig(batch_size=8, epochs=2.0), 20)
     assert plan.steps_per_epoch == 2.5 and plan.total_steps == 5
