@@ -17,12 +17,11 @@ from input_pipeline import pipeline
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
 from jaxact import config as config_lib
-from jaxact.checkpoints.files import find
 from jaxact.devices import distributed
 from jaxact.devices.distributed import say
 from jaxact.report import output, write_report
-from jaxact.run import commandline, initialize, log
-from jaxact.run.session import open_experiment
+from jaxact.run import commandline, log, predictor
+from jaxact.run.session import open_evaluation
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "last", "last, best or a path.")
 SPLIT = flags.DEFINE_string("split", None, "Split to evaluate [eval.split].")
@@ -40,14 +39,13 @@ def evaluate(
     Raises:
       UserError: see its message.
     """
-    opened = open_experiment(experiment, data, trains=False)
+    opened = open_evaluation(experiment, data)
     facts, split = opened.facts, experiment.eval.split
-    program, mesh = opened.program, opened.mesh
-    state = initialize.restore_weights(folder, step, program, mesh, experiment)
+    variables = predictor.restore_weights(folder, step, opened.network, experiment)
     count = facts.num_clips[split]
     say(f"Checkpoint of step {step} in {folder}; {count} clips of {split}.")
     pictures = experiment.eval.pictures
-    result = opened.evaluate(state, opened.eval_batches(), pictures)
+    result = opened.evaluate(variables, opened.eval_batches(), pictures)
     say(log.eval_line(result.metrics))
     for example in result.examples:
         example["name"] = str(facts.names[example["id"]])
@@ -81,9 +79,7 @@ def main() -> None:
     experiment, workdir = commandline.experiment(), commandline.workdir()
     if SPLIT.value is not None:
         experiment.eval.split = SPLIT.value
-    which = CHECKPOINT.value
-    path = workdir if which in ("last", "best") else pathlib.Path(which)
-    folder, step = find(path, which, experiment.eval.best_metric)
+    folder, step = predictor.find_checkpoint(experiment, CHECKPOINT.value, workdir)
     out = pathlib.Path(OUT.value or workdir / "report")
     output.check(out)
     results = evaluate(experiment, folder, step)

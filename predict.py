@@ -23,11 +23,9 @@ from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.encode import ClipError
 from input_pipeline.own_clip import SHORT_SIDE, read_clip
 from jaxact import Experiment, errors
-from jaxact.checkpoints.files import find
-from jaxact.devices import distributed
 from jaxact.report import bodies, output, overlays
-from jaxact.run import commandline, initialize
-from jaxact.run.program import make_plan, make_program
+from jaxact.run import commandline
+from jaxact.run.predictor import Predictor, find_checkpoint
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "last, best or a path.")
 OUT = flags.DEFINE_string("out", "prediction", "Folder of the picture.")
@@ -82,24 +80,6 @@ def choose_files(
     return {stream: str(given[stream]) for stream in read}
 
 
-def predict(
-    experiment: Experiment,
-    folder: pathlib.Path,
-    step: int,
-    clip: Mapping[str, np.ndarray],
-) -> dict[str, np.ndarray]:
-    """Returns ``scores`` [y] of one clip, and what the model selected, if it does."""
-    mesh = distributed.make_mesh()
-    program = make_program(experiment, mesh, make_plan(experiment.train, 1))
-    state = initialize.restore_weights(folder, step, program, mesh, experiment)
-    rows = mesh.devices.size  # every device gets the clip; the first row is read
-    batch = {name: np.stack([stream] * rows) for name, stream in clip.items()}
-    batch |= {"label": np.zeros(rows, np.int32), "id": np.zeros(rows, np.int64)}
-    batch |= {"mask": np.ones(rows, bool)}
-    result = program.eval_step(state, distributed.put_batch(batch, mesh))
-    return {name: value[0] for name, value in distributed.to_host(result).items()}
-
-
 def draw(
     clip: Mapping[str, np.ndarray],
     inputs: Mapping[str, Any],
@@ -133,7 +113,7 @@ def main() -> None:
     classes, side, body = read_facts(experiment.data, experiment.model.num_classes)
     clip = read_clip(paths, experiment.data, inputs, side)
     output.check(out)
-    result = predict(experiment, folder, step, clip)
+    result = Predictor(experiment, folder / str(step))(clip)
     order = np.argsort(-result["scores"], kind="stable")[: TOP.value]
     best = [(str(classes[i]), float(result["scores"][i])) for i in order]
     print("\n".join(f"{probability:7.1%}  {name}" for name, probability in best))

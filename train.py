@@ -28,7 +28,7 @@ from jaxact.devices import distributed
 from jaxact.devices.distributed import say
 from jaxact.run import checks, commandline, initialize
 from jaxact.run import log as progress
-from jaxact.run.session import open_experiment
+from jaxact.run.session import open_training
 from jaxact.run.stopping import Stopped, StopSignal
 from jaxact.run.workdir import claims
 
@@ -48,7 +48,7 @@ def train(
     """
     config, split = experiment.train, experiment.eval.split
     # Everything that can be wrong is found before anything is computed.
-    opened = open_experiment(experiment, data)
+    opened = open_training(experiment, data)
     plan, program = opened.plan, opened.program
     say(initialize.start_table(opened))
 
@@ -69,7 +69,7 @@ def train(
     meter = progress.Meter(config.batch_size)
 
     def evaluate(batches: Iterator[Any]) -> dict[str, float]:
-        metrics = opened.evaluate(state, batches).metrics
+        metrics = opened.evaluate(state.variables, batches).metrics
         say(f"{split} after step {step}: {progress.eval_line(metrics)}")
         return metrics
 

@@ -25,6 +25,11 @@ class State:
     batch_stats: Any
     opt_state: Any
 
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What the module is applied to: "params" and "batch_stats"."""
+        return {"params": self.params, "batch_stats": self.batch_stats}
+
 
 def rngs_at(key: jax.Array, step: Any) -> dict[str, jax.Array]:
     """Returns a key a stream: fold_in(fold_in(key, stream), step)."""
@@ -36,3 +41,8 @@ def rngs_at(key: jax.Array, step: Any) -> dict[str, jax.Array]:
 def stream_key(key: jax.Array, name: str) -> jax.Array:
     """Folds a stream's name into the key; adding a stream leaves the others alone."""
     return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
+def key_shape() -> Any:
+    """Returns what a random key looks like, without making one."""
+    return jax.eval_shape(lambda: jax.random.key(0))

@@ -175,7 +175,7 @@ def _lower(experiment: config_lib.Experiment, mesh: Mesh) -> Any:
         size = experiment.train.batch_size
         shapes: dict[str, Any] = {
             name: ((size, *spec.shape), spec.dtype)
-            for name, spec in program.inputs.items()
+            for name, spec in program.network.inputs.items()
         }
         shapes |= {name: ((size,), jnp.int32) for name in ("label", "id")}
         shapes["mask"] = ((size,), jnp.bool_)
@@ -184,7 +184,7 @@ def _lower(experiment: config_lib.Experiment, mesh: Mesh) -> Any:
             name: jax.ShapeDtypeStruct(*shape, sharding=by_row)
             for name, shape in shapes.items()
         }
-        return program.train_step.lower(program.abstract, batch)  # type: ignore[attr-defined]
+        return program.train_step.lower(program.abstract, batch)
 
 
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "": 1}

@@ -235,11 +235,11 @@ class Checkpoints:
         )
 
     def restore_weights(
-        self, step: int, abstract: State, part: str = "all"
-    ) -> tuple[Any, Any]:
-        """Restores params and batch statistics alone, whatever the optimiser was.
+        self, step: int, abstract: Mapping[str, Any], part: str = "all"
+    ) -> dict[str, Any]:
+        """Restores "params" and "batch_stats" alone, whatever the optimiser was.
 
-        With ``part="backbone"`` only the modules whose names begin with "backbone" are
+        ``abstract`` has both, too. With ``part="backbone"`` only the modules whose names begin with "backbone" are
         read, and must fit; the result then holds nothing else. Those of streams that
         this model does not have are left out.
 
@@ -249,8 +249,8 @@ class Checkpoints:
         """
         path = self.folder / str(step)
         wanted = {
-            "params": trees.part_of(abstract.params, part),
-            "batch_stats": trees.part_of(abstract.batch_stats, part),
+            name: trees.part_of(abstract[name], part)
+            for name in ("params", "batch_stats")
         }
         # An empty tree is no part of a checkpoint's tree for Orbax.
         asked = {name: tree for name, tree in wanted.items() if tree}
@@ -273,7 +273,7 @@ class Checkpoints:
 
         weights = self._read(step, read)
         self._check_arrays(step, weights)
-        return weights["params"], weights.get("batch_stats", {})
+        return {"batch_stats": {}, **weights}
 
     def restore_latest(self, abstract: State) -> tuple[State, Meta] | None:
         """Restores the newest step that can be read; None where there is no step.

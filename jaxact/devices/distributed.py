@@ -158,6 +158,15 @@ def state_shardings(tree: Any, mesh: Mesh) -> Any:
     return jax.tree.map(sharding, tree)
 
 
+def abstract_on(shapes: Any, mesh: Mesh) -> Any:
+    """Returns shapes and dtypes with the shardings of a state on these devices."""
+    return jax.tree.map(
+        lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        shapes,
+        state_shardings(shapes, mesh),
+    )
+
+
 def put_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
     """Puts this process's rows onto its devices as part of the global batch.
 

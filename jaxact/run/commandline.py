@@ -11,6 +11,7 @@ from ml_collections import config_flags
 from jaxact import config as config_lib
 from jaxact import errors
 from jaxact.devices import host_memory
+from jaxact.run.workdir import default_workdir
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="FILE[:ARG]")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run [runs/NAME].")
@@ -23,7 +24,9 @@ def experiment() -> config_lib.Experiment:
 
 def workdir() -> pathlib.Path:
     """Returns the folder of the run."""
-    return pathlib.Path(WORKDIR.value or f"runs/{experiment().name}")
+    if WORKDIR.value:
+        return pathlib.Path(WORKDIR.value)
+    return default_workdir(experiment())
 
 
 def run(main: Callable[[], Any], *known: type[Exception]) -> None:

@@ -6,17 +6,17 @@ the batch size and the number of devices and hosts.
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 
 from jaxact import metrics, out
 from jaxact.batch import IMAGE_CHANNELS
 from jaxact.devices import distributed
-from jaxact.state import Inputs, State
+from jaxact.run.network import Network
+from jaxact.state import Inputs
 
 TRUTH = ("actor_visible", "actor_box", "difficulty")
 # What never goes to the devices: joints are only drawn; VIEW says which of a clip's
@@ -55,28 +55,25 @@ class Result:
 
 
 def evaluate(
-    eval_step: Callable[[Any, Any], Mapping[str, jax.Array]],
-    state: State,
+    network: Network,
+    variables: Mapping[str, Any],
     batches: Iterable[Mapping[str, np.ndarray]],
-    inputs: Inputs,
-    mesh: Mesh,
     num_examples: int,
     pictures: int = 0,
 ) -> Result:
     """Evaluates a split.
 
     Args:
-      eval_step: see `jaxact.run.steps.make_eval_step`.
-      state: on the devices.
+      network: the model.
+      variables: of the model, on its devices.
       batches: this process's evaluation batches, padded; see the pipeline.
-      inputs: the model's streams, in their order.
-      mesh: the devices.
       num_examples: in the split, to choose pictures from all of it.
       pictures: how many clips to keep with their frames, for the report.
 
     Raises:
       ValueError: an example came twice, or not all came.
     """
+    inputs = network.inputs
     rows: dict[str, list[np.ndarray]] = {}
     pairs: dict[str, metrics.Pair] = {}
     examples: list[dict[str, Any]] = []
@@ -87,8 +84,8 @@ def evaluate(
         parts = max(parts, part + 1)
         views = _views(batch, inputs) * parts
         read = {name: v for name, v in batch.items() if name not in (JOINTS, VIEW)}
-        on_device = distributed.put_batch(read, mesh)
-        result = dict(eval_step(state, on_device))
+        on_device = distributed.put_batch(read, network.mesh)
+        result = dict(network.eval_step(variables, on_device))
         result |= {name: on_device[name] for name in TRUTH if name in batch}
         local = distributed.to_host(result)
         if part:  # further views of the clips of the batch before

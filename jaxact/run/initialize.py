@@ -6,23 +6,19 @@ import pathlib
 from typing import Any
 
 import jax
-import numpy as np
 from flax import traverse_util
 from jax.sharding import Mesh
 
 from jaxact import config as config_lib
-from jaxact import errors
 from jaxact.backbones import public_weights
 from jaxact.checkpoints import files, manager
 from jaxact.devices import distributed
-from jaxact.devices.distributed import say
 from jaxact.run import checks, optim
-from jaxact.run.program import Program
-from jaxact.run.session import Opened
+from jaxact.run.session import OpenedTraining
 from jaxact.state import State
 
 
-def start_table(opened: Opened) -> str:
+def start_table(opened: OpenedTraining) -> str:
     """Returns what will run, on what and how long, for a person to check."""
     experiment, facts, plan = opened.experiment, opened.facts, opened.plan
     train, devices = experiment.train, opened.mesh.devices
@@ -56,7 +52,7 @@ def start_table(opened: Opened) -> str:
 
 def start_state(
     experiment: config_lib.Experiment,
-    opened: Opened,
+    opened: OpenedTraining,
     checkpoints: manager.Checkpoints,
 ) -> tuple[State, manager.Meta]:
     """Returns the state to start from, and says which it is.
@@ -99,7 +95,7 @@ def start_state(
         return state, meta
     state = program.create()
     if train.init_from:
-        state = initialize_from(train, state, program.abstract, mesh)
+        state = _given_weights(train, state, program.abstract, mesh)
         distributed.say(f"Start: weights of {train.init_from}")
     else:
         distributed.say(f"Start: random weights, seed {train.seed}")
@@ -116,7 +112,7 @@ def start_state(
     return state, {"step": 0}
 
 
-def initialize_from(
+def _given_weights(
     train: config_lib.TrainConfig, state: State, abstract: State, mesh: Mesh
 ) -> State:
     """Replaces the weights by those of a checkpoint folder or a file of public weights.
@@ -128,9 +124,10 @@ def initialize_from(
     if pathlib.Path(path).is_dir():
         folder, step = files.find(path)
         source = manager.Checkpoints(folder, read_only=True)
-        weights = source.restore_weights(step, abstract, train.init_part)
+        weights = source.restore_weights(step, abstract.variables, train.init_part)
         source.close()
-        params, batch_stats = map(_replaced, (state.params, state.batch_stats), weights)
+        params = _replaced(state.params, weights["params"])
+        batch_stats = _replaced(state.batch_stats, weights["batch_stats"])
     else:
         params, batch_stats, report = public_weights.initialize_from(
             path, state.params, state.batch_stats
@@ -144,43 +141,3 @@ def _replaced(tree: Any, leaves: Any) -> Any:
     """Returns the nested dict with some of its leaves replaced."""
     flat = traverse_util.flatten_dict(tree) | traverse_util.flatten_dict(leaves)
     return traverse_util.unflatten_dict(flat)
-
-
-def restore_weights(
-    folder: pathlib.Path,
-    step: int,
-    program: Program,
-    mesh: Mesh,
-    experiment: config_lib.Experiment,
-) -> State:
-    """Returns a state for evaluation: a checkpoint's weights, no optimiser.
-
-    Says which values of model and data are not those of the training.
-
-    Raises:
-      UserError: the checkpoint is damaged or of another model.
-    """
-    source = manager.Checkpoints(folder, read_only=True)
-    current = config_lib.config_text(experiment)
-    stored = source.meta(step).get("config", current)
-    others = "\n".join(
-        line
-        for line in checks.differences(stored, current, checks.FREE_KEYS)
-        if line.startswith(("  model.", "  data."))
-    )
-    try:
-        params, batch_stats = source.restore_weights(step, program.abstract)
-    except manager.DamagedError:
-        raise
-    except errors.UserError as error:
-        if not others:
-            raise
-        raise errors.UserError(
-            f"{error}\nIt was trained with other values:\n{others}"
-        ) from None
-    finally:
-        source.close()
-    if others:
-        say(f"Note: this checkpoint was trained with other values:\n{others}")
-    at = distributed.put_replicated(np.int32(step), mesh)
-    return State(at, params, batch_stats, opt_state=())

@@ -1,16 +1,18 @@
-"""An experiment made ready to run: the plan of its steps, and the compiled steps."""
+"""An experiment made ready to train: the plan of its steps, state and train step."""
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from jaxact import config as config_lib
+from jaxact.devices import distributed
 from jaxact.run import optim, steps
-from jaxact.state import Metrics, State
+from jaxact.run.network import Network, make_network
+from jaxact.state import State, key_shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,21 +55,19 @@ def make_plan(train: config_lib.TrainConfig, num_clips: int) -> Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What the scripts call; nothing is computed or compiled before they do.
+    """What trains a model; nothing is computed or compiled before it is called.
 
     Attributes:
-      inputs: the model's streams by name, in their order.
+      network: the model, and how it is evaluated.
       abstract: shapes, dtypes and shardings of the state.
-      create: makes the state from the seed.
+      create: makes the state from the seed, equal for every number of devices.
       train_step: (state, batch) -> (state, metrics), see `steps.make_train_step`.
-      eval_step: (state, batch) -> scores and more, see `steps.make_eval_step`.
     """
 
-    inputs: Mapping[str, Any]
+    network: Network
     abstract: State
     create: Callable[[], State]
-    train_step: Callable[[State, Any], tuple[State, Metrics]]
-    eval_step: Callable[[State, Any], Metrics]
+    train_step: steps.TrainStep
 
 
 def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> Program:
@@ -77,13 +77,7 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
       ConfigError: a value of the config cannot be used.
     """
     train = experiment.train
-    if train.compilation_cache:
-        jax.config.update("jax_compilation_cache_dir", train.compilation_cache)
-    inputs = experiment.model.inputs()
-    try:
-        module = experiment.model.build()
-    except ValueError as error:
-        raise config_lib.ConfigError(f"The model cannot be built. {error}") from error
+    network = make_network(experiment, mesh)
     schedule = optim.make_schedule(
         experiment.schedule,
         optim.learning_rate(experiment.optim, train.batch_size),
@@ -91,14 +85,21 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
         plan.total_steps,
     )
     tx = optim.make_optimizer(experiment.optim, schedule)
-    abstract = steps.abstract_state(module, tx, inputs, mesh)
+
+    def init(key: jax.Array) -> State:
+        variables = network.init(key)
+        zero = jnp.zeros((), jnp.int32)
+        return State(zero, **variables, opt_state=tx.init(variables["params"]))
+
+    abstract = distributed.abstract_on(jax.eval_shape(init, key_shape()), mesh)
+    shardings = jax.tree.map(lambda x: x.sharding, abstract)
     seed = train.seed % 2**32  # every integer is one
     return Program(
-        inputs=inputs,
+        network=network,
         abstract=abstract,
-        create=lambda: steps.create_state(module, tx, inputs, mesh, seed),
+        create=lambda: jax.jit(init, out_shardings=shardings)(jax.random.key(seed)),
         train_step=steps.make_train_step(
-            module,
+            network.module,
             experiment.model.losses(),
             tx,
             schedule,
@@ -106,7 +107,6 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
             seed=seed,
             total_steps=plan.total_steps,
             accumulate=train.accumulate,
-            shardings=jax.tree.map(lambda x: x.sharding, abstract),
+            shardings=shardings,
         ),
-        eval_step=steps.make_eval_step(module, inputs, mesh=mesh),
     )

@@ -1,7 +1,8 @@
-"""The state of training and the two compiled steps that every model family shares."""
+"""The two compiled steps that every model family shares: training and evaluation."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import einops
@@ -16,59 +17,64 @@ from jaxact.batch import PROGRESS
 from jaxact.devices import distributed, platform
 from jaxact.losses import Loss
 from jaxact.out import BRANCH, SELECTION
-from jaxact.state import Inputs, Metrics, State, rngs_at, stream_key
+from jaxact.state import Inputs, Metrics, State, key_shape, rngs_at
+
+Variables = Mapping[str, Any]  # "params" and "batch_stats"
 
 
-def _key_shape() -> Any:
-    return jax.eval_shape(lambda: jax.random.key(0))
+@dataclasses.dataclass(frozen=True)
+class TrainStep:
+    """The compiled step (state, batch) -> (state, metrics), see `make_train_step`.
+
+    Attributes:
+      jitted: (key, state, batch) -> (state, metrics), as `jax.jit` returned it.
+      mesh: the devices.
+      seed: of the key, from 0 to 2**32 - 1.
+    """
+
+    jitted: Any
+    mesh: Mesh
+    seed: int
+
+    # An argument, not a constant: another seed then finds the compiled step in cache.
+    @functools.cached_property
+    def _key(self) -> jax.Array:
+        with jax.transfer_guard("allow"):
+            at = distributed.replicated(self.mesh)
+            return jax.jit(jax.random.key, out_shardings=at)(np.uint32(self.seed))
+
+    def __call__(self, state: State, batch: Any) -> tuple[State, Metrics]:
+        return self.jitted(self._key, state, batch)
+
+    def trace(self, state: Any, batch: Any) -> Any:
+        """Traces for these shapes; computes nothing."""
+        return self.jitted.trace(self._abstract_key(), state, batch)
+
+    def lower(self, state: Any, batch: Any) -> Any:
+        """Lowers for these shapes, for compiling ahead of time."""
+        return self.jitted.lower(self._abstract_key(), state, batch)
+
+    def _abstract_key(self) -> jax.ShapeDtypeStruct:
+        at, key = distributed.replicated(self.mesh), key_shape()
+        return jax.ShapeDtypeStruct(key.shape, key.dtype, sharding=at)
 
 
-def _initializer(
-    module: nn.Module, tx: optax.GradientTransformation, inputs: Inputs
-) -> Callable[[jax.Array], State]:
-    def init(key: jax.Array) -> State:
-        batch = {
-            name: jnp.zeros((1, *spec.shape), spec.dtype)
-            for name, spec in inputs.items()
-        }
-        batch |= {"label": jnp.zeros(1, jnp.int32), "mask": jnp.ones(1, bool)}
-        rngs = {"params": stream_key(key, "params"), **rngs_at(key, 0)}
-        variables = dict(module.init(rngs, batch, train=False))
-        params = variables.pop("params")
-        batch_stats = variables.pop("batch_stats", {})
-        if variables:
-            raise ValueError(
-                f"{type(module).__name__} has collections {sorted(variables)}; only "
-                "params and batch_stats are kept in the state."
-            )
-        return State(jnp.zeros((), jnp.int32), params, batch_stats, tx.init(params))
+@dataclasses.dataclass(frozen=True)
+class EvalStep:
+    """The compiled step (variables, batch) -> scores, see `make_eval_step`."""
 
-    return init
+    jitted: Any
 
+    def __call__(self, variables: Variables, batch: Any) -> Metrics:
+        return self.jitted(variables, batch)
 
-def abstract_state(
-    module: nn.Module, tx: optax.GradientTransformation, inputs: Inputs, mesh: Mesh
-) -> State:
-    """Returns the state's shapes, dtypes and shardings without computing anything."""
-    shapes = jax.eval_shape(_initializer(module, tx, inputs), _key_shape())
-    return jax.tree.map(
-        lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-        shapes,
-        distributed.state_shardings(shapes, mesh),
-    )
+    def trace(self, variables: Any, batch: Any) -> Any:
+        """Traces for these shapes; computes nothing."""
+        return self.jitted.trace(variables, batch)
 
-
-def create_state(
-    module: nn.Module,
-    tx: optax.GradientTransformation,
-    inputs: Inputs,
-    mesh: Mesh,
-    seed: int,
-) -> State:
-    """Initialises the state on the devices; equal for every number of devices."""
-    init = _initializer(module, tx, inputs)
-    shardings = distributed.state_shardings(jax.eval_shape(init, _key_shape()), mesh)
-    return jax.jit(init, out_shardings=shardings)(jax.random.key(seed))
+    def lower(self, variables: Any, batch: Any) -> Any:
+        """Lowers for these shapes, for compiling ahead of time."""
+        return self.jitted.lower(variables, batch)
 
 
 def make_train_step(
@@ -82,28 +88,93 @@ def make_train_step(
     total_steps: int,
     accumulate: int = 1,
     shardings: State | None = None,
-) -> Callable[[State, Mapping[str, jax.Array]], tuple[State, Metrics]]:
+) -> TrainStep:
     """Returns the compiled step (state, batch) -> (state, metrics).
 
     The state is donated: use the returned one. The loss is the mean over examples
     whose mask is True of sum_i weight_i * loss_i. With ``accumulate`` = k the batch is
     cut into k micro-batches whose gradients are added before the one update; batch
     norm then sees micro-batches, one after another. The state stays as ``shardings``
-    say, by default a copy on every device. ``.lower(state, batch)`` of what is returned
-    takes shapes and is for compiling ahead of time.
+    say, by default a copy on every device.
 
     Metrics are sums over examples (``loss``, ``loss/NAME``, ``correct``) and their
     ``count``, then ``lr``, ``grad_norm`` and ``finite``. Where loss or gradient is not
     finite the state comes back unchanged, so that the last good one is not lost.
     """
+    gradients = _Gradients(module, losses, mesh, total_steps, accumulate)
 
-    def loss_fn(
-        params: Any, batch_stats: Any, batch: Any, rngs: Any, progress: Any, total: Any
+    def step(key: jax.Array, state: State, batch: Any) -> tuple[State, Metrics]:
+        grads, metrics, batch_stats = gradients(key, state, batch)
+        grad_norm = optax.tree.norm(grads)
+        finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(grad_norm)
+        updates, opt_state = tx.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        new = State(state.step + 1, params, batch_stats, opt_state)
+        new = jax.tree.map(lambda n, o: jnp.where(finite, n, o), new, state)
+        metrics |= {"count": batch["mask"].sum(), "lr": schedule(state.step)}
+        metrics |= {"grad_norm": grad_norm, "finite": finite}
+        return new, metrics
+
+    replicated = distributed.replicated(mesh)
+    placed = replicated if shardings is None else shardings
+    jitted = jax.jit(
+        step,
+        in_shardings=(replicated, placed, distributed.batch_sharding(mesh)),
+        out_shardings=(placed, replicated),
+        donate_argnums=1,
+        compiler_options=platform.compiler_options(),
+    )
+    return TrainStep(jitted, mesh, seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Gradients:
+    """(key, state, batch) -> gradients, metrics, batch statistics after the batch."""
+
+    module: nn.Module
+    losses: Sequence[Loss]
+    mesh: Mesh
+    total_steps: int
+    accumulate: int
+
+    def __call__(
+        self, key: jax.Array, state: State, batch: Any
+    ) -> tuple[Any, Metrics, Any]:
+        rngs = rngs_at(key, state.step)
+        progress = state.step.astype(jnp.float32) / self.total_steps
+        # Micro-batches are sums over one common count: k of them equal one large one.
+        total = jnp.maximum(batch["mask"].sum(), 1).astype(jnp.float32)
+
+        def gradients(batch_stats: Any, batch: Any, rngs: Any) -> Any:
+            batch = {**batch, PROGRESS: progress}
+            arguments = (state.params, batch_stats, batch, rngs, total)
+            grads, (metrics, after) = jax.grad(self._loss, has_aux=True)(*arguments)
+            return grads, metrics, after
+
+        if self.accumulate == 1:
+            return gradients(state.batch_stats, batch, rngs)
+
+        def body(carry: Any, micro: Any) -> tuple[Any, None]:
+            index, batch_stats, *sums = carry
+            own = {name: jax.random.fold_in(rng, index) for name, rng in rngs.items()}
+            grads, metrics, batch_stats = gradients(batch_stats, micro, own)
+            sums = jax.tree.map(jnp.add, sums, [grads, metrics])
+            return (index + 1, batch_stats, *sums), None
+
+        micro_batches = _split(batch, self.accumulate, self.mesh)
+        first = jax.tree.map(lambda x: x[0], micro_batches)
+        shapes = jax.eval_shape(gradients, state.batch_stats, first, rngs)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes[:2])
+        carry = (0, state.batch_stats, *zeros)
+        (_, batch_stats, grads, metrics), _ = jax.lax.scan(body, carry, micro_batches)
+        return grads, metrics, batch_stats
+
+    def _loss(
+        self, params: Any, batch_stats: Any, batch: Any, rngs: Any, total: jax.Array
     ) -> tuple[jax.Array, tuple[Metrics, Any]]:
-        variables = {"params": params, "batch_stats": batch_stats}
-        batch = {**batch, PROGRESS: progress}
-        out, updated = module.apply(
-            variables,
+        """Returns sum / total of the weighted losses; metrics, new statistics."""
+        out, updated = self.module.apply(
+            {"params": params, "batch_stats": batch_stats},
             batch,
             train=True,
             rngs=rngs,
@@ -111,100 +182,13 @@ def make_train_step(
         )
         mask = batch["mask"]
         terms = {}
-        for loss in losses:
+        for loss in self.losses:
             values = jnp.where(mask, loss(out, batch), 0.0)  # padding may be anything
             terms[f"loss/{loss.name}"] = values.sum()
-        weighted = sum(loss.weight * terms[f"loss/{loss.name}"] for loss in losses)
+        weighted = sum(loss.weight * terms[f"loss/{loss.name}"] for loss in self.losses)
         right = out["logits"].argmax(axis=-1) == batch["label"]
         metrics = {"loss": weighted, **terms, "correct": (right & mask).sum()}
         return weighted / total, (metrics, updated.get("batch_stats", {}))
-
-    grad_fn = jax.grad(loss_fn, has_aux=True)
-
-    def step_fn(key: jax.Array, state: State, batch: Any) -> tuple[State, Metrics]:
-        rngs = rngs_at(key, state.step)
-        progress = state.step.astype(jnp.float32) / total_steps
-        count = batch["mask"].sum()
-        # Micro-batches are sums over one common count: k of them equal one large one.
-        total = jnp.maximum(count, 1).astype(jnp.float32)
-
-        if accumulate == 1:
-            grads, (metrics, batch_stats) = grad_fn(
-                state.params, state.batch_stats, batch, rngs, progress, total
-            )
-        else:
-
-            def body(carry: Any, micro: Any) -> tuple[Any, None]:
-                index, batch_stats, *sums = carry
-                micro_rngs = {
-                    name: jax.random.fold_in(rng, index) for name, rng in rngs.items()
-                }
-                grads, (metrics, batch_stats) = grad_fn(
-                    state.params, batch_stats, micro, micro_rngs, progress, total
-                )
-                sums = jax.tree.map(jnp.add, sums, [grads, metrics])
-                return (index + 1, batch_stats, *sums), None
-
-            micro_batches = _split(batch, accumulate, mesh)
-            first = jax.tree.map(lambda x: x[0], micro_batches)
-            shapes = jax.eval_shape(
-                grad_fn,
-                state.params,
-                state.batch_stats,
-                first,
-                rngs,
-                progress,
-                total,
-            )
-            zero_grads, (zero_metrics, _) = jax.tree.map(
-                lambda x: jnp.zeros(x.shape, x.dtype), shapes
-            )
-            carry = (0, state.batch_stats, zero_grads, zero_metrics)
-            (_, batch_stats, grads, metrics), _ = jax.lax.scan(
-                body, carry, micro_batches
-            )
-
-        grad_norm = optax.tree.norm(grads)
-        finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(grad_norm)
-        updates, opt_state = tx.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        new = State(state.step + 1, params, batch_stats, opt_state)
-        new = jax.tree.map(lambda n, o: jnp.where(finite, n, o), new, state)
-        metrics |= {"count": count, "lr": schedule(state.step)}
-        metrics |= {"grad_norm": grad_norm, "finite": finite}
-        return new, metrics
-
-    replicated = distributed.replicated(mesh)
-    placed = replicated if shardings is None else shardings
-    compiled = jax.jit(
-        step_fn,
-        in_shardings=(replicated, placed, distributed.batch_sharding(mesh)),
-        out_shardings=(placed, replicated),
-        donate_argnums=1,
-        compiler_options=platform.compiler_options(),
-    )
-
-    # An argument, not a constant: another seed then finds the compiled step in cache.
-    @functools.cache
-    def key() -> jax.Array:
-        with jax.transfer_guard("allow"):
-            make = jax.jit(jax.random.key, out_shardings=replicated)
-            return make(np.uint32(seed))
-
-    def train_step(state: State, batch: Any) -> tuple[State, Metrics]:
-        return compiled(key(), state, batch)
-
-    def lower(state: State, batch: Any) -> Any:
-        shape = _key_shape()
-        return compiled.lower(
-            jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=replicated),
-            state,
-            batch,
-        )
-
-    train_step.compiled = compiled  # type: ignore[attr-defined]
-    train_step.lower = lower  # type: ignore[attr-defined]
-    return train_step
 
 
 def _split(batch: Any, parts: int, mesh: Mesh) -> Any:
@@ -221,10 +205,8 @@ def _split(batch: Any, parts: int, mesh: Mesh) -> Any:
     return jax.tree.map(split, batch)
 
 
-def make_eval_step(
-    module: nn.Module, inputs: Inputs, *, mesh: Mesh
-) -> Callable[[State, Mapping[str, jax.Array]], Metrics]:
-    """Returns the compiled step (state, batch) -> what evaluation reads, by row.
+def make_eval_step(module: nn.Module, inputs: Inputs, *, mesh: Mesh) -> EvalStep:
+    """Returns the compiled step (variables, batch) -> what evaluation reads, by row.
 
     Streams may carry a view axis after the batch axis; the views' softmax scores are
     averaged. Returns ``scores`` [b y], ``scores/NAME`` [b y] for every ``NAME_logits``
@@ -232,7 +214,7 @@ def make_eval_step(
     `SELECTION`) what there is, for the first view.
     """
 
-    def step_fn(params: Any, batch_stats: Any, batch: Any) -> Metrics:
+    def step(variables: Variables, batch: Any) -> Metrics:
         rows = batch["label"].shape[0]
         views = 1
         flat = dict(batch)
@@ -240,7 +222,6 @@ def make_eval_step(
             if batch[name].ndim == len(spec.shape) + 2:
                 views = batch[name].shape[1]
                 flat[name] = einops.rearrange(batch[name], "b u ... -> (b u) ...")
-        variables = {"params": params, "batch_stats": batch_stats}
         out: Any = module.apply(variables, flat, train=False)
 
         def scores(name: str) -> jax.Array:
@@ -254,22 +235,16 @@ def make_eval_step(
                 result[f"scores/{name.removesuffix(BRANCH)}"] = scores(name)
         for name in SELECTION:
             if name in out:
-                result[name] = out[name].reshape(rows, views, *out[name].shape[1:])[
-                    :, 0
-                ]
+                of_views = out[name].reshape(rows, views, *out[name].shape[1:])
+                result[name] = of_views[:, 0]
         return result
 
     by_row = distributed.batch_sharding(mesh)
-    # None: the state is taken as it lies, whole or divided.
-    compiled = jax.jit(
-        step_fn,
-        in_shardings=(None, None, by_row),
+    # None: the variables are taken as they lie, whole or divided.
+    jitted = jax.jit(
+        step,
+        in_shardings=(None, by_row),
         out_shardings=by_row,
         compiler_options=platform.compiler_options(),
     )
-
-    def eval_step(state: State, batch: Any) -> Metrics:
-        return compiled(state.params, state.batch_stats, batch)
-
-    eval_step.compiled = compiled  # type: ignore[attr-defined]
-    return eval_step
+    return EvalStep(jitted)

@@ -15,12 +15,18 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from jaxact import config as config_lib
 from jaxact import errors
 from jaxact.devices import distributed
 
 LOCK_FILE = ".lock"
 # What a file system answers that knows no locks; the run then goes on without.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+
+
+def default_workdir(experiment: config_lib.Experiment) -> pathlib.Path:
+    """Returns the folder of a run that was given none."""
+    return pathlib.Path("runs") / experiment.name
 
 
 def claims(train: Callable[..., Any]) -> Callable[..., Any]:

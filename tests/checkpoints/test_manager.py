@@ -229,17 +229,17 @@ def test_another_models_checkpoint_is_refused_with_the_first_differences(saved):
 
 def test_weights_alone_need_no_equal_optimiser(saved):
     other = Run(saved.checkpoints.folder, **{"optim.optimizer": "adam"})
-    params, batch_stats = other.checkpoints.restore_weights(3, other.program.abstract)
+    weights = other.checkpoints.restore_weights(3, other.program.network.abstract)
     state, _ = saved.restore()
-    assert_equal(params, state.params)
-    assert batch_stats == {}
+    assert_equal(weights["params"], state.params)
+    assert weights["batch_stats"] == {}
 
 
 def test_damaged_weights_are_one_readable_error(saved, copied):
     damage(copied, 3)
     run = manager.Checkpoints(copied, read_only=True)
     with pytest.raises(errors.UserError, match="damaged or was not copied whole") as e:
-        run.restore_weights(3, saved.program.abstract)
+        run.restore_weights(3, saved.program.network.abstract)
     assert "\n" not in str(e.value) and "has the steps [1, 3, 4]" in str(e.value)
 
 
@@ -272,10 +272,10 @@ def test_one_streams_backbone_starts_from_a_model_of_two(tmp_path):
     run.save(dataclasses.replace(state, params=both), 1)
 
     def weights(wanted):
-        abstract = dataclasses.replace(run.program.abstract, params=wanted)
+        abstract = {"params": wanted, "batch_stats": {}}
         return run.checkpoints.restore_weights(1, abstract, "backbone")
 
-    params, _ = weights({"backbone_rgb": own, "head": own})
+    params = weights({"backbone_rgb": own, "head": own})["params"]
     assert_equal(params, {"backbone_rgb": own})
     with pytest.raises(errors.UserError, match="backbone_ir/bias: checkpoint missing"):
         weights({"backbone_rgb": own, "backbone_ir": own})
@@ -289,7 +289,7 @@ def test_a_backbone_without_statistics_starts_from_a_model_with_some(tmp_path):
     stats = {"backbone_rgb": {"norm": {"mean": state.params["head"]["bias"]}}}
     run.save(dataclasses.replace(state, params=both, batch_stats=stats), 1)
     wanted = {"backbone_skeleton": own}
-    abstract = dataclasses.replace(run.program.abstract, params=wanted, batch_stats={})
+    abstract = {"params": wanted, "batch_stats": {}}
     params, found = run.checkpoints.restore_weights(1, abstract, "backbone")
     assert_equal(params, wanted)
     assert found == {}

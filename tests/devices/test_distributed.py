@@ -309,8 +309,8 @@ def test_devices_exchange_gradients_and_statistics_alone(config, changes):
         batch[key] = jax.ShapeDtypeStruct((size,), kind)
     step = made.train_step.lower(made.abstract, batch).compile().as_text()
     assert collectives(step).keys() == {"all-reduce"}
-    weights = made.abstract.params, made.abstract.batch_stats
-    step = made.eval_step.compiled.lower(*weights, batch).compile().as_text()
+    network = made.network
+    step = network.eval_step.lower(network.abstract, batch).compile().as_text()
     assert not collectives(step)
 
 

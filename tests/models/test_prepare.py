@@ -49,11 +49,8 @@ def run(folder, **changes):
 
 
 def bias(folder):
-    mesh = tiny.mesh_of(1)
-    config = experiment()
-    built = make_program(config, mesh, make_plan(config.train, 20))
-    state = initialize.restore_weights(folder / "checkpoints", 1, built, mesh, config)
-    return np.asarray(state.params["head"]["bias"])
+    _, variables = load_model(experiment(), folder / "checkpoints" / "1")
+    return np.asarray(variables["params"]["head"]["bias"])
 
 
 def test_prepared_once_and_stored_with_the_checkpoint(tmp_path):

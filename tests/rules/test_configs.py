@@ -88,14 +88,13 @@ def test_both_steps_can_be_traced(name):
     batch = dict(example_batch(experiment, size))
     for key, kind in (("label", jnp.int32), ("id", jnp.int32), ("mask", jnp.bool_)):
         batch[key] = jax.ShapeDtypeStruct((size,), kind)
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    traced = program.train_step.compiled.trace(key, program.abstract, batch)
+    traced = program.train_step.trace(program.abstract, batch)
     state, metrics = traced.out_info
     shapes = jax.tree.map(lambda x: (x.shape, x.dtype), (state, program.abstract))
     assert shapes[0] == shapes[1]
     assert "loss" in metrics
-    weights = (program.abstract.params, program.abstract.batch_stats)
-    out = program.eval_step.compiled.trace(*weights, batch).out_info
+    network = program.network
+    out = network.eval_step.trace(network.abstract, batch).out_info
     assert out["scores"].shape == (size, experiment.model.num_classes)
 
 

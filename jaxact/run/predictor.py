@@ -1,0 +1,180 @@
+"""A trained model for inference: its weights, and what it says of a clip.
+
+No optimiser, schedule or train step is built.
+"""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import numpy as np
+
+from jaxact import config as config_lib
+from jaxact import errors
+from jaxact.checkpoints import files, manager
+from jaxact.devices import distributed
+from jaxact.run import checks
+from jaxact.run.network import Network, make_network
+from jaxact.run.workdir import default_workdir
+
+Clip = Mapping[str, np.ndarray]
+
+
+def load_model(
+    config: str | config_lib.Experiment, checkpoint: str | pathlib.Path = "best"
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Loads a trained model: ``module.apply(variables, batch, train=False)``.
+
+    Args:
+      config: "configs/x.py", "configs/x.py:ARG" or an experiment.
+      checkpoint: the folder of a run (its last checkpoint) or of one step, or "last" or
+        "best" of the run in runs/NAME.
+
+    Returns:
+      The module, and its variables "params" and "batch_stats", a copy on every device.
+
+    Raises:
+      ConfigError: the config cannot be read, or no model can be built of it.
+      UserError: there is no checkpoint, it is damaged, or of another model.
+    """
+    predictor = Predictor(config, checkpoint)
+    return predictor.network.module, predictor.variables
+
+
+class Predictor:
+    """A trained model that is asked about one clip at a time.
+
+    >>> predictor = jaxact.Predictor("configs/demo_stafusion.py", "runs/demo_stafusion")
+    >>> predictor({"rgb": rgb, "ir": ir})["scores"]
+
+    Args:
+      config, checkpoint: see `load_model`, also for what is raised.
+
+    Attributes:
+      experiment: what the config says.
+      folder, step: of the checkpoint.
+      network: the model.
+      variables: its weights.
+    """
+
+    def __init__(
+        self,
+        config: str | config_lib.Experiment,
+        checkpoint: str | pathlib.Path = "best",
+    ):
+        if isinstance(config, str):
+            config = config_lib.load_experiment(config)
+        self.experiment = config
+        self.folder, self.step = find_checkpoint(config, checkpoint)
+        self.network = make_network(config, distributed.make_mesh())
+        self.variables = restore_weights(
+            self.folder, self.step, self.network, self.experiment
+        )
+
+    def __call__(self, clip: Clip) -> dict[str, np.ndarray]:
+        """Returns ``scores`` [y], and what the model looked at, where it tells.
+
+        Args:
+          clip: the model's streams by name, of the shapes and types of its inputs; a
+            stream may have a view axis in front, over whose views scores are averaged.
+
+        Returns:
+          ``scores``, float32 probabilities of the classes; ``scores/NAME`` [y] of a
+          stream or a teacher alone; and of the first view those of `jaxact.out`'s
+          ``SELECTION`` that the model has.
+
+        Raises:
+          UserError: a stream is missing, too many, or of another shape or type.
+        """
+        self._check(clip)
+        mesh = self.network.mesh
+        rows = mesh.devices.size  # every device gets the clip; the first row is read
+        batch = {name: np.stack([clip[name]] * rows) for name in self.network.inputs}
+        batch |= {"label": np.zeros(rows, np.int32), "id": np.zeros(rows, np.int64)}
+        batch |= {"mask": np.ones(rows, bool)}
+        found = self.network.eval_step(
+            self.variables, distributed.put_batch(batch, mesh)
+        )
+        own = ("id", "label", "mask")
+        local = distributed.to_host(dict(found))
+        return {name: value[0] for name, value in local.items() if name not in own}
+
+    def _check(self, clip: Clip) -> None:
+        """Compares the clip with the model's inputs."""
+        inputs = self.network.inputs
+        if set(clip) != set(inputs):
+            raise errors.UserError(
+                f"Got a clip of {', '.join(sorted(clip)) or 'nothing'}; the model "
+                f"reads {' and '.join(inputs)}."
+            )
+        for name, spec in inputs.items():
+            stream = np.asarray(clip[name])
+            shapes = (stream.shape, stream.shape[1:])  # the latter with views
+            if spec.shape not in shapes or stream.dtype != spec.dtype:
+                raise errors.UserError(
+                    f"Got {name} {stream.dtype}{list(stream.shape)}; the model reads "
+                    f"{np.dtype(spec.dtype)}{list(spec.shape)}, or several such views "
+                    "one behind the other."
+                )
+
+
+def find_checkpoint(
+    experiment: config_lib.Experiment,
+    checkpoint: str | pathlib.Path,
+    workdir: pathlib.Path | None = None,
+) -> tuple[pathlib.Path, int]:
+    """Returns the folder of checkpoints and the step that a person means.
+
+    Args:
+      experiment: its name tells the run's default folder, runs/NAME.
+      checkpoint: see `load_model`.
+      workdir: the run's folder, where it is another.
+
+    Raises:
+      UserError: there is no checkpoint.
+    """
+    which = str(checkpoint)
+    of_run = which in ("last", "best")
+    path = workdir or default_workdir(experiment) if of_run else checkpoint
+    return files.find(path, which, experiment.eval.best_metric)
+
+
+def restore_weights(
+    folder: pathlib.Path,
+    step: int,
+    network: Network,
+    experiment: config_lib.Experiment,
+) -> dict[str, Any]:
+    """Returns a checkpoint's variables on the network's devices.
+
+    Says which values of model and data are not those of the training.
+
+    Raises:
+      UserError: the checkpoint is damaged or of another model.
+    """
+    source = manager.Checkpoints(folder, read_only=True)
+    try:
+        current = config_lib.config_text(experiment)
+        stored = source.meta(step).get("config", current)
+        others = "\n".join(
+            line
+            for line in checks.differences(stored, current, checks.FREE_KEYS)
+            if line.startswith(("  model.", "  data."))
+        )
+        variables = source.restore_weights(step, network.abstract)
+    except manager.DamagedError:
+        raise
+    except errors.UserError as error:
+        if not others:
+            raise
+        raise errors.UserError(
+            f"{error}\nIt was trained with other values:\n{others}"
+        ) from None
+    finally:
+        source.close()
+    if others:
+        distributed.say(
+            f"Note: this checkpoint was trained with other values:\n{others}"
+        )
+    return variables
