@@ -22,7 +22,7 @@ from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.encode import ClipError
 from input_pipeline.own_clip import SHORT_SIDE, read_clip
-from jaxact import Experiment, errors
+from jaxact import errors
 from jaxact.report import bodies, output, overlays
 from jaxact.run import commandline
 from jaxact.run.predictor import Predictor, find_checkpoint
@@ -107,9 +107,8 @@ def main() -> None:
     experiment, out = commandline.experiment(), pathlib.Path(OUT.value)
     inputs = experiment.model.inputs()
     paths = choose_files({name: flag.value for name, flag in FILES.items()}, inputs)
-    which, run = CHECKPOINT.value, commandline.workdir()
-    path = run if which in ("last", "best") else pathlib.Path(which)
-    folder, step = find(path, which, experiment.eval.best_metric)
+    run = commandline.workdir()
+    folder, step = find_checkpoint(experiment, CHECKPOINT.value, run)
     classes, side, body = read_facts(experiment.data, experiment.model.num_classes)
     clip = read_clip(paths, experiment.data, inputs, side)
     output.check(out)

@@ -23,7 +23,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what reads checkpoints only where it is asked for: Orbax takes a while."""
+    """Imports what reads checkpoints only on demand: Orbax takes a while."""
     if name in ("Predictor", "load_model"):
         from jaxact.run import predictor
 

@@ -145,6 +145,7 @@ def compile_step(
     if rows is not None:
         experiment.train.batch_size = rows * len(devices)
     checks.check_batch(experiment.train, mesh)
+    platform.cache_programs(experiment.train.compilation_cache)
     start = time.perf_counter()
     try:
         compiled = _lower(experiment, mesh).compile()

@@ -239,9 +239,9 @@ class Checkpoints:
     ) -> dict[str, Any]:
         """Restores "params" and "batch_stats" alone, whatever the optimiser was.
 
-        ``abstract`` has both, too. With ``part="backbone"`` only the modules whose names begin with "backbone" are
-        read, and must fit; the result then holds nothing else. Those of streams that
-        this model does not have are left out.
+        ``abstract`` has both, too. With ``part="backbone"`` only the modules whose
+        names begin with "backbone" are read, and must fit; the result then holds
+        nothing else. Those of streams that this model does not have are left out.
 
         Raises:
           DamagedError: it cannot be read.

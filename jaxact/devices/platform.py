@@ -48,3 +48,9 @@ def _known_cpu_options() -> dict[str, str]:
     except (jax.errors.JaxRuntimeError, ValueError):
         return {}
     return _CPU_OPTIONS
+
+
+def cache_programs(folder: str) -> None:
+    """Keeps compiled programs in a folder for later processes; "": as it was."""
+    if folder:
+        jax.config.update("jax_compilation_cache_dir", folder)

@@ -36,18 +36,15 @@ class Network:
     eval_step: steps.EvalStep
 
 
-def make_network(experiment: config_lib.Experiment, mesh: Mesh) -> Network:
-    """Builds the experiment's model on these devices.
+def make_network(model: config_lib.ModelConfig, mesh: Mesh) -> Network:
+    """Builds a model on these devices.
 
     Raises:
       ConfigError: a value of the config cannot be used.
     """
-    if experiment.train.compilation_cache:
-        folder = experiment.train.compilation_cache
-        jax.config.update("jax_compilation_cache_dir", folder)
     try:
-        inputs = experiment.model.inputs()
-        module = experiment.model.build()
+        inputs = model.inputs()
+        module = model.build()
     except ValueError as error:
         raise config_lib.ConfigError(f"The model cannot be built. {error}") from error
     init = initializer(module, inputs)

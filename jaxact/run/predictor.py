@@ -13,7 +13,7 @@ import numpy as np
 from jaxact import config as config_lib
 from jaxact import errors
 from jaxact.checkpoints import files, manager
-from jaxact.devices import distributed
+from jaxact.devices import distributed, platform
 from jaxact.run import checks
 from jaxact.run.network import Network, make_network
 from jaxact.run.workdir import default_workdir
@@ -67,7 +67,8 @@ class Predictor:
             config = config_lib.load_experiment(config)
         self.experiment = config
         self.folder, self.step = find_checkpoint(config, checkpoint)
-        self.network = make_network(config, distributed.make_mesh())
+        platform.cache_programs(config.train.compilation_cache)
+        self.network = make_network(config.model, distributed.make_mesh())
         self.variables = restore_weights(
             self.folder, self.step, self.network, self.experiment
         )

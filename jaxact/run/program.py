@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax.sharding import Mesh
 
 from jaxact import config as config_lib
@@ -77,7 +78,7 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
       ConfigError: a value of the config cannot be used.
     """
     train = experiment.train
-    network = make_network(experiment, mesh)
+    network = make_network(experiment.model, mesh)
     schedule = optim.make_schedule(
         experiment.schedule,
         optim.learning_rate(experiment.optim, train.batch_size),
@@ -85,19 +86,12 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
         plan.total_steps,
     )
     tx = optim.make_optimizer(experiment.optim, schedule)
-
-    def init(key: jax.Array) -> State:
-        variables = network.init(key)
-        zero = jnp.zeros((), jnp.int32)
-        return State(zero, **variables, opt_state=tx.init(variables["params"]))
-
-    abstract = distributed.abstract_on(jax.eval_shape(init, key_shape()), mesh)
-    shardings = jax.tree.map(lambda x: x.sharding, abstract)
     seed = train.seed % 2**32  # every integer is one
+    abstract, create = make_state(network, tx, seed)
     return Program(
         network=network,
         abstract=abstract,
-        create=lambda: jax.jit(init, out_shardings=shardings)(jax.random.key(seed)),
+        create=create,
         train_step=steps.make_train_step(
             network.module,
             experiment.model.losses(),
@@ -107,6 +101,23 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
             seed=seed,
             total_steps=plan.total_steps,
             accumulate=train.accumulate,
-            shardings=shardings,
+            shardings=jax.tree.map(lambda x: x.sharding, abstract),
         ),
     )
+
+
+def make_state(
+    network: Network, tx: optax.GradientTransformation, seed: int
+) -> tuple[State, Callable[[], State]]:
+    """Returns shapes, dtypes and shardings of the state, and what makes it."""
+
+    def init(key: jax.Array) -> State:
+        variables = network.init(key)
+        zero = jnp.zeros((), jnp.int32)
+        return State(zero, **variables, opt_state=tx.init(variables["params"]))
+
+    shapes = jax.eval_shape(init, key_shape())
+    abstract = distributed.abstract_on(shapes, network.mesh)
+    shardings = jax.tree.map(lambda x: x.sharding, abstract)
+    jitted = jax.jit(init, out_shardings=shardings)
+    return abstract, lambda: jitted(jax.random.key(seed))

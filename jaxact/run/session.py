@@ -8,7 +8,7 @@ import jax
 from jax.sharding import Mesh
 
 from jaxact import config as config_lib
-from jaxact.devices import distributed
+from jaxact.devices import distributed, platform
 from jaxact.run import checks, evaluation
 from jaxact.run.network import Network, make_network
 from jaxact.run.program import Plan, Program, make_plan, make_program
@@ -90,11 +90,12 @@ def open_evaluation(experiment: config_lib.Experiment, data: Any) -> Opened:
       UserError: on all processes, if model, data and devices do not fit together.
       Exception: what ``data`` raises.
     """
+    platform.cache_programs(experiment.train.compilation_cache)
     mesh = distributed.make_mesh(experiment.train.fsdp)
     with distributed.together():
         facts = data.dataset_facts(experiment.data)
         checks.check(experiment, facts)
-        network = make_network(experiment, mesh)
+        network = make_network(experiment.model, mesh)
         opened = Opened(_of_version(experiment, facts), data, facts, network)
         opened.eval_batches()
     checks.check_same_everywhere(opened.experiment, facts)
@@ -108,6 +109,7 @@ def open_training(experiment: config_lib.Experiment, data: Any) -> OpenedTrainin
       UserError: on all processes, if model, data and devices do not fit together.
       Exception: what ``data`` raises.
     """
+    platform.cache_programs(experiment.train.compilation_cache)
     mesh = distributed.make_mesh(experiment.train.fsdp)
     with distributed.together():
         facts = data.dataset_facts(experiment.data)
@@ -123,9 +125,7 @@ def open_training(experiment: config_lib.Experiment, data: Any) -> OpenedTrainin
     return opened
 
 
-def _of_version(
-    experiment: config_lib.Experiment, facts: Any
-) -> config_lib.Experiment:
+def _of_version(experiment: config_lib.Experiment, facts: Any) -> config_lib.Experiment:
     """Returns the experiment on the one version of its data that was found."""
     data = dataclasses.replace(experiment.data, version=facts.version)
     return dataclasses.replace(experiment, data=data)

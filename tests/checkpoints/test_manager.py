@@ -290,6 +290,6 @@ def test_a_backbone_without_statistics_starts_from_a_model_with_some(tmp_path):
     run.save(dataclasses.replace(state, params=both, batch_stats=stats), 1)
     wanted = {"backbone_skeleton": own}
     abstract = {"params": wanted, "batch_stats": {}}
-    params, found = run.checkpoints.restore_weights(1, abstract, "backbone")
-    assert_equal(params, wanted)
-    assert found == {}
+    weights = run.checkpoints.restore_weights(1, abstract, "backbone")
+    assert_equal(weights["params"], wanted)
+    assert weights["batch_stats"] == {}

@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxact import report
 from jaxact.devices import distributed
-from jaxact.run import evaluation, steps
-from jaxact.state import State
+from jaxact.run import evaluation
+from jaxact.run.network import make_network
 from tests import tiny
 from tests.report.test_report import Page
 from tests.report.test_report import evaluation as report_of
@@ -25,19 +25,23 @@ class TwoBranches(tiny.TinyModule):
         return out
 
 
+class TwoBranchesConfig(tiny.TinyConfig):
+    def build(self):
+        return TwoBranches(self.num_classes)
+
+
 def test_every_branch_is_scored_and_views_are_averaged():
-    mesh, inputs = tiny.mesh_of(1), tiny.TinyConfig().inputs()
-    module = TwoBranches(tiny.CLASSES)
+    network = make_network(TwoBranchesConfig(), tiny.mesh_of(1))
+    module = network.module
     flat = tiny.batch(0, 6)
     params = module.init(jax.random.key(0), flat, train=False)["params"]
-    state = State(np.int32(0), params, {}, ())
     views = {key: value[::2] for key, value in flat.items()} | {
         "rgb": flat["rgb"].reshape(3, 2, *flat["rgb"].shape[1:]),
         "joints_seen": np.full((3, 2, 1, 5, 2), np.nan, np.float32),
     }
-    eval_step = steps.make_eval_step(module, inputs, mesh=mesh)
-    state = jax.device_put(state, distributed.replicated(mesh))
-    result = evaluation.evaluate(eval_step, state, [views], inputs, mesh, 3, pictures=1)
+    variables = {"params": params, "batch_stats": {}}
+    variables = distributed.put_replicated(variables, network.mesh)
+    result = evaluation.evaluate(network, variables, [views], 3, pictures=1)
 
     logits = np.asarray(module.apply({"params": params}, flat, train=False)["logits"])
     scores = np.asarray(jax.nn.softmax(-logits)).reshape(3, 2, -1).mean(1)

@@ -9,8 +9,7 @@ import pytest
 
 import train
 from jaxact.devices import distributed
-from jaxact.run import initialize
-from jaxact.run.program import make_plan, make_program
+from jaxact.run.predictor import load_model
 from tests import tiny
 
 CALLS: list[int] = []

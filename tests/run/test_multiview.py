@@ -1,10 +1,13 @@
 """Evaluation over many views: the same scores in whatever parts they come."""
 
+import jax
 import numpy as np
 import pytest
 
+from jaxact.devices import distributed
 from jaxact.models.dam import DAMConfig
-from jaxact.run import evaluation, optim, steps
+from jaxact.run import evaluation
+from jaxact.run.network import make_network
 from tests import tiny
 
 CLIPS, VIEWS = 10, 6
@@ -38,21 +41,13 @@ def batches(whole, size, together):
             yield rows | {"rgb": part, "view": view}
 
 
-def evaluate(config, module, whole, size, together, devices):
-    mesh = tiny.mesh_of(devices)
-    inputs = config.inputs()
-    schedule = optim.make_schedule(tiny.experiment().schedule, 0.1, 1.0, 10)
-    tx = optim.make_optimizer(tiny.experiment().optim, schedule)
-    state = steps.create_state(module, tx, inputs, mesh, 0)
-    return evaluation.evaluate(
-        steps.make_eval_step(module, inputs, mesh=mesh),
-        state,
-        batches(whole, size, together),
-        inputs,
-        mesh,
-        CLIPS,
-        pictures=2,
+def evaluate(config, whole, size, together, devices):
+    network = make_network(config, tiny.mesh_of(devices))
+    variables = distributed.put_replicated(
+        network.init(jax.random.key(0)), network.mesh
     )
+    parts = batches(whole, size, together)
+    return evaluation.evaluate(network, variables, parts, CLIPS, pictures=2)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +56,8 @@ def evaluate(config, module, whole, size, together, devices):
 def test_parts_batches_and_devices_change_nothing(size, together, devices):
     config = tiny.TinyConfig()
     whole = views_of(config)
-    expected = evaluate(config, config.build(), whole, 5, VIEWS, 1)
-    result = evaluate(config, config.build(), whole, size, together, devices)
+    expected = evaluate(config, whole, 5, VIEWS, 1)
+    result = evaluate(config, whole, size, together, devices)
     np.testing.assert_array_equal(result.ids, expected.ids)
     np.testing.assert_allclose(result.scores, expected.scores, atol=1e-6)
     assert result.views == expected.views == VIEWS
@@ -83,8 +78,7 @@ def test_clips_are_shown_with_the_map_of_the_predicted_class():
     )
     whole = views_of(config)
     whole["label"] %= tiny.CLASSES
-    module = config.build()
-    result = evaluate(config, module, whole, 5, 2, 1)
+    result = evaluate(config, whole, 5, 2, 1)
     assert len(result.examples) == 2
     for example in result.examples:
         assert example["activation"].shape == (2, 1, 1)

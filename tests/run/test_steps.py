@@ -9,6 +9,8 @@ import pytest
 
 from jaxact import config, losses
 from jaxact.run import optim, steps
+from jaxact.run.network import make_network
+from jaxact.run.program import make_state
 from jaxact.state import RNG_STREAMS, rngs_at
 from tests import tiny
 
@@ -19,12 +21,12 @@ BATCH = 8
 def program(devices, accumulate, total, rate, terms, **model):
     """Compiles once what several tests run: (abstract, state, train, eval)."""
     mesh, config_ = tiny.mesh_of(devices), tiny.TinyConfig(**model)
-    module, inputs = config_.build(), config_.inputs()
     constant = config.ScheduleConfig(kind="constant")
     schedule = optim.make_schedule(constant, rate, 2.0, total)
     tx = optim.make_optimizer(config.OptimConfig(), schedule)
+    network = make_network(config_, mesh)
     train = steps.make_train_step(
-        module,
+        network.module,
         terms or config_.losses(),
         tx,
         schedule,
@@ -33,9 +35,8 @@ def program(devices, accumulate, total, rate, terms, **model):
         total_steps=total,
         accumulate=accumulate,
     )
-    abstract = steps.abstract_state(module, tx, inputs, mesh)
-    state = steps.create_state(module, tx, inputs, mesh, seed=0)
-    return abstract, state, train, steps.make_eval_step(module, inputs, mesh=mesh)
+    abstract, create = make_state(network, tx, seed=0)
+    return abstract, create(), train, network.eval_step
 
 
 class Setup:
@@ -80,7 +81,7 @@ def test_the_state_is_as_announced_and_holds_four_things():
 def test_one_trace_for_many_steps():
     setup = Setup(devices=4)
     setup.run(5)
-    assert setup.train.compiled._cache_size() == 1
+    assert setup.train.jitted._cache_size() == 1
     assert int(setup.state.step) == 5
 
 
@@ -202,10 +203,12 @@ def test_a_loss_that_is_not_finite_is_flagged_and_changes_nothing():
 def test_eval_averages_the_scores_of_views():
     setup = Setup(devices=4)
     single = [setup.put(tiny.batch(number, BATCH)) for number in (0, 1)]
-    scores = [np.asarray(setup.eval(setup.state, b)["scores"]) for b in single]
+    scores = [
+        np.asarray(setup.eval(setup.state.variables, b)["scores"]) for b in single
+    ]
     both = tiny.batch(0, BATCH)
     both["rgb"] = np.stack([tiny.batch(n, BATCH)["rgb"] for n in (0, 1)], axis=1)
-    got = setup.eval(setup.state, setup.put(both))
+    got = setup.eval(setup.state.variables, setup.put(both))
     np.testing.assert_allclose(got["scores"], np.mean(scores, axis=0), atol=1e-6)
     np.testing.assert_allclose(np.sum(got["scores"], axis=-1), 1.0, rtol=1e-6)
     assert got["keep"].shape == (BATCH, tiny.FRAMES, 4)

@@ -64,7 +64,8 @@ def test_predicts_what_the_model_says_of_the_clip(tmp_path, experiment):
     assert done.returncode == 0, done.stderr
     assert "Class names unknown, frames made 256 pixels short: " in done.stdout
 
-    (rgb,) = read_clip({"rgb": video}, experiment.data, program.inputs).values()
+    inputs = experiment.model.inputs()
+    (rgb,) = read_clip({"rgb": video}, experiment.data, inputs).values()
     module = experiment.model.build()
     variables = {"params": jax.device_get(state.params)}
     logits = module.apply(variables, {"rgb": rgb}, train=False)["logits"]
