@@ -158,9 +158,7 @@ def test_a_report_that_cannot_be_kept_is_said_before_anything_is_computed(
     computed = []
     monkeypatch.setattr(evaluate.commandline, "experiment", tiny.experiment)
     monkeypatch.setattr(evaluate.commandline, "workdir", lambda: tmp_path)
-    monkeypatch.setattr(
-        evaluate.predictor, "find_checkpoint", lambda *_: (tmp_path, 1)
-    )
+    monkeypatch.setattr(evaluate.predictor, "find_checkpoint", lambda *_: (tmp_path, 1))
     monkeypatch.setattr(evaluate, "evaluate", lambda *_: computed.append(1))
     monkeypatch.setattr(evaluate, "write_report", lambda out, _: out / "report.html")
 
