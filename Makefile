@@ -59,7 +59,7 @@ format: $(STAMP)  ## Put the code into the house's format
 	$(BIN)/ruff format .
 
 bench: $(STAMP)  ## Every script in benchmarks/
-	@set -e; for script in benchmarks/[a-z]*.py; do \
+	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do \
 		echo "== $$script"; \
 		$(BIN)/python -m benchmarks.$$(basename $$script .py); done
 

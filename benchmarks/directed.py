@@ -10,14 +10,13 @@ training.
 """
 
 import argparse
-import statistics
-import time
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.turns import by_turns, row, timed
 from jaxact.layers.nonlocal_blocks import AXES, DirectedNonLocal, order_costs
 
 # t h w c of a stage, 32 x 224 x 224.
@@ -30,7 +29,7 @@ STAGES = {
 
 
 def calls(order: str, axis: str, x: jax.Array, training: bool) -> Any:
-    """Returns a compiled call that is done when it returns."""
+    """Returns a compiled call that returns its seconds."""
     block = DirectedNonLocal(axis, order=order)
     variables = jax.jit(block.init)(jax.random.key(0), x)
 
@@ -38,7 +37,7 @@ def calls(order: str, axis: str, x: jax.Array, training: bool) -> Any:
         return jnp.sin(block.apply(variables, x)).sum()
 
     function = jax.jit(jax.grad(loss, (0, 1)) if training else block.apply)
-    return lambda: jax.block_until_ready(function(variables, x))
+    return timed(lambda: function(variables, x))
 
 
 def main() -> None:
@@ -57,20 +56,9 @@ def main() -> None:
             costs = order_costs(n, c, c // 8, c // 2)
             print(f"Res{stage}, {axis}: groups of {n} positions, {c} channels")
             for training in (False, True):
-                orders = {order: calls(order, axis, x, training) for order in costs}
-                seconds: dict[str, list[float]] = {order: [] for order in costs}
-                for call in orders.values():
-                    call()  # compiles
-                for _ in range(args.turns):
-                    for order, call in orders.items():
-                        start = time.perf_counter()
-                        call()
-                        seconds[order].append(time.perf_counter() - start)
-                text = "".join(
-                    f"  {order} {statistics.median(times) * 1e3:9.1f} ms"
-                    for order, times in seconds.items()
-                )
-                print(f"  {'training' if training else 'forward ':9}{text}", flush=True)
+                sides = {order: calls(order, axis, x, training) for order in costs}
+                name = "training" if training else "forward"
+                print(row(name, by_turns(sides, args.turns)), flush=True)
 
 
 if __name__ == "__main__":

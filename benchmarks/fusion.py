@@ -9,14 +9,13 @@ of the turns' ratios.
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from benchmarks.turns import by_turns, row, timed
 from jaxact.layers import selection
 from jaxact.layers.attention import attention_weights
 from jaxact.layers.fusion import AdaptiveMaskedFusion
@@ -33,22 +32,10 @@ def compare(
     first, second = jax.block_until_ready((slow(), quick()))
     gaps = jax.tree.map(lambda x, y: jnp.abs(x - y).max(), first, second)
     scale = max(float(jnp.abs(x).max()) for x in jax.tree.leaves(first))
-    times: list[tuple[float, float]] = []
-    for _ in range(turns):
-        marks = [time.perf_counter()]
-        for call in (slow, quick):
-            jax.block_until_ready(call())
-            marks.append(time.perf_counter())
-        times.append((marks[1] - marks[0], marks[2] - marks[1]))
-    ratios = sorted(a / b for a, b in times)
-    plain, short = (statistics.median(t) for t in zip(*times, strict=True))
     gap = max(map(float, jax.tree.leaves(gaps))) / scale
-    print(
-        f"  {name:26} plain {plain:7.3f} s   shortcut {short:7.3f} s   "
-        f"ratio {statistics.median(ratios):6.2f} ({ratios[0]:.2f}..{ratios[-1]:.2f})   "
-        f"relative difference {gap:.0e}",
-        flush=True,
-    )
+    sides = {"plain": timed(slow), "shortcut": timed(quick)}
+    text = row(name, by_turns(sides, turns))
+    print(f"{text}  relative difference {gap:.0e}", flush=True)
 
 
 def fusion(batch: int, turns: int) -> None:

@@ -7,7 +7,7 @@ on one batch made in memory; the ratio is the median of the turns' ratios.
 """
 
 import argparse
-import statistics
+import functools
 import subprocess
 import sys
 import time
@@ -53,23 +53,18 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     args = parser.parse_args()
     if args.serve:
-        serve(args.serve == "keep")
+        serve(args.serve == "keep")  # before anything else is imported
         return
+    from benchmarks.turns import by_turns, row
+
     command = [sys.executable, "-m", "benchmarks.host_memory", "--serve"]
     pipes: Any = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     both = [subprocess.Popen([*command, how], **pipes) for how in ("default", "keep")]
-    for process in both:
-        ask(process)  # compiles
-    times = [[ask(process) for process in both] for _ in range(args.turns)]
+    default, keep = (functools.partial(ask, process) for process in both)
+    sides = {"default": default, "freed memory kept": keep}
+    print(row(f"a step of {CONFIG}", by_turns(sides, args.turns)))
     for process in both:
         process.stdin.close()
-    ratios = sorted(default / keep for default, keep in times)
-    default, keep = (statistics.median(column) for column in zip(*times, strict=True))
-    print(
-        f"{CONFIG}: a step takes {default:.3f} s by default, {keep:.3f} s with freed "
-        f"memory kept; ratio {statistics.median(ratios):.2f} "
-        f"({ratios[0]:.2f}..{ratios[-1]:.2f})"
-    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import collections
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -85,6 +85,12 @@ def ledger(experiment: Any, depth: int = 2) -> Ledger:
         for name in sorted({*sizes, *macs}, key=_natural)
     }
     return Ledger(sum(sizes.values()), sum(macs.values()), parts)
+
+
+def multiply_accumulates(function: Callable[..., Any], *arguments: Any) -> int:
+    """Returns how many a function's products need, of arrays or of their shapes."""
+    traced = jax.make_jaxpr(function)(*arguments)
+    return sum(number for _, number in _products(traced.jaxpr))
 
 
 def _natural(name: str) -> list[Any]:

@@ -7,7 +7,7 @@ import pytest
 import jaxact
 from jaxact.backbones.resnet import FRAME_WISE
 from jaxact.config import Experiment
-from jaxact.ledger import _products
+from jaxact.ledger import _products, multiply_accumulates
 from jaxact.models import paper_tables
 from jaxact.models.dam import DAMConfig
 from jaxact.models.dual_stream import DualStreamConfig
@@ -62,15 +62,12 @@ def test_products_counted_by_hand():
         )
         return y, jax.jit(jnp.dot)(x, w), z
 
-    jaxpr = jax.make_jaxpr(program)(
-        jnp.ones((2, 5)),
-        jnp.ones((5, 5)),
-        jnp.ones((3, 3, 4, 7)),
-        jnp.ones((1, 8, 8, 4)),
-    )
+    arrays = [jnp.ones(n) for n in [(2, 5), (5, 5), (3, 3, 4, 7), (1, 8, 8, 4)]]
+    jaxpr = jax.make_jaxpr(program)(*arrays)
     counted = [number for _, number in _products(jaxpr.jaxpr)]
     by_hand = [3 * 2 * 5 * 5, 2 * 5 * 5, 4 * 4 * 7 * (3 * 3 * 4)]
     assert sorted(counted) == sorted(by_hand)  # JAX may order what is independent
+    assert multiply_accumulates(program, *arrays) == 150 + 50 + 4032
 
 
 def test_a_block_between_the_trunk_s_units_has_its_own_line():

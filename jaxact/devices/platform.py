@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import jax
 
 # XLA hands convolutions on CPU to YNNPACK by default, where the gradients of kernels
-# take twice as long as in XLA's own (benchmarks/i3d.py: training 1.3 times). Reductions
-# and matrix products are the better there.
+# take twice as long as in XLA's own (I3D's training: 1.3 times). Reductions and matrix
+# products are the better there.
 _CPU_OPTIONS = {
     "xla_cpu_experimental_ynn_fusion_type": (
         "LIBRARY_FUSION_TYPE_REDUCE,LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"

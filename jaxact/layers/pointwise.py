@@ -10,7 +10,7 @@ def pointwise(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
     The kernel's gradient sums over all positions, and XLA on CPU first turns the first
     factor of such a product round, a slow copy: here that is the one with fewer
-    channels (ResNet-50's training step: 1.2 times as fast, benchmarks/resnet.py).
+    channels (ResNet-50's training step: 1.2 times as fast, benchmarks.against_torch).
     """
     return jnp.einsum("bthwi,io->bthwo", x, kernel)
 

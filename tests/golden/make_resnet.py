@@ -6,7 +6,7 @@ only what this script wrote:
     python tests/golden/make_resnet.py
 
 Every parameter and statistic is random, so that no weight can be lost or turned without
-notice. `benchmarks/resnet.py` compares networks of full size in the same way.
+notice. `benchmarks.against_torch` compares networks of full size in the same way.
 """
 
 import pathlib

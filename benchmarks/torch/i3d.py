@@ -1,21 +1,14 @@
-"""The torch side of `i3d.py`: I3D of PyTorch's own layers, driven by lines on stdin.
+"""I3D of PyTorch's own layers; written under the public file's names."""
 
-It runs in an environment with torch and numpy, as a process of its own, and answers
-every line: "forward" or "train" with the seconds one call took, "save FOLDER" by
-writing weights (under the public file's names), video and logits there.
-"""
-
-import argparse
 import pathlib
 import pickle
-import sys
-import time
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+ABOUT = "I3D"
 MODULES = {
     "Mixed_3b": (64, 96, 128, 16, 32, 32),
     "Mixed_3c": (128, 128, 192, 32, 96, 64),
@@ -79,8 +72,10 @@ class Inception(nn.Module):
         return torch.cat([b0(x), b1b(b1a(x)), b2b(b2a(x)), b3(pooled)], 1)
 
 
-class I3d(nn.Module):
-    def __init__(self, classes: int) -> None:
+class Net(nn.Module):
+    """Video [b t c h w] to logits [b y]."""
+
+    def __init__(self, frames: int, size: int, classes: int) -> None:
         super().__init__()
         self.stem = nn.ModuleDict(
             {
@@ -95,8 +90,14 @@ class I3d(nn.Module):
             inputs = sum(widths[i] for i in (0, 2, 4, 5))
         self.mixed = nn.ModuleDict(modules)
         self.head = nn.Linear(inputs, classes)
+        for module in self.modules():  # so that no bias can be lost without notice
+            if isinstance(module, nn.Conv3d):
+                nn.init.kaiming_normal_(module.weight)
+            if isinstance(module, nn.BatchNorm3d):
+                nn.init.normal_(module.bias, std=0.2)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, video: torch.Tensor) -> torch.Tensor:
+        x = video.transpose(1, 2).contiguous()
         first, second, third = self.stem.values()
         x = pool(first(x), (1, 3, 3), (1, 2, 2))
         x = third(second(x))
@@ -107,8 +108,13 @@ class I3d(nn.Module):
         x = functional.avg_pool3d(x, (2, *x.shape[3:]), 1)
         return self.head(x.mean((2, 3, 4)))
 
+    def write(self, folder: str) -> None:
+        """Writes the variables as the public file's pickle."""
+        with pathlib.Path(folder, "weights.ckpt").open("wb") as file:
+            pickle.dump(public(self), file, protocol=4)
 
-def public(model: I3d) -> dict:
+
+def public(model: Net) -> dict:
     """The variables as the public file has them: channels last, nested dicts."""
 
     def array(value: torch.Tensor) -> np.ndarray:
@@ -135,52 +141,3 @@ def public(model: I3d) -> dict:
     kernel = array(model.head.weight.T)[None, None, None]
     params[HEAD] = {"Conv_0": {"kernel": kernel, "bias": array(model.head.bias)}}
     return {"params": params, "batch_stats": stats}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, required=True)
-    parser.add_argument("--frames", type=int, required=True)
-    parser.add_argument("--classes", type=int, required=True)
-    args = parser.parse_args()
-
-    torch.manual_seed(0)
-    model = I3d(args.classes)
-    with torch.no_grad():  # so that no bias can be lost without notice
-        for module in model.modules():
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight)
-            if isinstance(module, nn.BatchNorm3d):
-                nn.init.normal_(module.bias, std=0.2)
-    trained = [value for value in model.parameters() if value.requires_grad]
-    optimizer = torch.optim.SGD(trained, lr=1e-4, momentum=0.9, nesterov=True)
-    video = torch.randn(args.batch, 3, args.frames, 224, 224)
-    label = torch.arange(args.batch) % args.classes
-
-    def forward() -> torch.Tensor:
-        with torch.inference_mode():
-            return model(video)
-
-    def train() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        functional.cross_entropy(model(video), label).backward()
-        optimizer.step()
-
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads", flush=True)
-    for line in sys.stdin:
-        command, _, folder = line.strip().partition(" ")
-        model.train(command == "train")
-        if command == "save":
-            with pathlib.Path(folder, "weights.ckpt").open("wb") as file:
-                pickle.dump(public(model), file, protocol=4)
-            clip = video.permute(0, 2, 3, 4, 1).numpy()
-            np.savez(pathlib.Path(folder, "io.npz"), video=clip, logits=forward())
-            print("saved", flush=True)
-            continue
-        start = time.perf_counter()
-        train() if command == "train" else forward()
-        print(time.perf_counter() - start, flush=True)
-
-
-if __name__ == "__main__":
-    main()
