@@ -80,6 +80,11 @@ def ledger(experiment: Any, depth: int = 2) -> Ledger:
     modules = {path[:-1] for path in flat}
     for names, number in _products(jaxpr.jaxpr):
         macs[_part_name(names, modules, depth)] += number
+    for name in [name for name in sizes if not macs[name]]:
+        above = name.rpartition("/")[0]
+        if macs[above]:  # a matrix or a norm of the module that computes with it
+            sizes[above] += sizes.pop(name)
+            del macs[name]
     parts = {
         name: Part(sizes[name], macs[name])
         for name in sorted({*sizes, *macs}, key=_natural)
@@ -126,7 +131,9 @@ def _products(
     """Yields (scope names, multiply-accumulates) of each product in a jaxpr."""
     for equation in jaxpr.eqns:
         stack = str(equation.source_info.name_stack)
-        here = (*scope, *(name for name in stack.split("/") if name.isidentifier()))
+        # Flax writes module.method for all methods but __call__.
+        words = (word.partition(".")[0] for word in stack.split("/"))
+        here = (*scope, *(word for word in words if word.isidentifier()))
         name = equation.primitive.name
         if name == "dot_general":
             (contract, _), _ = equation.params["dimension_numbers"]

@@ -1,11 +1,14 @@
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
 import pytest
+from flax.traverse_util import flatten_dict
 
 import jaxact
 from jaxact.backbones.resnet import FRAME_WISE
+from jaxact.batch import example_batch
 from jaxact.config import Experiment
 from jaxact.ledger import _products, multiply_accumulates
 from jaxact.models import paper_tables
@@ -95,6 +98,30 @@ def test_a_block_between_the_trunk_s_units_has_its_own_line():
     plain = dataclasses.replace(model, layout=())
     trunk = jaxact.ledger(Experiment("test", plain, None), depth=1)
     assert ledger.parts["backbone"] == trunk.parts["backbone"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ccdfarm", "ccdfarm:model=mmtm", "dam", "stafusion", "tsm_netvlad:stream=both"],
+)
+def test_every_matrix_stands_on_a_line_with_its_products(name):
+    file, _, arg = name.partition(":")
+    spec = jaxact.load_experiment(f"configs/demo_{file}.py" + f":{arg}" * bool(arg))
+    ledger = jaxact.ledger(spec)
+    batch, module = example_batch(spec, 1), spec.model.build()
+    shapes = jax.eval_shape(lambda b: module.init(jax.random.key(0), b), batch)
+    flat = flatten_dict(shapes["params"])
+    assert ledger.parameters == sum(math.prod(leaf.shape) for leaf in flat.values())
+    assert ledger.parameters == sum(part.parameters for part in ledger.parts.values())
+    assert ledger.macs == sum(part.macs for part in ledger.parts.values())
+    kernels = [path for path in flat if path[-1] == "kernel"]
+    for path in kernels:  # its line, or that of the module that computes with it
+        lines = ("/".join(path[:-1][:2]), path[0])
+        assert any(line in ledger.parts and ledger.parts[line].macs for line in lines)
+    # Lines without parameters are products of parameters of several modules, named.
+    named = {"activation", "rollout", "backbone_skeleton/tiam"}
+    bare = {name for name, part in ledger.parts.items() if not part.parameters}
+    assert bare <= named
 
 
 def test_the_printed_table_adds_up():

@@ -20,5 +20,6 @@ def class_activation_maps(
     Returns:
       float32 ``[b t h w]``.
     """
-    weights = kernel.astype(jnp.float32).T[labels]
-    return jnp.einsum("bthwc,bc->bthw", features.astype(jnp.float32), weights)
+    with jax.named_scope("activation"):
+        weights = kernel.astype(jnp.float32).T[labels]
+        return jnp.einsum("bthwc,bc->bthw", features.astype(jnp.float32), weights)
