@@ -56,7 +56,9 @@ _TEXTS = {
     "minikinetics": (
         "Download the videos of Kinetics-400 that you want (see "
         "https://github.com/cvdfoundation/kinetics-dataset) and sort them into "
-        "RAW/train/CLASS/*.mp4 and RAW/val/CLASS/*.mp4. Then run: python -m "
+        "RAW/train/CLASS/*.mp4 and RAW/val/CLASS/*.mp4; lists of them (train.csv, "
+        "val.csv) may lie in RAW: what is listed and not there is then a failure, what "
+        "is not listed is left out. Then run: python -m "
         "input_pipeline.prepare folders --raw RAW --name {name} --out {out}"
     ),
     "synthetic": (

@@ -2,24 +2,24 @@
 
 Columns: ``label`` (class names, or integers from 0), ``split`` (train, test or val) and
 one or more of ``rgb``, ``ir``, ``skeleton`` (paths relative to the manifest; an empty
-cell is a clip without that stream); optional ``name``, ``subject``, ``camera``.
+cell is a clip without that stream); optional ``name``, ``subject``, ``camera``. How the
+table is read: `manifests`.
 """
 
-import csv
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 from input_pipeline import encode, joints, records
+from input_pipeline.builders import manifests
 from input_pipeline.builders.base import ClipBuilder, RawDataError
+from input_pipeline.builders.manifests import COLUMNS, OPTIONAL
 from input_pipeline.dataset import SPLITS
 
 PROTOCOL = "manifest"
-NEEDED = ("label", "split")
-OPTIONAL = ("name", "subject", "camera")
 MAX_CLASSES = 100_000
-COLUMNS = (*records.STREAMS, *NEEDED, *OPTIONAL)
+_FLOAT = re.compile(r"\d+\.0*")
 # What TFDS can tell apart from the rest of a file's name.
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -84,49 +84,14 @@ def manifest_streams(manifest: Path) -> tuple[str, ...]:
     return tuple(stream for stream in records.STREAMS if stream in header)
 
 
-def _rows(manifest: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Read header and rows, each with its line number; cells are stripped."""
+def _rows(manifest: Path) -> tuple[list[str], list[manifests.Row]]:
     if not manifest.is_file():
         raise RawDataError(
             f"The manifest {manifest} does not exist. Write a CSV file with the "
             f"columns {', '.join(COLUMNS)} ({', '.join(OPTIONAL)} may be left out, and "
             "streams that you do not have)."
         )
-    try:
-        # utf-8-sig: spreadsheet programs put a mark before the first column's name.
-        with manifest.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = [cell.strip().lower() for cell in next(reader, [])]
-            rows = []
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if len(cells) != len(header):
-                    raise RawDataError(
-                        f"{manifest}, line {reader.line_num}: {len(cells)} cells, but "
-                        f"the header has {len(header)} columns."
-                    )
-                values = (cell.strip() for cell in cells)
-                row = dict(zip(header, values, strict=True))
-                rows.append((reader.line_num, row))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RawDataError(
-            f"{manifest} is not a CSV file in UTF-8 ({error}). Export it again."
-        ) from None
-    unknown = [column for column in header if column not in COLUMNS]
-    missing = [column for column in NEEDED if column not in header]
-    if not any(stream in header for stream in records.STREAMS):
-        missing.append(f"one of {', '.join(records.STREAMS)}")
-    if unknown or missing or len(set(header)) < len(header):
-        raise RawDataError(
-            f"{manifest}, line 1: the columns are {', '.join(header) or 'none'}; "
-            f"expected are {', '.join(COLUMNS)}, each at most once. Missing: "
-            f"{', '.join(missing) or 'nothing'}. Unknown: "
-            f"{', '.join(unknown) or 'nothing'}."
-        )
-    if not rows:
-        raise RawDataError(f"{manifest} has a header but no line for a clip.")
-    return header, rows
+    return manifests.read(manifest)
 
 
 def _read(
@@ -144,7 +109,7 @@ def _read(
     for line, row in rows:
         where = f"{manifest}, line {line}"
         paths = {
-            stream: _path(where, manifest.parent, row[stream], allow_outside)
+            stream: _path(where, manifest.parent, stream, row[stream], allow_outside)
             for stream in streams
             if row[stream]
         }
@@ -154,6 +119,7 @@ def _read(
             )
         first = next(row[stream] for stream in streams if row[stream])
         name = row.get("name") or _stem(first)
+        manifests.check_name(where, row.get("name", ""))
         if name in lines:
             raise RawDataError(
                 f"{where}: the clip {name!r} stands in line {lines[name]} already. "
@@ -177,7 +143,7 @@ def _read(
 
 
 def _labels(
-    manifest: Path, rows: list[tuple[int, dict[str, str]]]
+    manifest: Path, rows: list[manifests.Row]
 ) -> tuple[list[str], dict[int, int]]:
     """Class names, and the label by line: all labels are names, or all are integers."""
     written = {line: row["label"] for line, row in rows}
@@ -186,14 +152,19 @@ def _labels(
     }
     for line, text in written.items():
         where = f"{manifest}, line {line}"
-        if not text:
-            raise RawDataError(f"{where}: the label is empty.")
+        manifests.check_label(where, text)
         if numbers and line not in numbers:
             other = min(numbers)
             raise RawDataError(
                 f"{where}: the label {text!r} is no integer from 0, but line {other} "
                 f"has {written[other]!r}. Use class names everywhere, or integers."
             )
+    floats = [text for text in written.values() if _FLOAT.fullmatch(text)]
+    if len(floats) == len(written):
+        raise RawDataError(
+            f"{manifest}: the labels are {floats[0]}, ...; expected integers or names. "
+            "(pandas writes integers so, where some cells are empty.)"
+        )
     if numbers and max(numbers.values()) >= MAX_CLASSES:
         line = max(numbers, key=numbers.__getitem__)
         raise RawDataError(
@@ -206,7 +177,9 @@ def _labels(
     return classes, {line: classes.index(text) for line, text in written.items()}
 
 
-def _path(where: str, folder: Path, cell: str, allow_outside: bool) -> Path:
+def _path(
+    where: str, folder: Path, stream: str, cell: str, allow_outside: bool
+) -> Path:
     path, inside = folder / cell, folder.resolve()
     try:
         # Resolved, so that neither ".." nor a link leads out unnoticed.
@@ -215,6 +188,7 @@ def _path(where: str, folder: Path, cell: str, allow_outside: bool) -> Path:
             with os.scandir(path) as entries:
                 links = [Path(entry) for entry in entries if entry.is_symlink()]
             outside = not all(link.resolve().is_relative_to(inside) for link in links)
+        manifests.check_cell(where, stream, cell, path)
     except (OSError, ValueError, RuntimeError) as error:
         raise RawDataError(f"{where}: {cell!r} is no path ({error}).") from None
     if outside and not allow_outside:

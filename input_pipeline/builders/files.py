@@ -1,21 +1,58 @@
 """Raw files and the lists that name them, however they are encoded."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from input_pipeline.builders.base import RawDataError
+from input_pipeline.formats.frames import ENDINGS as IMAGE_ENDINGS
 
-VIDEO_ENDINGS = (".avi", ".mp4", ".mkv", ".webm", ".mov", ".mpg", ".mpeg", ".m4v")
+# Of the containers that `formats.video` reads.
+VIDEO_ENDINGS = (
+    *(".avi", ".mp4", ".mkv", ".webm", ".mov", ".mpg", ".mpeg", ".m4v", ".flv", ".wmv"),
+    *(".asf", ".ts", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".mjpeg", ".mxf", ".dv"),
+)
 
 
 def video_files(folder: Path) -> Iterator[Path]:
     """Yields every video below a folder, sorted; hidden files are other systems'."""
+    for parent, _, names in _walk(folder):
+        yield from (Path(parent, name) for name in names if is_video(name))
+
+
+def is_video(name: str) -> bool:
+    """Says whether a file's name ends as a video's does."""
+    return name.lower().endswith(VIDEO_ENDINGS)
+
+
+def survey(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """Returns what below a folder can be a clip, and how many other files there are.
+
+    A clip is a video, or a folder that holds images and no video, not ``folder``
+    itself nor one right below it (a class's). The others are counted by their ending.
+    """
+    found: list[Path] = []
+    others: Counter[str] = Counter()
+    for parent, folders, names in _walk(folder):
+        videos = [name for name in names if is_video(name)]
+        images = [name for name in names if Path(name).suffix.lower() in IMAGE_ENDINGS]
+        found += [Path(parent, name) for name in videos]
+        deep = len(Path(parent).relative_to(folder).parts) > 1
+        taken = set(videos)
+        if images and not videos and not folders and deep:
+            found.append(Path(parent))
+            taken |= set(images)
+        others.update(
+            Path(name).suffix.lower() or "no ending" for name in set(names) - taken
+        )
+    return sorted(found), others
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.lower().endswith(VIDEO_ENDINGS) and not name.startswith("."):
-                yield Path(parent, name)
+        yield parent, folders, sorted(n for n in names if not n.startswith("."))
 
 
 def read_lines(path: Path) -> list[str]:

@@ -34,6 +34,8 @@ class NtuLayout(ClipBuilder):
 
     # 60 or 120: which of the two cross-subject lists holds.
     ntu_classes = 60
+    # How many there are in the whole set; 0: any number is whole.
+    official_clips = 0
 
     def find_files(self) -> dict[str, dict[str, Path]]:
         """Find the files of each wanted stream by clip name, anywhere below ``raw``.
@@ -82,6 +84,16 @@ class NtuLayout(ClipBuilder):
     def excluded(self) -> dict[str, int]:
         left_out = len(self._listed[1])
         return {"listed as without skeleton": left_out} if left_out else {}
+
+    def warnings(self) -> list[str]:
+        files, _ = self._listed
+        count = len({name for found in files.values() for name in found})
+        if count == (self.official_clips or count):
+            return []
+        return [
+            f"{count:,} clips are here, of {self.official_clips:,} in {self.name}: "
+            "results are not comparable with those of the whole set."
+        ]
 
     def clips(self) -> list[encode.Clip]:
         files, left_out = self._listed
@@ -178,6 +190,7 @@ class Ntu60(NtuLayout):
 
     name = "ntu60"
     protocols: tuple[str, ...] = ("xview", "xsub", "xsub_dev")
+    official_clips = 56_880
 
     @property
     def classes(self) -> list[str]:
@@ -197,6 +210,7 @@ class Ntu120(Ntu60):
     name = "ntu120"
     protocols = ("xsub", "xset")
     ntu_classes = 120
+    official_clips = 114_480
 
 
 def _some_bodies(clips: Sequence[encode.Clip]) -> list[ntu.Skeletons]:

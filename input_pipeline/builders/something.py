@@ -52,6 +52,7 @@ class Something(ClipBuilder):
                     f"{path}: the label {label!r} of {name} is not in "
                     f"{self._list('labels')}. Download both lists again."
                 )
+        self._check_once(listed)
         there = self._find_clips({name for name, *_ in listed})
         return sorted(
             (
@@ -65,6 +66,17 @@ class Something(ClipBuilder):
             ),
             key=lambda clip: clip.name,
         )
+
+    def _check_once(self, listed: list[tuple[str, str, str, Path]]) -> None:
+        places: dict[str, Path] = {}
+        for name, _, _, path in listed:
+            if name in places:
+                raise RawDataError(
+                    f"{path}: the clip {name} is in {places[name]}"
+                    f"{' already' if places[name] == path else ', too'}. Download the "
+                    "lists again."
+                )
+            places[name] = path
 
     def _find_clips(self, names: set[str]) -> dict[str, Path]:
         """The folder or video of each clip; where it should be, if there is none."""

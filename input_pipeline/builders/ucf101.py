@@ -37,12 +37,7 @@ class Ucf101(ClipBuilder):
 
     def clips(self) -> list[encode.Clip]:
         labels = {name.lower(): i for i, name in enumerate(self.classes)}
-        splits: dict[str, dict[str, str]] = {}
-        for number, protocol in enumerate(SPLITS, 1):
-            for split in ("train", "test"):
-                for line in files.read_lines(self._list(f"{split}list0{number}.txt")):
-                    stem = Path(line.split()[0]).stem.lower()
-                    splits.setdefault(stem, {})[protocol] = split
+        splits, listed = self._listed()
         clips: dict[str, encode.Clip] = {}
         for path in files.video_files(self.raw):
             parsed = _NAME.fullmatch(path.stem)
@@ -64,11 +59,58 @@ class Ucf101(ClipBuilder):
                 splits=splits.get(path.stem.lower(), {}),
                 subject=int(parsed["group"]),
             )
+            listed.pop(path.stem.lower(), None)
         if not clips:
             raise RawDataError(
                 f"There is no v_*_g??_c??.avi in {self.raw} or below. {self._howto()}"
             )
+        folders = {clip.label: clip.paths["rgb"].parent for clip in clips.values()}
+        for stem, place in listed.items():
+            clip = self._missing(place, labels, folders, splits[stem])
+            clips[clip.name] = clip
         return [clips[name] for name in sorted(clips)]
+
+    def _listed(self) -> tuple[dict[str, dict[str, str]], dict[str, Path]]:
+        """Splits by protocol, and CLASS/FILE, of each listed clip's lower-case stem."""
+        splits: dict[str, dict[str, str]] = {}
+        places: dict[str, Path] = {}
+        for number, protocol in enumerate(SPLITS, 1):
+            for split in ("train", "test"):
+                path = self._list(f"{split}list0{number}.txt")
+                for line in files.read_lines(path):
+                    place = Path(line.split()[0])
+                    stem = place.stem.lower()
+                    places[stem] = place
+                    of_clip = splits.setdefault(stem, {})
+                    if of_clip.setdefault(protocol, split) != split:
+                        raise RawDataError(
+                            f"{path}: {files.clean(place.name)} is in the other list "
+                            f"of {protocol}, too. Download the lists again."
+                        )
+        return splits, places
+
+    def _missing(
+        self,
+        place: Path,
+        labels: dict[str, int],
+        folders: dict[int, Path],
+        splits: dict[str, str],
+    ) -> encode.Clip:
+        """A listed clip that is not on the disk: it goes to failed.csv."""
+        parsed = _NAME.fullmatch(place.stem)
+        label = labels.get(parsed["label"].lower()) if parsed else None
+        if parsed is None or label is None:
+            raise RawDataError(
+                f"The lists name {files.clean(place.as_posix())!r}, which is no clip "
+                "of a class in classInd.txt. Download the lists again."
+            )
+        return encode.Clip(
+            name=files.clean(place.stem),
+            label=label,
+            paths={"rgb": folders.get(label, self.raw / place.parent) / place.name},
+            splits=splits,
+            subject=int(parsed["group"]),
+        )
 
     def _list(self, name: str) -> Path:
         return files.find(self.raw, name, self._howto())[0]

@@ -51,6 +51,7 @@ def prepare(
     from input_pipeline.prepare import doubts, finish, plan
     from input_pipeline.prepare.shards import finished_table
 
+    check_numbers(shards, workers, max_failed)
     folder = Path(out).absolute() / builder.name / str(builder.version)
     clips = builder.clips()
     _warn([*builder.warnings(), *doubts.of_clips(builder.classes, clips)])
@@ -102,6 +103,22 @@ def prepare(
         print(f"Skeletons of {skeletons['joints']} joints; their layout: {layout}.")
     print(f"The prepared data set is in {folder}.")
     return folder
+
+
+def check_numbers(shards: int, workers: int, max_failed: float) -> None:
+    """Raise PrepareError where a number of the command line cannot be meant."""
+    from input_pipeline.prepare.plan import PrepareError
+
+    for name, value, zero in (
+        ("workers", workers, "one a core"),
+        ("shards", shards, "by the number of clips"),
+    ):
+        if value < 0:
+            raise PrepareError(f"{name} is {value}; expected 0 or more (0: {zero}).")
+    if not 0 <= max_failed <= 1:
+        raise PrepareError(
+            f"max_failed is {max_failed:g}; expected a fraction of the clips, 0 to 1."
+        )
 
 
 def _warn(lines: list[str]) -> None:
@@ -260,6 +277,7 @@ def main(arguments: list[str] | None = None) -> None:
     from input_pipeline.prepare.plan import PrepareError
 
     try:
+        check_numbers(given.shards, given.workers, given.max_failed)
         prepare(
             _builder(given),
             given.out,

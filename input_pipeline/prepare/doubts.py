@@ -23,7 +23,12 @@ _TWINS = str.maketrans("асеіјорѕухԁѵαον", "aceijopsyxdvaov")
 
 def of_clips(classes: Sequence[str], clips: Sequence[Clip]) -> list[str]:
     """Return the warnings of a data set's classes and clips."""
-    return [*_alike(classes), *_untrained(classes, clips), *_in_two_splits(clips)]
+    return [
+        *_alike(classes),
+        *_untrained(classes, clips),
+        *_in_two_splits(clips),
+        *_of_two_classes(classes, clips),
+    ]
 
 
 def _alike(classes: Sequence[str]) -> list[str]:
@@ -90,6 +95,18 @@ def _in_two_splits(clips: Sequence[Clip]) -> list[str]:
                 f"that what is tested was trained on: {_listed(names)}."
             )
     return lines
+
+
+def _of_two_classes(classes: Sequence[str], clips: Sequence[Clip]) -> list[str]:
+    uses: dict[Any, dict[str, str]] = {}
+    for clip in clips:
+        for stream, path in clip.paths.items():
+            of_file = uses.setdefault((stream, *_file(path)), {})
+            if 0 <= clip.label:
+                of_file.setdefault(classes[clip.label], clip.name)
+    twice = [use for use in uses.values() if len(use) > 1]
+    names = (" = ".join(f"{n} ({ascii(c)})" for c, n in use.items()) for use in twice)
+    return [f"{len(twice)} files are of two classes: {_listed(names)}."] * bool(twice)
 
 
 def _file(path: Path) -> tuple[Any, ...]:

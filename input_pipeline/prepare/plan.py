@@ -46,7 +46,15 @@ def shard_jobs(
     """Deal the clips to shards (0: a number by their count), the same way every time.
 
     The order is that of a hash of the names: every shard is a sample of the whole.
+    Raises PrepareError if two clips have one name.
     """
+    names = Counter(clip.name for clip in clips)
+    twice, count = names.most_common(1)[0] if names else ("", 0)
+    if count > 1:
+        raise PrepareError(
+            f"{count} clips are called {twice!r}; expected a name for each. Rename or "
+            "remove all but one."
+        )
     shards = shards or max(MIN_SHARDS, -(-len(clips) // CLIPS_PER_SHARD))
     shards = min(shards, len(clips))
     order = sorted(clips, key=lambda c: hashlib.sha256(c.name.encode()).digest())

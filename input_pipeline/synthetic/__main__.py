@@ -42,7 +42,7 @@ _HELP = {
 
 def size(text: str) -> tuple[int, int]:
     """``WIDTHxHEIGHT`` -> two numbers."""
-    width, height = text.split("x")
+    width, height = text.split("x")  # argparse names the text where that fails
     return int(width), int(height)
 
 
@@ -96,6 +96,8 @@ def main(arguments: list[str] | None = None) -> None:
         help="length of the clips",
     )
     given = parser.parse_args(arguments)
+    if given.workers is not None and given.workers < 1:
+        sys.exit(f"error: workers is {given.workers}; expected 1 or more.")
     values = {field.name: getattr(given, field.name) for field in fields}
     for name in ("rgb", "ir"):
         width, height = getattr(given, name)

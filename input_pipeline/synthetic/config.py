@@ -104,8 +104,11 @@ class SyntheticConfig:
                 f"actions: unknown {unknown}; choose from {', '.join(KNOWN)}, or order "
                 f"some of {', '.join(PARTS)} with {THEN.strip()!r}."
             )
-        if self.seed < 0:
-            raise ValueError(f"seed: got {self.seed}, expected 0 or more.")
+        for name in ("seed", "clips", "rgb_noise", "ir_noise", "joint_noise"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(
+                    f"{name}: got {getattr(self, name)}, expected 0 or more."
+                )
         if not 1 <= self.cameras <= 3:
             raise ValueError(f"cameras: got {self.cameras}, expected 1 to 3.")
         for name in ("subjects", "replications", "setups"):

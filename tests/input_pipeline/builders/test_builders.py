@@ -49,6 +49,8 @@ def test_ntu60_reads_labels_people_and_splits_from_names(tmp_path):
     assert two.splits == {"xview": "train", "xsub": "test", "xsub_dev": "test"}
     assert len(builder.classes) == 60
     assert builder.classes[12] == "tear up paper"
+    (warning,) = builder.warnings()
+    assert warning.startswith("2 clips are here, of 56,880 in ntu60")
 
 
 def test_ntu120_has_all_setups_and_its_own_protocols(tmp_path):

@@ -12,10 +12,11 @@ from PIL import Image
 
 from input_pipeline.builders.base import RawDataError
 from input_pipeline.builders.folders import Folders
+from input_pipeline.builders.hmdb51 import Hmdb51
 from input_pipeline.builders.something import Something
 from input_pipeline.builders.ucf101 import Ucf101
 from input_pipeline.dataset import PreparedDataset
-from input_pipeline.encode import Clip, EncodeOptions, encode_clip
+from input_pipeline.encode import Clip, ClipError, EncodeOptions, encode_clip
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.frames import read_frames
 from input_pipeline.formats.video import VideoOptions
@@ -68,6 +69,52 @@ def test_ucf101_names_labels_and_splits(tmp_path):
     assert clips["v_HandStandPushups_g09_c01"].splits == {}  # in no list
 
 
+def failures(out, name):
+    """Rows of failed.csv, by clip."""
+    (table,) = out.glob(f"{name}/*/failed.csv")
+    rows = csv.DictReader(io.StringIO(table.read_text(encoding="utf-8")))
+    return {row["name"]: row["path"] for row in rows if "missing" in row["reason"]}
+
+
+def test_ucf101_s_listed_clips_that_are_not_there_are_failures(tmp_path, capsys):
+    names = write_ucf(tmp_path)
+    for name in (*names[:2], names[3]):
+        (tmp_path / "UCF-101" / name).unlink()
+        raw.write_video(tmp_path / "UCF-101" / name, 8)
+    (tmp_path / "UCF-101" / names[2]).unlink()  # in a list
+    (tmp_path / "UCF-101" / names[3]).unlink()  # in none
+    arguments = ["ucf101", "--raw", str(tmp_path), "--out", str(tmp_path / "out")]
+    arguments += ["--workers", "1", "--short_side", "16"]
+    with pytest.raises(SystemExit, match="1 of 3 clips cannot be used .1 missing"):
+        prepare.main(arguments)
+    prepare.main([*arguments, "--max_failed", "0.4"])
+    gone = {"v_HandStandPushups_g01_c01": str(tmp_path / names[2])}
+    assert failures(tmp_path / "out", "ucf101") == gone
+    data = PreparedDataset.open(tmp_path / "out", "ucf101")
+    assert data.protocols["split3"] == {"train": 2, "test": 0, "val": 0}
+    assert "Failed: 1." in capsys.readouterr().out
+    # Where other clips of the class lie, this one should lie.
+    touch(tmp_path / "UCF-101" / names[3])
+    builder = Ucf101(raw=tmp_path, options=OPTIONS, data_dir=tmp_path / "o")
+    (clip,) = (c for c in builder.clips() if c.name == "v_HandStandPushups_g01_c01")
+    assert clip.paths["rgb"] == tmp_path / "UCF-101" / names[2] and clip.label == 1
+
+
+def test_ucf101_s_lists_that_contradict_each_other(tmp_path):
+    write_ucf(tmp_path)
+    builder = Ucf101(raw=tmp_path, options=OPTIONS, data_dir=tmp_path / "o")
+    path = tmp_path / "ucfTrainTestlist" / "testlist02.txt"
+    whole = path.read_text()
+    path.write_text(whole + "Archery/v_Archery_g01_c01.avi\n")
+    with pytest.raises(
+        RawDataError, match="testlist02.txt: v_Archery_g01_c01.avi is in"
+    ):
+        builder.clips()
+    path.write_text(whole + "Diving/v_Diving_g01_c01.avi\n")
+    with pytest.raises(RawDataError, match="which is no clip of a class in classInd"):
+        builder.clips()
+
+
 def test_ucf101_that_is_not_there(tmp_path):
     def clips(folder):
         builder = Ucf101(raw=folder, options=OPTIONS, data_dir=tmp_path / "out")
@@ -110,6 +157,47 @@ def test_hmdb51_with_names_as_they_are_found(tmp_path):
     for protocol in ("split1", "split2", "split3"):
         sizes = {s: len(data.rows(protocol, s)) for s in ("train", "test")}
         assert sizes == {"train": 1, "test": 1}
+
+
+def write_hmdb(folder):
+    """Two classes of three clips: in training, in testing, in neither."""
+    for label in ("wave", "sit"):
+        for number in (1, 2, 3):
+            lines = [f"{label} {i}.avi {i}" for i in (1, 2, 0)]
+            (folder / f"{label}_test_split{number}.txt").write_text("\n".join(lines))
+        for i in (0, 1, 2):
+            touch(folder / "org" / label / f"{label} {i}.avi")
+
+
+def test_hmdb51_s_listed_clips_that_are_not_there_are_failures(tmp_path):
+    write_hmdb(tmp_path)
+    builder = Hmdb51(raw=tmp_path, options=OPTIONS, data_dir=tmp_path / "out")
+    whole = {clip.name: clip for clip in builder.clips()}
+    assert len(whole) == 6
+    (tmp_path / "org/wave/wave 0.avi").unlink()  # in no split: nobody misses it
+    (tmp_path / "org/wave/wave 2.avi").unlink()
+    (tmp_path / "org/sit/sit 1.avi").rename(tmp_path / "org/sit/sit 1.mp4")
+    now = {clip.name: clip for clip in builder.clips()}
+    assert sorted(now) == [
+        "sit/sit 0",
+        "sit/sit 1",
+        "sit/sit 2",
+        "wave/wave 1",
+        "wave/wave 2",
+    ]
+    assert now["wave/wave 2"] == whole["wave/wave 2"]  # whose file is not there
+    # Converted to another container it is the same clip.
+    assert now["sit/sit 1"].splits == dict.fromkeys(
+        ("split1", "split2", "split3"), "train"
+    )
+    with pytest.raises(ClipError, match="missing: there is no such file"):
+        builder.encode(now["wave/wave 2"])
+    touch(tmp_path / "copy" / "wave" / "wave 1.avi")
+    with pytest.raises(RawDataError, match="wave/wave 1 is there twice"):
+        builder.clips()
+    (tmp_path / "wave_test_split2.txt").unlink()
+    with pytest.raises(RawDataError, match="There is no wave_test_split2.txt in"):
+        builder.clips()
 
 
 def test_a_video_whose_metadata_is_not_utf8_is_read(tmp_path):
@@ -197,6 +285,9 @@ def test_something_that_does_not_fit(tmp_path):
     train.write_text("999;Holding something\n")
     missing = {clip.name: clip.paths["rgb"] for clip in clips()}["999"]
     assert missing.name == "999" and not missing.exists()  # goes to failed.csv
+    train.write_text("7;Holding something\n300;Holding something\n")
+    with pytest.raises(RawDataError, match="the clip 300 is in .*train.csv, too"):
+        clips()
     train.unlink()
     with pytest.raises(RawDataError, match=r"There is no list \*train\*"):
         clips()
@@ -241,6 +332,93 @@ def test_folders_of_classes(tmp_path):
         builder.clips()
     with pytest.raises(RawDataError, match="has the folders run, sit; expected"):
         Folders(raw=tmp_path / "train", options=OPTIONS, data_dir=tmp_path).clips()
+
+
+def said(builder) -> str:
+    builder.clips()
+    return "\n".join(builder.warnings())
+
+
+def test_files_passed_over_in_folders_are_counted(tmp_path):
+    for name in ("a.flv", "b.wmv", "c.ts", "d.3gp", "e.MP4"):
+        touch(tmp_path / "train" / "run" / name)
+    write_frames(tmp_path / "train" / "run" / "frames.1")
+    touch(tmp_path / "val" / "sit" / "z.mp4")
+    builder = Folders(raw=tmp_path, options=OPTIONS, data_dir=tmp_path / "out")
+    assert [clip.name for clip in builder.clips()] == [
+        "test/sit/z",
+        *(f"train/run/{name}" for name in ("a", "b", "c", "d", "e", "frames.1")),
+    ]
+    assert builder.warnings() == []
+    for name in ("f.tiff", "g.tiff", "h.xyz", "README", ".hidden.xyz"):
+        touch(tmp_path / "train" / "run" / name)
+    touch(tmp_path / "extra" / "run" / "a.mp4")
+    text = said(builder)
+    assert "passed over (2 .tiff, 1 .xyz, 1 no ending); read are .avi, .mp4" in text
+    assert "Folders that are no split are passed over: extra." in text
+    touch(tmp_path / "train" / "run" / "a.avi")
+    with pytest.raises(RawDataError, match="The clip train/run/a is there twice"):
+        builder.clips()
+    (tmp_path / "train" / "run" / "a.avi").unlink()
+    touch(tmp_path / "training" / "run" / "a.mp4")
+    with pytest.raises(
+        RawDataError, match="folders of the split train: train, training"
+    ):
+        builder.clips()
+    with pytest.raises(
+        RawDataError, match=r"There is no video .*passed over \(1 .rar\)"
+    ):
+        touch(tmp_path / "packed" / "train" / "run" / "a.rar")
+        Folders(raw=tmp_path / "packed", options=OPTIONS, data_dir=tmp_path).clips()
+
+
+FORMS = {  # Kinetics' table, CLASS/FILE, and ids alone
+    "train.csv": "label,youtube_id,time_start,time_end,split\n"
+    '"riding a bike",abcdefghi_0,10,20,train\nsitting,abcdefghi_1,0,10,train\n',
+    "train_list.txt": "riding_a_bike/abcdefghi_0.mp4 0\nsitting/abcdefghi_1.mp4 1\n",
+    "train_ids.txt": "abcdefghi_0\nabcdefghi_1\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("end", [".mp4", "_000010_000020.mp4"])
+def test_listed_videos_that_are_not_there_are_failures(tmp_path, form, end):
+    touch(tmp_path / "train" / "riding_a_bike" / f"abcdefghi_0{end}")
+    touch(tmp_path / "train" / "riding_a_bike" / f"other_video{end}")  # in no list
+    touch(tmp_path / "val" / "sitting" / f"abcdefghi_2{end}")
+    (tmp_path / form).write_text(FORMS[form])
+    builder = Folders(raw=tmp_path, options=OPTIONS, data_dir=tmp_path / "out")
+    assert builder.classes == ["riding_a_bike", "sitting"]
+    clips = {clip.name: clip for clip in builder.clips()}
+    missing = f"train/{'listed' if 'ids' in form else 'sitting'}/abcdefghi_1"
+    stem = end.removesuffix(".mp4")
+    assert set(clips) == {
+        f"train/riding_a_bike/abcdefghi_0{stem}",
+        f"test/sitting/abcdefghi_2{stem}",
+        missing,
+    }
+    assert builder.excluded() == {"not in the list of train": 1}
+    assert clips[missing].label == (-1 if "ids" in form else 1)
+    with pytest.raises(ClipError, match="missing: there is no such file"):
+        builder.encode(clips[missing])
+
+
+def test_a_list_of_the_validation_set_and_files_that_are_none(tmp_path):
+    touch(tmp_path / "train" / "sitting" / "abcdefghi_0.mp4")
+    touch(tmp_path / "val" / "sitting" / "abcdefghi_2.mp4")
+    table = "label,youtube_id\nsitting,abcdefghi_2\nnew thing,abcdefghi_3\n"
+    (tmp_path / "validate.csv").write_text(table)
+    builder = Folders(raw=tmp_path, options=OPTIONS, data_dir=tmp_path / "out")
+    assert builder.classes == ["new thing", "sitting"]
+    by_split = {clip.name: clip.splits["folders"] for clip in builder.clips()}
+    assert by_split == {
+        "train/sitting/abcdefghi_0": "train",
+        "test/sitting/abcdefghi_2": "test",
+        "test/new thing/abcdefghi_3": "test",
+    }
+    (tmp_path / "train notes.txt").write_text("these are my videos\n")
+    with pytest.raises(RawDataError, match="'these are my videos' is no id of a video"):
+        builder.clips()
 
 
 def test_failures_with_odd_names_are_written_down(tmp_path):

@@ -42,12 +42,36 @@ def test_manifest_with_absent_streams_through_the_command(tmp_path, capsys):
         (["clips", "--manifest", "/nowhere.csv"], "does not exist.*columns"),
         (["ntu60", "--raw", "/", "--streams", "rgb,depth"], "'depth'.*rgb, ir, skel"),
         (["ntu60", "--raw", "/", "--quality", "0"], "quality is 0"),
+        (["ntu60", "--raw", "/", "--workers", "-3"], "workers is -3; expected 0 or mo"),
+        (["ntu60", "--raw", "/", "--shards", "-2"], "shards is -2; expected 0 or more"),
+        (["ntu60", "--raw", "/", "--max_failed", "-1"], "max_failed is -1; expected"),
+        (["ntu60", "--raw", "/", "--max_failed", "5"], "max_failed is 5; .*fraction"),
+        (["ntu60", "--raw", "/", "--max_failed", "nan"], "max_failed is nan; expected"),
+        (["synthetic", "--workers", "-1"], "workers is -1; expected 0 or more"),
+        (["ntu60", "--raw", "/", "--min_frames", "-8"], "min_frames is -8; expected 1"),
+        (["ntu60", "--raw", "/", "--short_side", "-8"], "short_side is -8; expected 8"),
     ],
 )
 def test_wrong_commands_end_with_one_paragraph(tmp_path, arguments, match):
     with pytest.raises(SystemExit, match=match) as caught:
         command.main([*arguments, "--out", str(tmp_path)])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["--workers", "-2"], "workers is -2; expected 1 or more"),
+        (["--workers", "0"], "workers is 0; expected 1 or more"),
+        (["--clips", "-2"], "clips: got -2, expected 0"),
+        (["--subjects", "-1"], "subjects: got -1, expected 1 to 999"),
+    ],
+)
+def test_wrong_numbers_of_the_staged_world(tmp_path, arguments, match):
+    from input_pipeline.synthetic import __main__ as staging
+
+    with pytest.raises(SystemExit, match=match):
+        staging.main(["--out", str(tmp_path / "raw"), *arguments])
 
 
 def test_synthetic_is_staged_if_it_is_not_there(tmp_path, monkeypatch):
