@@ -151,7 +151,7 @@ def test_synthetic_adds_difficulties_and_where_the_actor_is(tmp_path):
     builder = Synthetic(raw=tmp_path, options=ALL, data_dir=tmp_path)
     assert builder.classes == ["sit", "stand"]
     (clip,) = builder.clips()
-    assert clip.splits == {"xview": "test", "xsub": "train"}
+    assert clip.splits == {"xview": "test", "xsub": "train", "xsub_dev": "train"}
     record = builder.encode(clip)
     assert record.difficulty == 0b101
     np.testing.assert_array_equal(record.ir.actor_visible, [True, False] * 4)
