@@ -54,6 +54,7 @@ def prepare(
     check_numbers(shards, workers, max_failed)
     folder = Path(out).absolute() / builder.name / str(builder.version)
     clips = builder.clips()
+    plan.check_names(clips)
     _warn([*builder.warnings(), *doubts.of_clips(builder.classes, clips)])
     jobs = plan.shard_jobs(builder, clips, folder, shards)
     planned = plan.plan(builder, jobs)

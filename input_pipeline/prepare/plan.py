@@ -40,14 +40,8 @@ class PrepareError(RuntimeError):
     """Preparation cannot start, or had to stop; says why and how to go on."""
 
 
-def shard_jobs(
-    builder: ClipBuilder, clips: list[Clip], folder: Path, shards: int = 0
-) -> list[ShardJob]:
-    """Deal the clips to shards (0: a number by their count), the same way every time.
-
-    The order is that of a hash of the names: every shard is a sample of the whole.
-    Raises PrepareError if two clips have one name.
-    """
+def check_names(clips: list[Clip]) -> None:
+    """Raise PrepareError if two clips have one name."""
     names = Counter(clip.name for clip in clips)
     twice, count = names.most_common(1)[0] if names else ("", 0)
     if count > 1:
@@ -55,6 +49,15 @@ def shard_jobs(
             f"{count} clips are called {twice!r}; expected a name for each. Rename or "
             "remove all but one."
         )
+
+
+def shard_jobs(
+    builder: ClipBuilder, clips: list[Clip], folder: Path, shards: int = 0
+) -> list[ShardJob]:
+    """Deal the clips to shards (0: a number by their count), the same way every time.
+
+    The order is that of a hash of the names: every shard is a sample of the whole.
+    """
     shards = shards or max(MIN_SHARDS, -(-len(clips) // CLIPS_PER_SHARD))
     shards = min(shards, len(clips))
     order = sorted(clips, key=lambda c: hashlib.sha256(c.name.encode()).digest())

@@ -7,7 +7,7 @@ import pytest
 
 from input_pipeline.encode import Clip
 from input_pipeline.prepare import __main__ as command
-from input_pipeline.prepare import doubts
+from input_pipeline.prepare import doubts, plan
 
 
 def clips(*entries: tuple[str, int, str]) -> list[Clip]:
@@ -83,6 +83,11 @@ def test_one_file_under_two_splits(tmp_path):
         "3 files are in two splits of protocol 'manifest', so that what is tested was "
         "trained on: 1 (train) = 2 (test), 3 (val) = 4 (train), 7 (train) = 8 (test)."
     )
+
+
+def test_two_clips_of_one_name_are_refused():
+    with pytest.raises(plan.PrepareError, match="2 clips are called 'a'; expected a n"):
+        plan.check_names(clips(("a", 0, "train"), ("b", 0, "test"), ("a", 0, "test")))
 
 
 def test_prepare_says_what_readers_noted(tmp_path, capsys):
