@@ -13,8 +13,14 @@ of any family on the same clips, and writes a report of their average.
 import argparse
 
 from jaxact import errors
-from jaxact.config import load_experiment
-from jaxact.ledger import ledger
+from jaxact.config import (
+    ConfigError,
+    Experiment,
+    check_sizes,
+    load_experiment,
+    parse_overrides,
+)
+from jaxact.ledger import Ledger, ledger
 from jaxact.models import paper_tables
 from jaxact.report import predictions, write_report
 
@@ -25,6 +31,26 @@ TABLES = {
     "table4": (paper_tables.table_4, "DAM's blocks next to the paper's Table 4"),
     "table6": (paper_tables.table_6, "DAM x 1, 3, 6, 9, 12 next to the paper's"),
 }
+
+
+def count(experiment: Experiment, depth: int) -> Ledger:
+    """Returns an experiment's ledger.
+
+    Raises:
+      ConfigError: a value of the config, or the depth, cannot be used.
+    """
+    if depth < 1:
+        raise ConfigError(f"--depth is {depth}; expected 1 or more.")
+    check_sizes(experiment.model)
+    try:
+        return ledger(experiment, depth)
+    except Exception as error:  # layers find values that do not go together as they may
+        text = " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"The model cannot be built with these values ({type(error).__name__}: "
+            f"{text}). Change what you gave; `python -m jaxact ledger CONFIG` alone "
+            "counts the config's own."
+        ) from error
 
 
 def fuse(paths: list[str], weights: str, out: str) -> str:
@@ -46,7 +72,7 @@ def fuse(paths: list[str], weights: str, out: str) -> str:
     return f"{predictions.table(evaluation)}\nReport: {report}"
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m jaxact",
         description="Counts parameters and GMAC of models; averages their predictions.",
@@ -62,15 +88,15 @@ def main() -> None:
     some.add_argument("path", nargs="+", help="predictions.npz, report or run folder")
     some.add_argument("--weights", default="", help="one a model, as 2,1 [all equal]")
     some.add_argument("--out", default="fused", help="folder of the report [fused]")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if args.command == "fuse":
         print(fuse(args.path, args.weights, args.out))
         return
     if args.command in TABLES:
         print(TABLES[args.command][0]())
         return
-    overrides = dict(item.split("=", 1) for item in args.override)
-    print(ledger(load_experiment(args.config, overrides), args.depth))
+    experiment = load_experiment(args.config, parse_overrides(args.override))
+    print(count(experiment, args.depth))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import importlib.util
 import pathlib
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -213,6 +213,42 @@ def _checked(key: str, value: Any, old: Any) -> Any:
     return value
 
 
+def parse_overrides(words: Iterable[str]) -> dict[str, str]:
+    """Reads ``["model.depth=2"]`` as ``{"model.depth": "2"}``.
+
+    Raises:
+      ConfigError: a word has no "=".
+    """
+    found = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not key or not equals:
+            raise ConfigError(
+                f"Got the override {word!r}; expected KEY=VALUE, for example "
+                "model.depth=2."
+            )
+        found[key] = value
+    return found
+
+
+# Sizes that a model may have none of; of all others it has at least one.
+MAY_BE_NONE = ("key_width", "value_width", "fusion_depth", "kmeans_clips")
+
+
+def check_sizes(model: Any) -> None:
+    """Checks the whole numbers among a model's values, `MAY_BE_NONE` aside.
+
+    Raises:
+      ConfigError: one is negative, or zero where there must be something.
+    """
+    for field in dataclasses.fields(model):
+        value, least = getattr(model, field.name), int(field.name not in MAY_BE_NONE)
+        if type(value) is int and value < least:
+            raise ConfigError(
+                f"model.{field.name} is {value}; expected {least} or more."
+            )
+
+
 @contextlib.contextmanager
 def _importable(folder: pathlib.Path) -> Iterator[None]:
     """A config may build on another of its folder, wherever the caller stands."""
@@ -243,7 +279,11 @@ def load_experiment(
             "get_config function, for example configs/demo_stafusion.py."
         )
     spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
-    assert spec is not None and spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ConfigError(
+            f"{path!r} is no Python file. Give one with a get_config function, for "
+            "example configs/demo_stafusion.py."
+        )
     module = importlib.util.module_from_spec(spec)
     with _importable(file.resolve().parent.parent):
         spec.loader.exec_module(module)
