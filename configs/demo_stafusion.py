@@ -19,13 +19,13 @@ from jaxact.config import (
     TrainConfig,
     parse_arg,
 )
-from jaxact.models.dual_stream import DualStreamConfig
+from jaxact.models.dual_stream import BaselineConfig
 from jaxact.models.stafusion import STAFusionConfig
 
 
 def get_config(arg: str = "") -> Experiment:
     args = parse_arg(arg, protocol="xsub", baseline=False)
-    family = DualStreamConfig if args["baseline"] else STAFusionConfig
+    family = BaselineConfig if args["baseline"] else STAFusionConfig
     return Experiment(
         name="demo_" + ("baseline" if args["baseline"] else "stafusion"),
         model=family(

@@ -17,13 +17,13 @@ Start from Kinetics or ImageNet weights with `--config.train.init_from=FILE`.
 from configs import ntu_stafusion
 from input_pipeline.config import DataConfig
 from jaxact.config import Experiment, parse_arg
-from jaxact.models.dual_stream import DualStreamConfig
+from jaxact.models.dual_stream import BaselineConfig
 from jaxact.models.stafusion import STAFusionConfig
 
 
 def get_config(arg: str = "") -> Experiment:
     args = parse_arg(arg, dataset="clips", classes=12, baseline=False)
-    family = DualStreamConfig if args["baseline"] else STAFusionConfig
+    family = BaselineConfig if args["baseline"] else STAFusionConfig
     experiment = ntu_stafusion.get_config()  # the same recipe (section 4.2)
     experiment.name = f"{args['dataset']}_" + (
         "baseline" if args["baseline"] else "stafusion"

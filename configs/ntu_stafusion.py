@@ -23,7 +23,7 @@ from jaxact.config import (
     TrainConfig,
     parse_arg,
 )
-from jaxact.models.dual_stream import DualStreamConfig
+from jaxact.models.dual_stream import BaselineConfig
 from jaxact.models.stafusion import STAFusionConfig
 
 CLASSES = {"ntu60": 60, "ntu120": 120}
@@ -37,7 +37,7 @@ def get_config(arg: str = "") -> Experiment:
             f"Got dataset={args['dataset']}; expected one of {sorted(CLASSES)}."
         )
     protocol = args["protocol"] or {"ntu60": "xview", "ntu120": "xset"}[args["dataset"]]
-    family = DualStreamConfig if args["baseline"] else STAFusionConfig
+    family = BaselineConfig if args["baseline"] else STAFusionConfig
     return Experiment(
         name=f"{args['dataset']}_{protocol}_"
         + ("baseline" if args["baseline"] else "stafusion"),

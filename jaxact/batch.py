@@ -14,6 +14,9 @@ Batch = Mapping[str, Any]
 # The fraction of the training that is done, float32 []: what the train step adds to a
 # batch, for models and losses that change over the training.
 PROGRESS = "progress"
+# Which of the model's streams a clip really has, bool [b s] in their order. A batch
+# without it has all of them.
+PRESENT = "present"
 
 # Streams of images, and how many channels each has in a batch.
 IMAGE_CHANNELS = {"rgb": 3, "ir": 1}

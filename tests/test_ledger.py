@@ -13,7 +13,7 @@ from jaxact.config import Experiment
 from jaxact.ledger import _products, multiply_accumulates
 from jaxact.models import paper_tables
 from jaxact.models.dam import DAMConfig
-from jaxact.models.dual_stream import DualStreamConfig
+from jaxact.models.dual_stream import BaselineConfig
 from jaxact.models.stafusion import STAFusionConfig
 
 
@@ -23,7 +23,7 @@ def experiment(family=STAFusionConfig, **fields):
 
 @pytest.mark.parametrize(("classes", "total"), [(12, 101_183_244), (60, 101_220_156)])
 def test_baseline_of_table_1(classes, total):
-    ledger = jaxact.ledger(experiment(DualStreamConfig, num_classes=classes))
+    ledger = jaxact.ledger(experiment(BaselineConfig, num_classes=classes))
     assert ledger.parameters == total
     assert ledger.gmacs == pytest.approx(326.69, rel=1e-3)
     backbone = ledger.parts["branches/backbone"]
@@ -41,15 +41,15 @@ def test_stafusion_of_table_1():
 
 
 def test_unshared_and_deeper_backbones():
-    shared = jaxact.ledger(experiment(DualStreamConfig, num_classes=12))
+    shared = jaxact.ledger(experiment(BaselineConfig, num_classes=12))
     unshared = jaxact.ledger(
-        experiment(DualStreamConfig, num_classes=12, share_backbone=False)
+        experiment(BaselineConfig, num_classes=12, share_backbone=False)
     )
     head = 12 * 769
     assert unshared.parameters - head == 2 * (shared.parameters - head)
     assert unshared.macs == shared.macs
     # The public TimeSformer-B with 400 classes, 12 blocks, one stream.
-    one = experiment(DualStreamConfig, num_classes=400, depth=12, streams=("rgb",))
+    one = experiment(BaselineConfig, num_classes=400, depth=12, streams=("rgb",))
     assert jaxact.ledger(one).parameters == 121_566_352
 
 

@@ -73,9 +73,15 @@ class HCN(nn.Module):
     def __call__(
         self, skeleton: jax.Array, *, train: bool = False
     ) -> dict[str, jax.Array]:
-        """Returns ``positions``, ``motion``, ``conv5`` (see `persons`), ``fc7``."""
+        """Runs skeletons ``[b m t v 3]``; see `Backbone`.
+
+        Returns:
+          ``positions``, ``motion`` and ``conv5``, see `persons`; ``fc7`` ``[b d]``,
+          which is also ``token``.
+        """
         out = self.persons(skeleton, train=train)
-        return out | {"fc7": self.joint(out["conv5"], train=train)}
+        fc7 = self.joint(out["conv5"], train=train)
+        return {"token": fc7, **out, "fc7": fc7}
 
     def persons(
         self, skeleton: jax.Array, *, train: bool = False

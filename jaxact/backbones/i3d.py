@@ -4,12 +4,18 @@ Alphabet: b batch, t frames, h w c a feature map, i o a layer's channels. Paddin
 that of the original in every size: TensorFlow's SAME, as integers.
 """
 
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
 import einops
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxact.backbones.protocol import BackboneConfig, run_stems, stem_name
 from jaxact.layers.conv3d import conv3d, max_pool3d, same_padding
 
 NORM_EPSILON = 1e-3
@@ -142,19 +148,32 @@ class I3D(nn.Module):
             widths = tuple(scaled(self.width, number) for number in channels)
             setattr(self, name, make(widths, *rest))
 
-    def __call__(
-        self, video: jax.Array, *, train: bool = False
-    ) -> dict[str, jax.Array]:
-        """Takes normalised video ``[b t h w 3]``; returns ``mixed_5b``, ``mixed_5c``.
+    def __call__(self, *videos: jax.Array, train: bool = False) -> dict[str, jax.Array]:
+        """Runs clips ``[b t h w c]``; see `Backbone`.
 
-        Both are ``[b t/8 h/32 w/32 c]``, sizes rounded up.
+        Returns:
+          ``mixed_5b`` and ``mixed_5c``, which is also ``features``, ``[b t/8 h/32 w/32
+          c]``, sizes rounded up; ``token`` ``[b c]``, see `pooled`.
         """
-        middle = self.lower(video, train=train)
-        return {"mixed_5b": middle, "mixed_5c": self.upper(middle, train=train)}
+        middle = self.lower(*videos, train=train)
+        last = self.upper(middle, train=train)
+        token = pooled(last)
+        return {"token": token, "features": last, "mixed_5b": middle, "mixed_5c": last}
 
-    def lower(self, video: jax.Array, *, train: bool = False) -> jax.Array:
+    @nn.compact
+    def lower(self, *videos: jax.Array, train: bool = False) -> jax.Array:
         """Maps video to Mixed_5b."""
-        x = self.conv1(video, train=train)
+        usual = videos[0].shape[-1]
+
+        def stem(channels: int) -> Callable[[jax.Array], jax.Array]:
+            unit = self.conv1
+            if channels != usual:
+                unit = self.conv1.clone(
+                    name=stem_name("conv1", channels, usual), parent=self
+                )
+            return functools.partial(unit, train=train)
+
+        x = run_stems(videos, stem)
         x = self._pool(x, (1, 3, 3), (1, 2, 2))
         x = self.conv3(self.conv2(x, train=train), train=train)
         for name in MODULES:
@@ -186,3 +205,18 @@ def pooled(x: jax.Array) -> jax.Array:
     if x.shape[1] > 1:
         x = 0.5 * (x[:, 1:] + x[:, :-1])
     return x.mean(axis=1)
+
+
+@dataclasses.dataclass
+class I3DConfig(BackboneConfig):
+    """I3D's fields; the defaults are the published network's."""
+
+    mean: ClassVar[tuple[float, ...]] = MEAN
+    std: ClassVar[tuple[float, ...]] = STD
+    width: float = 1.0  # of all channels
+    norm_momentum: float = 0.99
+    conv3d: Literal["auto", "native", "taps"] = "auto"  # see jaxact.layers.conv3d
+    remat: bool = False
+
+    def build(self, dtype: DTypeLike) -> I3D:
+        return I3D(self.width, self.norm_momentum, self.conv3d, self.remat, dtype)

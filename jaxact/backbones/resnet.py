@@ -5,8 +5,10 @@ folded into the batch for everything that does not look along time, so that a C2
 what the image network costs.
 """
 
+import dataclasses
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import einops
 import flax.linen as nn
@@ -14,9 +16,12 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxact.backbones.protocol import BackboneConfig, run_stems, stem_name
+from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.batch_norm import BatchNorm
 from jaxact.layers.conv3d import max_pool3d
 from jaxact.layers.pointwise import pointwise
+from jaxact.layers.temporal_shift import shifted_channels, temporal_shift
 
 EXPANSION = 4  # a bottleneck's output channels over its width
 STAGE_STRIDES = (1, 2, 2, 2)  # of the first unit's 3x3 convolution, as in torchvision
@@ -167,17 +172,24 @@ class ResNet(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, video: jax.Array, *, train: bool = False) -> dict[str, Any]:
-        """Returns ``features`` ``[b t h w c]`` and ``stages``, every stage's last map.
+    def __call__(self, *videos: jax.Array, train: bool = False) -> dict[str, Any]:
+        """Runs clips ``[b t h w c]`` of any channels; see `Backbone`.
 
-        Any number of channels comes in; t, h and w go out divided by the strides.
+        Returns:
+          ``features`` ``[b t h w c]``, t, h and w divided by the strides; ``token``
+          ``[b c]``, their mean in float32; ``stages``, every stage's last map.
         """
         if self.frozen_norm not in FROZEN_NORMS:
             raise ValueError(
                 f"Got frozen_norm {self.frozen_norm!r}; expected one of {FROZEN_NORMS}."
             )
         first, second, third = self.time_strides
-        x = Spatial(self.width, 7, 2, self.dtype, name="conv1")(video[:, ::first])
+
+        def stem(channels: int) -> Spatial:
+            name = stem_name("conv1", channels, videos[0].shape[-1])
+            return Spatial(self.width, 7, 2, self.dtype, name=name)
+
+        x = run_stems([video[:, ::first] for video in videos], stem)
         norm = BatchNorm(self.frozen_norm == "all", dtype=self.dtype, name="norm1")
         x = nn.relu(norm(x, train=train))
         x = _pool(x, (second, 2, 2))
@@ -203,4 +215,46 @@ class ResNet(nn.Module):
                 )(x, train)
                 number += 1
             stages.append(x)
-        return {"features": x, "stages": tuple(stages)}
+        token = x.mean(axis=(1, 2, 3), dtype=jnp.float32)
+        return {"token": token, "features": x, "stages": tuple(stages)}
+
+
+@dataclasses.dataclass
+class TSMResNetConfig(BackboneConfig):
+    """A residual network with temporal shifts (Lin et al. 2019); TSM-ResNet-50.
+
+    Without a shift it is a C2D network: frame-wise (TSN), or with ``time_strides``.
+    """
+
+    mean: ClassVar[tuple[float, ...]] = IMAGENET_MEAN
+    std: ClassVar[tuple[float, ...]] = IMAGENET_STD
+    blocks: tuple[int, ...] = VARIANTS["resnet50"]
+    width: int = 64
+    shift_fraction: float = 1 / 8  # of the channels, each way; 0: no shift
+    time_strides: tuple[int, ...] = FRAME_WISE  # of conv1, pool1 and pool2
+    inflated: bool = False  # C3D_{3x1x1}
+    frozen_norm: Literal["none", "partial", "all"] = "none"
+    remat: bool = False
+
+    def build(self, dtype: DTypeLike) -> ResNet:
+        first, second, third = self.time_strides
+        return ResNet(
+            blocks=self.blocks,
+            width=self.width,
+            time_strides=(first, second, third),
+            inflated=self.inflated,
+            shift=shift_of(self.width, self.shift_fraction),
+            frozen_norm=self.frozen_norm,
+            remat=self.remat,
+            dtype=dtype,
+        )
+
+
+def shift_of(width: int, fraction: float) -> Callable[[jax.Array], jax.Array] | None:
+    """Returns `Bottleneck`'s shift of this fraction of the channels; None for 0.
+
+    Raises:
+      ValueError: the fraction cannot be had of so many channels.
+    """
+    shifted_channels(width, fraction)
+    return functools.partial(temporal_shift, fraction=fraction) if fraction else None

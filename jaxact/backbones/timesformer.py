@@ -3,7 +3,8 @@
 Alphabet: b batch, t frames, n patches of a frame, d width, a heads, h w c an image.
 """
 
-from typing import Any
+import dataclasses
+from typing import Any, ClassVar
 
 import einops
 import flax.linen as nn
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxact.backbones.protocol import BackboneConfig, run_stems, stem_name
 from jaxact.layers.masking import LAYER_NORM_EPSILON, SelfAttention
 from jaxact.layers.mlp import DropPath, Mlp
 
@@ -121,25 +123,21 @@ class TimeSformer(nn.Module):
 
     @nn.compact
     def __call__(self, *videos: jax.Array, train: bool = False) -> dict[str, Any]:
-        """Embeds ``[b t h w c]`` and runs the blocks.
+        """Embeds ``[b t h w c]`` and runs the blocks; see `Backbone`.
 
-        Several clips, of the same size, run as one batch: the rows of the first clip in
-        all of them, then of the second. A device thus keeps what it has of a batch that
-        is divided over many. Clips that have not three channels get a patch embedding
-        of their own.
+        Clips that have not three channels get a patch embedding of their own.
 
         Returns:
           token ``[b d]`` and patches ``[b t n d]``, both after the last norm, and
           queries and keys: a tuple of one ``[b t 1+n a d]`` a block, of the spatial
           attention, for `attention.class_rollout`.
         """
-        embeds: dict[int, PatchEmbed] = {}
-        for channels in {video.shape[-1]: None for video in videos}:
-            name = "patch_embed" if channels == 3 else f"patch_embed_{channels}"
-            embed = PatchEmbed(self.patch, self.width, self.dtype, name=name)
-            embeds[channels] = embed
-        patches = jnp.stack([embeds[v.shape[-1]](v) for v in videos], axis=1)
-        patches = einops.rearrange(patches, "b s t n d -> (b s) t n d")
+
+        def embed(channels: int) -> PatchEmbed:
+            name = stem_name("patch_embed", channels, 3)
+            return PatchEmbed(self.patch, self.width, self.dtype, name=name)
+
+        patches = run_stems(videos, embed)
         b, t, n, d = patches.shape
         token = self.param("class_token", nn.initializers.zeros_init(), (1, d))
         position_init = nn.initializers.truncated_normal(self.position_std)
@@ -177,3 +175,25 @@ class TimeSformer(nn.Module):
             "queries": tuple(queries),
             "keys": tuple(keys),
         }
+
+
+@dataclasses.dataclass
+class TimeSformerConfig(BackboneConfig):
+    """TimeSformer's fields; the defaults are TimeSformer-B's."""
+
+    # The public recipe's, alike in all channels.
+    mean: ClassVar[tuple[float, ...]] = (0.45,)
+    std: ClassVar[tuple[float, ...]] = (0.225,)
+    patch: int = 16
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    mlp_ratio: float = 4.0
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    remat: bool = False
+    position_std: float = 0.02
+    time_std: float = 0.0
+
+    def build(self, dtype: DTypeLike) -> TimeSformer:
+        return TimeSformer(**dataclasses.asdict(self), dtype=dtype)

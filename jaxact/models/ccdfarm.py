@@ -16,12 +16,13 @@ from jax.typing import DTypeLike
 from jaxact.backbones import i3d
 from jaxact.backbones.hcn import HCN, LEAST_FRAMES
 from jaxact.backbones.i3d import I3D
-from jaxact.batch import normalize_video
+from jaxact.batch import PRESENT
 from jaxact.config import ConfigError, ModelConfig
 from jaxact.layers.conv3d import FORMS
 from jaxact.layers.cross_modal import DSFM, MFFM, MMTM, MMTM_VARIANTS, TIAM
+from jaxact.layers.fusions import mean_of_present
 from jaxact.losses import CrossEntropy
-from jaxact.models.streams import Head
+from jaxact.models.streams import Head, normalized, stream_of, zero_if_missing
 
 STREAMS = (("rgb", "skeleton"), ("rgb",), ("skeleton",))
 TRANSFERS = ("dsfm", "mmtm", "none")
@@ -111,14 +112,8 @@ class CCDFARMConfig(ModelConfig):
         return CCDFARM(
             num_classes=self.num_classes,
             streams=tuple(self.streams),
-            video=dict(
-                width=self.width,
-                norm_momentum=self.norm_momentum,
-                form=self.conv3d,
-                remat=self.remat,
-                dtype=dtype,
-            ),
-            skeleton=dict(
+            video=I3D(self.width, self.norm_momentum, self.conv3d, self.remat, dtype),
+            skeleton=HCN(
                 fc7=self.fc7, origin=self.origin, dropout=self.dropout, dtype=dtype
             ),
             transfer=self.transfer,
@@ -151,8 +146,8 @@ class CCDFARM(nn.Module):
 
     num_classes: int
     streams: tuple[str, ...]
-    video: Any  # fields of `I3D`
-    skeleton: Any  # fields of `HCN`
+    video: I3D
+    skeleton: HCN
     transfer: str
     places: tuple[int, ...]
     blocks: tuple[int, ...]
@@ -171,7 +166,10 @@ class CCDFARM(nn.Module):
 
         Args:
           batch: ``rgb`` uint8 ``[b t h w 3]`` and ``skeleton`` float32
-            ``[b m t v 3]``, or the one that the model has.
+            ``[b m t v 3]``, or the one that the model has. Of a clip that lacks a
+            stream by ``present``, its features are 0 wherever they are joined, and the
+            mean of the logits is that of the other: what the joining modules do then
+            must be learned, by training with streams left out.
           train: turns on dropout (rng "dropout") and batch statistics.
 
         Returns:
@@ -182,32 +180,36 @@ class CCDFARM(nn.Module):
           ``fc7`` ``[b c]``, besides ``positions`` and ``motion`` ``[b m t v 3]``. What
           a module between the streams has scaled is meant.
         """
-        missing = [name for name in self.streams if name not in batch]
-        if missing:
-            raise KeyError(
-                f"The batch has no stream {missing[0]!r}, only {sorted(batch)}; the "
-                f"model expects {self.streams}."
-            )
+
+        def there(x: jax.Array, stream: str) -> jax.Array:
+            return zero_if_missing(x, batch, stream, self.streams)
+
         out: dict[str, jax.Array] = {}
         has_video, has_skeleton = ("rgb" in self.streams, "skeleton" in self.streams)
         if has_video:
-            video_net = I3D(**self.video, name="backbone_rgb")
-            video = normalize_video(batch["rgb"], i3d.MEAN, i3d.STD, self.dtype)
-            out["mixed_5b"] = video_net.lower(video, train=train)
+            video_net = self.video.clone(name="backbone_rgb", parent=self)
+            video = normalized(
+                batch, "rgb", self.streams, i3d.MEAN, i3d.STD, self.dtype
+            )
+            out["mixed_5b"] = there(video_net.lower(video, train=train), "rgb")
         if has_skeleton:
-            skeleton_net = HCN(
-                **self.skeleton,
+            skeleton_net = self.skeleton.clone(
                 interaction=self._interaction(train),
                 name="backbone_skeleton",
+                parent=self,
             )
-            out |= skeleton_net.persons(batch["skeleton"], train=train)
+            skeleton = there(stream_of(batch, "skeleton", self.streams), "skeleton")
+            out |= skeleton_net.persons(skeleton, train=train)
+            out["conv5"] = there(out["conv5"], "skeleton")
         self._join(out, 1, "mixed_5b", "conv5", train)
         if has_video:
-            out["mixed_5c"] = video_net.upper(out["mixed_5b"], train=train)
+            upper = video_net.upper(out["mixed_5b"], train=train)
+            out["mixed_5c"] = there(upper, "rgb")
         if has_skeleton:
-            out["fc7"] = skeleton_net.joint(out["conv5"], train=train)
+            fc7 = skeleton_net.joint(out["conv5"], train=train)
+            out["fc7"] = there(fc7, "skeleton")
         self._join(out, 2, "mixed_5c", "fc7", train)
-        return out | self._heads(out, train)
+        return out | self._heads(out, batch.get(PRESENT), train)
 
     def _interaction(self, train: bool) -> Any:
         """Returns TIAM as HCN's `Interaction`, or None."""
@@ -238,7 +240,9 @@ class CCDFARM(nn.Module):
             out[video], *persons = dsfm(out[video], *persons, train=train)
             out[body] = jnp.stack(persons, axis=1) if place == 1 else persons[0]
 
-    def _heads(self, out: dict[str, jax.Array], train: bool) -> dict[str, jax.Array]:
+    def _heads(
+        self, out: dict[str, jax.Array], present: jax.Array | None, train: bool
+    ) -> dict[str, jax.Array]:
         """Returns the logits, and the fused map if there is one."""
 
         def head(name: str, dropout: float = 0.0) -> Any:
@@ -256,7 +260,8 @@ class CCDFARM(nn.Module):
             "skeleton_logits": head("skeleton_head")(out["fc7"]),
         }
         if not self.mffm:
-            return {"logits": sum(logits.values()) / len(logits), **logits}
+            both = jnp.stack([logits[f"{name}_logits"] for name in self.streams], 1)
+            return {"logits": mean_of_present(both, present), **logits}
         fused = MFFM(self.dtype, name="mffm")(out["mixed_5c"], out["fc7"])
         feature = einops.reduce(fused.astype(jnp.float32), "b t h w c -> b c", "mean")
         fused_logits = head("head", self.head_dropout)(feature)

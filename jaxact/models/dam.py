@@ -11,15 +11,14 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 
 from jaxact.backbones.resnet import C2D_TIME_STRIDES, VARIANTS, ResNet
-from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD, normalize_video
+from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.config import ConfigError, ModelConfig
 from jaxact.layers import nonlocal_blocks
 from jaxact.layers.class_activation import class_activation_maps
 from jaxact.losses import CrossEntropy
-from jaxact.models.streams import Head
+from jaxact.models.streams import Head, normalized
 
 # Kinds of blocks a layout may name. Those of one relation look at all positions; with
 # "_time" or "_space" behind the name, along one axis.
@@ -124,29 +123,36 @@ class DAMConfig(ModelConfig):
                     f"Got the block {entry}; the trunk's stages have {self.blocks} "
                     "units, and both are counted from 1."
                 )
-        trunk = dict(
+        first, second, third = self.time_strides
+        trunk = ResNet(
             blocks=self.blocks,
             width=self.width,
-            time_strides=self.time_strides,
+            time_strides=(first, second, third),
             inflated=self.inflated,
             frozen_norm=self.frozen_norm,
             remat=self.remat,
             dtype=jnp.dtype(self.dtype),
         )
-        fields = dict(
+        return DAM(
+            num_classes=self.num_classes,
+            trunk=trunk,
+            blocks=tuple(
+                (stage, unit, self._block(kind)) for stage, unit, kind in self.layout
+            ),
+            dropout=self.dropout,
+        )
+
+    def _block(self, kind: str) -> nn.Module:
+        block, fields = KINDS[kind]
+        if block not in (nonlocal_blocks.NonLocal, nonlocal_blocks.PolyNonLocal):
+            fields = fields | {"order": self.order}
+        return block(
             key_width=self.key_width,
             value_width=self.value_width,
             poly_reduction=self.poly_reduction,
             position=self.position,
             dtype=jnp.dtype(self.dtype),
-        )
-        return DAM(
-            num_classes=self.num_classes,
-            trunk=trunk,
-            layout=self.layout,
-            fields=fields,
-            order=self.order,
-            dropout=self.dropout,
+            **fields,
         )
 
     def losses(self) -> tuple[Any, ...]:
@@ -181,10 +187,8 @@ class DAM(nn.Module):
     """The model; `DAMConfig` explains its fields."""
 
     num_classes: int
-    trunk: Any  # fields of `ResNet`
-    layout: Layout
-    fields: Any  # of all blocks
-    order: str
+    trunk: ResNet
+    blocks: tuple[tuple[int, int, nn.Module], ...]  # each before this stage's unit
     dropout: float
 
     @nn.compact
@@ -197,32 +201,28 @@ class DAM(nn.Module):
         The logits are the head of the map's mean, so the activation's mean is the
         predicted class's logit, but for the bias.
         """
-        dtype: DTypeLike = self.trunk["dtype"]
         blocks: dict[tuple[int, int], list[nn.Module]] = {}
-        for stage, unit, kind in self.layout:
+        for stage, unit, block in self.blocks:
             here = blocks.setdefault((stage, unit), [])
             name = f"block{stage}_{unit}" + (f"_{len(here)}" if here else "")
-            here.append(self._block(kind, name))
+            here.append(block.clone(name=name, parent=self))
 
         def before_unit(stage: int, unit: int, x: jax.Array) -> jax.Array:
             for block in blocks.get((stage, unit), []):
                 x = block(x, train=train)
             return x
 
-        backbone = ResNet(**self.trunk, before_unit=before_unit, name="backbone")
-        video = normalize_video(batch["rgb"], IMAGENET_MEAN, IMAGENET_STD, dtype)
-        features = backbone(video, train=train)["features"]
-        pooled = features.mean(axis=(1, 2, 3), dtype=jnp.float32)
+        backbone = self.trunk.clone(
+            before_unit=before_unit, name="backbone", parent=self
+        )
+        video = normalized(
+            batch, "rgb", ("rgb",), IMAGENET_MEAN, IMAGENET_STD, self.trunk.dtype
+        )
+        out = backbone(video, train=train)
+        features = out["features"]
         head = Head(self.num_classes, self.dropout, name="head")
-        logits = head(pooled, train=train)
+        logits = head(out["token"], train=train)
         activation = class_activation_maps(
             features, head.variables["params"]["fc"]["kernel"], logits.argmax(axis=-1)
         )
         return {"logits": logits, "features": features, "activation": activation}
-
-    def _block(self, kind: str, name: str) -> nn.Module:
-        block, fields = KINDS[kind]
-        fields = dict(self.fields) | fields
-        if block not in (nonlocal_blocks.NonLocal, nonlocal_blocks.PolyNonLocal):
-            fields["order"] = self.order
-        return block(**fields, name=name)

@@ -1,33 +1,77 @@
-"""TimeSformer branches under a plain fusion: the baselines of STAFusion.
+"""Any backbone over any streams under a plain fusion: STAFusion's Tables 1 and 2.
 
-Table 1's baseline adds both streams' features under one classifier; Table 2 compares
-single streams, averaging and concatenation.
+Table 1's rows add both streams' features under one classifier; Table 2 compares single
+streams, averaging and concatenation.
 """
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 
+from jaxact.backbones.protocol import BackboneConfig
+from jaxact.backbones.timesformer import TimeSformerConfig
+from jaxact.batch import PRESENT
+from jaxact.layers.fusions.plain import Add, Average, Concat
 from jaxact.losses import CrossEntropy
-from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig
+from jaxact.models.streams import (
+    Branches,
+    Head,
+    Layout,
+    StreamsConfig,
+    TimeSformerStreamsConfig,
+)
 
-FUSIONS = ("add", "concat", "average")
+FusionName = Literal["add", "concat", "average"]
+FUSIONS: dict[str, Any] = {"add": Add, "concat": Concat, "average": Average}
+
+
+def fusion_of(name: str) -> Any:
+    """Returns the fusion of this name."""
+    if name not in FUSIONS:
+        raise ValueError(f"Got fusion {name!r}; expected one of {tuple(FUSIONS)}.")
+    return FUSIONS[name]()
 
 
 @dataclasses.dataclass
-class DualStreamConfig(TimeSformerStreamsConfig):
-    """The baselines: ``streams`` of one entry gives the single-modality rows."""
+class DualStreamConfig(StreamsConfig):
+    """Any backbone, over any number of streams, in any layout, under any fusion."""
 
-    fusion: str = "add"  # "add" | "concat" features, or "average" of streams' logits
+    backbone: BackboneConfig = dataclasses.field(default_factory=TimeSformerConfig)
+    layout: Layout = "passes"  # see `Branches`
+    fusion: FusionName = "add"  # "add" | "concat" features, "average" streams' logits
     head_dropout: float = 0.0
 
     def build(self) -> "DualStream":
-        if self.fusion not in FUSIONS:
-            raise ValueError(f"Got fusion {self.fusion!r}; expected one of {FUSIONS}.")
         return DualStream(
-            self.num_classes, self.branches(), self.fusion, self.head_dropout
+            self.num_classes,
+            self.branches_of(self.backbone, self.layout),
+            fusion_of(self.fusion),
+            self.head_dropout,
+        )
+
+    def losses(self) -> tuple[Any, ...]:
+        return (CrossEntropy(),)
+
+
+@dataclasses.dataclass
+class BaselineConfig(TimeSformerStreamsConfig):
+    """STAFusion's baselines: `DualStreamConfig` on its TimeSformer, fields flat.
+
+    ``streams`` of one entry gives the single-modality rows.
+    """
+
+    fusion: FusionName = "add"
+    head_dropout: float = 0.0
+
+    def build(self) -> "DualStream":
+        return DualStream(
+            self.num_classes,
+            self.branches(),
+            fusion_of(self.fusion),
+            self.head_dropout,
         )
 
     def losses(self) -> tuple[Any, ...]:
@@ -35,40 +79,44 @@ class DualStreamConfig(TimeSformerStreamsConfig):
 
 
 class DualStream(nn.Module):
-    """Any number of streams, fused by adding, concatenating or averaging.
+    """Any number of streams, fused before one classifier or after one each.
 
-    "add" and "concat" fuse the class tokens before one classifier; "average" gives
-    every stream a classifier and averages their logits.
+    Attributes:
+      fusion: see `jaxact.layers.fusions.Fusion`.
     """
 
     num_classes: int
-    branches: Any  # fields of `Branches`
-    fusion: str = "add"
+    branches: Branches
+    fusion: nn.Module
     head_dropout: float = 0.0
 
     @nn.compact
     def __call__(
-        self, batch: dict[str, jax.Array], *, train: bool = False
-    ) -> dict[str, jax.Array]:
-        """Returns ``logits [b y]``; with "average" also ``stream_logits [b s y]``."""
-        features = Branches(**self.branches, name="branches")(batch, train=train)
-        tokens = features["tokens"]
-        if self.fusion == "average":
-            heads = [
-                Head(self.num_classes, self.head_dropout, name=f"head_{stream}")
-                for stream in self.branches["streams"]
-            ]
-            logits = jax.numpy.stack(
-                [
-                    head(tokens[:, index], train=train)
-                    for index, head in enumerate(heads)
-                ],
-                axis=1,
-            )
-            return {"logits": logits.mean(axis=1), "stream_logits": logits}
-        if self.fusion == "concat":
-            joint = tokens.reshape(tokens.shape[0], -1)
-        else:
-            joint = tokens.sum(axis=1)
-        head = Head(self.num_classes, self.head_dropout, name="head")
-        return {"logits": head(joint, train=train)}
+        self, batch: Mapping[str, jax.Array], *, train: bool = False
+    ) -> dict[str, Any]:
+        """Returns ``logits [b y]`` and what the fusion returns; of a fusion of scores
+        also ``stream_logits [b s y]`` and ``NAME_logits [b y]`` of each stream."""
+        fusion: Any = self.fusion
+        tokens = self.branches(batch, train=train)["tokens"]
+        present, names = batch.get(PRESENT), self.branches.streams
+        if tokens.shape[1] < len(names):  # one pass over all of them
+            names = ("all",)
+            present = None if present is None else present.any(axis=1, keepdims=True)
+        streams, out = {"tokens": tokens}, {}
+        if fusion.of_scores:
+            heads = {
+                name: Head(self.num_classes, self.head_dropout, name=f"head_{name}")
+                for name in names
+            }
+            each = {
+                name: head(tokens[:, index], train=train)
+                for index, (name, head) in enumerate(heads.items())
+            }
+            streams["logits"] = jax.numpy.stack(list(each.values()), axis=1)
+            out = {f"{name}_logits": logits for name, logits in each.items()}
+            out["stream_logits"] = streams["logits"]
+        out |= fusion(streams, present, train=train)
+        if "logits" not in out:
+            head = Head(self.num_classes, self.head_dropout, name="head")
+            out["logits"] = head(out["token"], train=train)
+        return out

@@ -5,13 +5,13 @@ from typing import Any
 from jaxact.config import Experiment
 from jaxact.ledger import Ledger, ledger
 from jaxact.models.dam import DAM_COUNTS, DAMConfig, Layout, dam_layout, spaced
-from jaxact.models.dual_stream import DualStreamConfig
+from jaxact.models.dual_stream import BaselineConfig
 from jaxact.models.stafusion import STAFusionConfig
 
 # Table 1 of STAFusion (Qing et al. 2025): parameters in millions, "FLOPs" in GMAC, both
 # streams. The parameter column fits a head of 12 classes.
 TABLE_1: tuple[tuple[str, Any, dict[str, Any], int, int], ...] = (
-    ("TimeSformer, features added (baseline)", DualStreamConfig, {}, 101, 327),
+    ("TimeSformer, features added (baseline)", BaselineConfig, {}, 101, 327),
     ("STAFusion, masks over all tokens", STAFusionConfig, {"packed": False}, 109, 360),
     ("STAFusion, packed (kept tokens only)", STAFusionConfig, {}, 109, 360),
 )

@@ -19,7 +19,7 @@ from jaxact.layers.distillation import PredictionDistillation, RegionDistillatio
 from jaxact.layers.fusion import AdaptiveMaskedFusion
 from jaxact.layers.rollout import class_rollout
 from jaxact.losses import CrossEntropy
-from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig
+from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig, in_time
 
 ROLLOUTS = ("residual", "literal")
 CLASS_TOKENS = ("mean", "concat")
@@ -123,7 +123,7 @@ class STAFusion(nn.Module):
     """
 
     num_classes: int
-    branches: Any  # fields of `Branches`
+    branches: Branches
     selection: bool
     fusion: bool
     frame_fractions: tuple[float, float]
@@ -161,8 +161,8 @@ class STAFusion(nn.Module):
           ``frame_marks`` ``[b s*t]`` int32 in {0, 1, 2}, ``region_scores``
           ``[b s*t n]`` and ``keep`` ``[b s*t n]`` bool.
         """
-        features = Branches(**self.branches, name="branches")(batch, train=train)
-        tokens, teacher_patches = features["tokens"], features["patches"]
+        features = self.branches(batch, train=train)
+        tokens, teacher_patches = features["tokens"], in_time(features["patches"])
         if self.concat_class_tokens:
             joint = tokens.reshape(tokens.shape[0], -1)
             width = tokens.shape[-1]
@@ -173,8 +173,8 @@ class STAFusion(nn.Module):
 
         with jax.named_scope("rollout"):
             region_scores = class_rollout(
-                features["queries"],
-                features["keys"],
+                [in_time(x) for x in features["queries"]],
+                [in_time(x) for x in features["keys"]],
                 self.residual_rollout,
                 self.rollout_heads,
             )

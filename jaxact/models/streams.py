@@ -1,7 +1,8 @@
-"""What all TimeSformer models of image streams share: config fields and branches."""
+"""Any backbone over any streams; what a batch's streams are to a model; the heads."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import einops
 import flax.linen as nn
@@ -9,22 +10,155 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.timesformer import TimeSformer
-from jaxact.batch import IMAGE_CHANNELS, normalize_video
+from jaxact.backbones.protocol import BackboneConfig
+from jaxact.backbones.timesformer import TimeSformerConfig
+from jaxact.batch import (
+    DIFFERENCE_CHANNELS,
+    IMAGE_CHANNELS,
+    PRESENT,
+    normalize_differences,
+    normalize_video,
+)
 from jaxact.config import ModelConfig
+from jaxact.layers.fusions import only_present
 
-# Intensities are centred and scaled alike in all streams and channels, as in the public
-# TimeSformer recipe (mean 0.45, standard deviation 0.225).
-MEAN, STD = (0.45,), (0.225,)
+# Streams a model of images may have: dtype and channels.
+VIDEOS = {
+    "rgb": (jnp.uint8, IMAGE_CHANNELS["rgb"]),
+    "ir": (jnp.uint8, IMAGE_CHANNELS["ir"]),
+    "rgb_diff": (jnp.int16, DIFFERENCE_CHANNELS),
+}
+Layout = Literal["passes", "time", "unshared"]
+
+
+def video_inputs(
+    streams: tuple[str, ...], frames: int, size: int
+) -> dict[str, jax.ShapeDtypeStruct]:
+    """Returns one example's streams of images, all of one size, in their order.
+
+    Raises:
+      ValueError: a stream is not one of `VIDEOS`, or stands there twice.
+    """
+    unknown = [name for name in streams if name not in VIDEOS]
+    if unknown or not streams or len(set(streams)) < len(streams):
+        raise ValueError(
+            f"Got streams {streams}; expected one or more of {tuple(VIDEOS)}, each of "
+            "them once."
+        )
+    return {
+        name: jax.ShapeDtypeStruct(
+            (frames, size, size, VIDEOS[name][1]), VIDEOS[name][0]
+        )
+        for name in streams
+    }
+
+
+def stream_of(
+    batch: Mapping[str, jax.Array], name: str, streams: Sequence[str]
+) -> jax.Array:
+    """Returns a stream of the batch.
+
+    Raises:
+      KeyError: the batch has no such stream.
+    """
+    if name not in batch:
+        raise KeyError(
+            f"The batch has no stream {name!r}, only {sorted(batch)}; the model "
+            f"expects {tuple(streams)}."
+        )
+    return batch[name]
+
+
+def zero_if_missing(
+    x: jax.Array, batch: Mapping[str, jax.Array], name: str, streams: Sequence[str]
+) -> jax.Array:
+    """Returns ``x [b ...]`` of a stream with zeros for the clips that have it not.
+
+    Args:
+      batch: may hold ``present``, in the order of ``streams``.
+    """
+    present = batch.get(PRESENT)
+    if present is None:
+        return x
+    return only_present(x, present[:, list(streams).index(name)])
+
+
+def normalized(
+    batch: Mapping[str, jax.Array],
+    name: str,
+    streams: Sequence[str],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    dtype: DTypeLike,
+) -> jax.Array:
+    """Returns a stream of images as a network wants it, ``[b t h w c]``.
+
+    A clip that has not this stream is 0, the mean of all clips.
+
+    Args:
+      mean, std: of intensities in [0, 1], one for all channels or one for each of red,
+        green and blue; a single channel gets their mean.
+    """
+    video = stream_of(batch, name, streams)
+    if video.dtype == jnp.int16:
+        video = normalize_differences(video, std, dtype)
+    elif video.shape[-1] == 1:
+        grey = [sum(x) / len(x) for x in (mean, std)]
+        video = normalize_video(video, grey[:1], grey[1:], dtype)
+    else:
+        video = normalize_video(video, mean, std, dtype)
+    return zero_if_missing(video, batch, name, streams)
 
 
 @dataclasses.dataclass
-class TimeSformerStreamsConfig(ModelConfig):
-    """TimeSformer branches over image streams; the defaults are STAFusion's."""
+class StreamsConfig(ModelConfig):
+    """What models of one network over streams of images share."""
 
     streams: tuple[str, ...] = ("rgb", "ir")
     frames: int = 8  # of each stream
     image_size: int = 224
+    # One channel is repeated to three, or has a first layer of its own.
+    ir_embedding: Literal["repeat", "single"] = "repeat"
+
+    def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
+        return video_inputs(self.streams, self.frames, self.image_size)
+
+    def branches_of(self, backbone: BackboneConfig, layout: Layout) -> "Branches":
+        """Returns the streams' networks.
+
+        Raises:
+          ValueError: the streams cannot be had in this layout.
+        """
+        if self.ir_embedding not in ("repeat", "single"):
+            raise ValueError(
+                f"Got ir_embedding={self.ir_embedding!r}; expected 'repeat' or "
+                "'single'."
+            )
+        repeat = self.ir_embedding == "repeat"
+        channels = {VIDEOS[name][1] for name in self.inputs()}
+        if repeat:
+            channels = {3 if number == 1 else number for number in channels}
+        if layout == "time" and len(channels) > 1:
+            raise ValueError(
+                f"Got layout='time' with the streams {self.streams} of {channels} "
+                "channels; one after another in time they must have the same: repeat "
+                "a single channel (ir_embedding='repeat'), or choose layout='passes'."
+            )
+        return Branches(
+            streams=self.streams,
+            backbone=backbone.build(jnp.dtype(self.dtype)),
+            layout=layout,
+            repeat=repeat,
+            mean=backbone.mean,
+            std=backbone.std,
+            dtype=jnp.dtype(self.dtype),
+        )
+
+
+@dataclasses.dataclass
+class TimeSformerStreamsConfig(StreamsConfig):
+    """TimeSformer over image streams, its fields flat; the defaults are STAFusion's."""
+
     patch: int = 16
     width: int = 768
     depth: int = 10  # with shared weights, the only reading of Table 1's 101 M
@@ -33,108 +167,80 @@ class TimeSformerStreamsConfig(ModelConfig):
     dropout: float = 0.0
     drop_path: float = 0.0
     share_backbone: bool = True  # False: every stream has weights of its own
-    ir_embedding: str = "repeat"  # "repeat" to three channels | "single" channel
     remat: bool = False  # recompute activations in the backward pass
     # Standard deviations of the position and time embeddings at the start. The defaults
     # are TimeSformer's; from random weights on little data larger ones learn sooner.
     position_std: float = 0.02
     time_std: float = 0.0
 
-    def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
-        unknown = [name for name in self.streams if name not in IMAGE_CHANNELS]
-        if unknown or not self.streams:
-            raise ValueError(
-                f"Got streams {self.streams}; expected one or more of "
-                f"{tuple(IMAGE_CHANNELS)}."
-            )
-        size = (self.frames, self.image_size, self.image_size)
-        return {
-            name: jax.ShapeDtypeStruct((*size, IMAGE_CHANNELS[name]), jnp.uint8)
-            for name in self.streams
-        }
-
-    def branches(self) -> dict[str, Any]:
-        """Returns the fields of `Branches` this config sets."""
-        if self.ir_embedding not in ("repeat", "single"):
-            raise ValueError(
-                f"Got ir_embedding={self.ir_embedding!r}; expected 'repeat' or "
-                "'single'."
-            )
-        backbone = dict(
-            patch=self.patch,
-            width=self.width,
-            depth=self.depth,
-            heads=self.heads,
-            mlp_ratio=self.mlp_ratio,
-            dropout=self.dropout,
-            drop_path=self.drop_path,
-            remat=self.remat,
-            position_std=self.position_std,
-            time_std=self.time_std,
-            dtype=jnp.dtype(self.dtype),
-        )
-        return dict(
-            streams=self.streams,
-            backbone=backbone,
-            share=self.share_backbone,
-            single_channel=self.ir_embedding == "single",
+    def branches(self) -> "Branches":
+        """Returns the streams' networks."""
+        names = [field.name for field in dataclasses.fields(TimeSformerConfig)]
+        backbone = TimeSformerConfig(**{name: getattr(self, name) for name in names})
+        return self.branches_of(
+            backbone, "passes" if self.share_backbone else "unshared"
         )
 
 
 class Branches(nn.Module):
-    """The streams' backbones: one run over all streams if shared, else one each."""
+    """A backbone over the streams of a batch.
+
+    Attributes:
+      backbone: see `jaxact.backbones.protocol.Backbone`.
+      layout: "passes": one run over all streams, stacked in the batch, with shared
+        weights; "time": one run over the streams one after another in time, as if they
+        were one clip; "unshared": a network a stream.
+      repeat: one channel is repeated to three.
+      mean, std: see `normalized`.
+    """
 
     streams: tuple[str, ...]
-    backbone: Any  # fields of `TimeSformer`
-    share: bool
-    single_channel: bool
-
-    def _video(self, batch: dict[str, jax.Array], stream: str) -> jax.Array:
-        if stream not in batch:
-            raise KeyError(
-                f"The batch has no stream {stream!r}, only {sorted(batch)}; the model "
-                f"expects {self.streams}."
-            )
-        dtype: DTypeLike = self.backbone["dtype"]
-        video = normalize_video(batch[stream], MEAN, STD, dtype)
-        if video.shape[-1] == 1 and not self.single_channel:
-            video = jnp.broadcast_to(video, (*video.shape[:-1], 3))
-        return video
+    backbone: nn.Module
+    layout: Layout
+    repeat: bool
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    dtype: DTypeLike
 
     @nn.compact
     def __call__(
-        self, batch: dict[str, jax.Array], *, train: bool = False
+        self, batch: Mapping[str, jax.Array], *, train: bool = False
     ) -> dict[str, Any]:
-        """Returns tokens ``[b s d]``, patches ``[b s*t n d]``, queries and keys: tuples
-        of ``[b s*t 1+n a d]`` a layer. Frames stand in stream order."""
+        """Returns the backbone's features ``[b s ...]``, s in the streams' order.
+
+        ``tokens`` are its ``token``. With "time" s is 1, and the frames of the first
+        stream come first. The clip of a missing stream is the mean of all clips.
+        """
+        network: Any = self.backbone
         videos = [self._video(batch, stream) for stream in self.streams]
-        if self.share:
-            out = TimeSformer(**self.backbone, name="backbone")(*videos, train=train)
-            tokens, patches, queries, keys = jax.tree.map(
-                lambda x: einops.rearrange(x, "(b s) ... -> b s ...", s=len(videos)),
-                (out["token"], out["patches"], out["queries"], out["keys"]),
-            )
-        else:
+        if self.layout == "unshared":
             outs = [
-                TimeSformer(**self.backbone, name=f"backbone_{stream}")(
+                network.clone(name=f"backbone_{stream}", parent=self)(
                     video, train=train
                 )
                 for stream, video in zip(self.streams, videos, strict=True)
             ]
-            tokens, patches, queries, keys = (
-                jax.tree.map(lambda *x: jnp.stack(x, 1), *[out[name] for out in outs])
-                for name in ("token", "patches", "queries", "keys")
+            out = jax.tree.map(lambda *x: jnp.stack(x, 1), *outs)
+        elif self.layout == "time":
+            out = network(jnp.concatenate(videos, axis=1), train=train)
+            out = jax.tree.map(lambda x: x[:, None], out)
+        else:
+            out = jax.tree.map(
+                lambda x: einops.rearrange(x, "(b s) ... -> b s ...", s=len(videos)),
+                network(*videos, train=train),
             )
+        return {"tokens": out.pop("token"), **out}
 
-        def in_time(x: jax.Array) -> jax.Array:
-            return einops.rearrange(x, "b s t ... -> b (s t) ...")
+    def _video(self, batch: Mapping[str, jax.Array], name: str) -> jax.Array:
+        video = normalized(batch, name, self.streams, self.mean, self.std, self.dtype)
+        if video.shape[-1] == 1 and self.repeat:
+            video = jnp.broadcast_to(video, (*video.shape[:-1], 3))
+        return video
 
-        return {
-            "tokens": tokens,
-            "patches": in_time(patches),
-            "queries": tuple(in_time(x) for x in queries),
-            "keys": tuple(in_time(x) for x in keys),
-        }
+
+def in_time(x: jax.Array) -> jax.Array:
+    """Puts the frames of all streams behind one another: ``[b s*t ...]``."""
+    return einops.rearrange(x, "b s t ... -> b (s t) ...")
 
 
 class Head(nn.Module):

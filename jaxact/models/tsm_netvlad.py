@@ -6,7 +6,6 @@ Colour video and its differences from frame to frame each have a network of thei
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,33 +13,26 @@ import einops
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
 
-from jaxact.backbones.resnet import FRAME_WISE, FROZEN_NORMS, VARIANTS, ResNet
-from jaxact.batch import (
-    DIFFERENCE_CHANNELS,
-    IMAGE_CHANNELS,
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    normalize_differences,
-    normalize_video,
+from jaxact.backbones.resnet import (
+    FRAME_WISE,
+    FROZEN_NORMS,
+    VARIANTS,
+    ResNet,
+    shift_of,
 )
+from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD, PRESENT
 from jaxact.config import Experiment, ModelConfig
 from jaxact.layers.class_activation import class_activation_maps
+from jaxact.layers.fusions.plain import Average
 from jaxact.layers.netvlad import NetVLAD
-from jaxact.layers.temporal_shift import shifted_channels, temporal_shift
 from jaxact.losses import CrossEntropy
 from jaxact.models import netvlad_start
-from jaxact.models.streams import Head
+from jaxact.models.streams import Head, normalized, video_inputs
 
 POOLINGS = ("average", "netvlad")
 # What a pooled vector is multiplied by before the classifier, unless the config says.
 HEAD_SCALES = {"average": 1.0, "netvlad": 16.0}
-STREAMS = {
-    "rgb": (jnp.uint8, IMAGE_CHANNELS["rgb"]),
-    "ir": (jnp.uint8, IMAGE_CHANNELS["ir"]),
-    "rgb_diff": (jnp.int16, DIFFERENCE_CHANNELS),
-}
 
 
 @dataclasses.dataclass
@@ -77,17 +69,7 @@ class TSMNetVLADConfig(ModelConfig):
     dropout: float = 0.5  # before the classifier
 
     def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
-        unknown = [name for name in self.streams if name not in STREAMS]
-        if unknown or not self.streams or len(set(self.streams)) < len(self.streams):
-            raise ValueError(
-                f"Got streams {self.streams}; expected one or more of "
-                f"{tuple(STREAMS)}, each of them once."
-            )
-        size = (self.frames, self.image_size, self.image_size)
-        return {
-            name: jax.ShapeDtypeStruct((*size, STREAMS[name][1]), STREAMS[name][0])
-            for name in self.streams
-        }
+        return video_inputs(self.streams, self.frames, self.image_size)
 
     def build(self) -> "TSMNetVLAD":
         if self.pooling not in POOLINGS:
@@ -105,23 +87,21 @@ class TSMNetVLADConfig(ModelConfig):
                 f"Got stream_weights {weights} for the streams {self.streams}; "
                 "expected a positive number for each."
             )
-        shifted_channels(self.width, self.shift_fraction)  # raises what it cannot do
-        shift = functools.partial(temporal_shift, fraction=self.shift_fraction)
-        trunk = dict(
+        trunk = ResNet(
             blocks=self.blocks,
             width=self.width,
             time_strides=FRAME_WISE,
-            shift=shift if self.shift_fraction else None,
+            shift=shift_of(self.width, self.shift_fraction),
             remat=self.remat,
             dtype=jnp.dtype(self.dtype),
         )
         return TSMNetVLAD(
             num_classes=self.num_classes,
             streams=self.streams,
-            weights=weights,
+            average=Average(of_probabilities=True, weights=weights),
             trunk=trunk,
             frozen_norms=tuple(self._frozen(name) for name in self.streams),
-            vlad=dict(clusters=self.clusters, alpha=self.alpha)
+            vlad=NetVLAD(self.clusters, self.alpha)
             if self.pooling == "netvlad"
             else None,
             frame_vlad=self.frame_vlad,
@@ -197,10 +177,10 @@ class TSMNetVLAD(nn.Module):
 
     num_classes: int
     streams: tuple[str, ...]
-    weights: tuple[float, ...]
-    trunk: Any  # fields of `ResNet` that all streams share
+    average: Average  # of several streams' scores
+    trunk: ResNet  # every stream has one of its own
     frozen_norms: tuple[str, ...]  # of each stream's
-    vlad: Any  # fields of `NetVLAD`; None: the mean
+    vlad: NetVLAD | None  # None: the mean
     frame_vlad: bool
     head_scale: float
     dropout: float
@@ -229,7 +209,8 @@ class TSMNetVLAD(nn.Module):
         if len(logits) == 1:
             out["logits"] = logits[0]
         else:
-            out["logits"] = log_average(logits, self.weights)
+            each_logits = {"logits": jnp.stack(logits, axis=1)}
+            out |= self.average(each_logits, batch.get(PRESENT), train=train)
             for name, each in zip(self.streams, logits, strict=True):
                 out[f"{name}_logits"] = each
         predicted = out["logits"].argmax(axis=-1)
@@ -241,37 +222,27 @@ class TSMNetVLAD(nn.Module):
                 out[name] = jnp.concatenate(parts, axis=1)
         return out
 
-    def _video(self, batch: dict[str, jax.Array], name: str) -> jax.Array:
-        if name not in batch:
-            raise KeyError(
-                f"The batch has no stream {name!r}, only {sorted(batch)}; the model "
-                f"expects {self.streams}."
-            )
-        dtype: DTypeLike = self.trunk["dtype"]
-        video = batch[name]
-        if name == "rgb_diff":
-            return normalize_differences(video, IMAGENET_STD, dtype)
-        if video.shape[-1] == 1:
-            grey = [sum(x) / len(x) for x in (IMAGENET_MEAN, IMAGENET_STD)]
-            return normalize_video(video, grey[:1], grey[1:], dtype)
-        return normalize_video(video, IMAGENET_MEAN, IMAGENET_STD, dtype)
-
     def _stream(self, batch: Any, name: str, train: bool) -> dict[str, Any]:
         """Returns one stream's logits, features, assignments and, by class, its map."""
         frozen = self.frozen_norms[self.streams.index(name)]
-        backbone = ResNet(**self.trunk, frozen_norm=frozen, name=f"backbone_{name}")
-        features = backbone(self._video(batch, name), train=train)["features"]
+        backbone = self.trunk.clone(
+            frozen_norm=frozen, name=f"backbone_{name}", parent=self
+        )
+        video = normalized(
+            batch, name, self.streams, IMAGENET_MEAN, IMAGENET_STD, self.trunk.dtype
+        )
+        features = (of_backbone := backbone(video, train=train))["features"]
         _, t, h, w, _ = features.shape
         out: dict[str, Any] = {"features": features}
         head = Head(self.num_classes, self.dropout, name=f"head_{name}")
 
         if self.vlad is None:
-            vector = features.mean(axis=(1, 2, 3), dtype=jnp.float32)
+            vector = of_backbone["token"]
         else:
             # A bag of positions: those of the whole video, or of one frame.
             bags = "(b t) (h w)" if self.frame_vlad else "b (t h w)"
             x = einops.rearrange(features, f"b t h w c -> {bags} c")
-            pooled = NetVLAD(**self.vlad, name=f"pool_{name}")(x)
+            pooled = self.vlad.clone(name=f"pool_{name}", parent=self)(x)
             frames = t if self.frame_vlad else 1
             vector = einops.reduce(pooled.vector, "(b f) d -> b d", "mean", f=frames)
             out["assignments"] = einops.rearrange(
@@ -292,17 +263,3 @@ class TSMNetVLAD(nn.Module):
 
         out["activation"] = activation
         return out
-
-
-def log_average(logits: list[jax.Array], weights: tuple[float, ...]) -> jax.Array:
-    """Returns the logarithm of the weighted average of softmax scores, ``[b y]``.
-
-    These are logits of just those scores: their softmax is the average.
-
-    Args:
-      logits: of each stream, ``[b y]``.
-      weights: of each stream; only their proportions count.
-    """
-    scores = jnp.stack([jax.nn.log_softmax(each) for each in logits])
-    shares = jnp.asarray(weights, scores.dtype) / sum(weights)
-    return jax.nn.logsumexp(scores, axis=0, b=shares[:, None, None])

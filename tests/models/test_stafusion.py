@@ -9,7 +9,7 @@ import pytest
 
 from jaxact.batch import example_batch, normalize_video
 from jaxact.config import Experiment
-from jaxact.models.dual_stream import DualStreamConfig
+from jaxact.models.dual_stream import BaselineConfig
 from jaxact.models.stafusion import STAFusionConfig
 
 SIZES = dict(
@@ -189,7 +189,7 @@ def test_remat_changes_nothing():
 
 
 def test_shared_weights_see_both_streams_alike():
-    config = small(DualStreamConfig, fusion="average")
+    config = small(BaselineConfig, fusion="average")
     batch = batch_of(config)
     batch["rgb"] = np.broadcast_to(batch["ir"], batch["rgb"].shape)
     variables = jax.jit(config.build().init)(jax.random.key(0), batch)
@@ -202,7 +202,7 @@ def test_shared_weights_see_both_streams_alike():
 @pytest.mark.parametrize("fusion", ["add", "concat", "average"])
 @pytest.mark.parametrize("streams", [("rgb",), ("ir",), ("rgb", "ir")])
 def test_dual_stream_fusions(fusion, streams):
-    config = small(DualStreamConfig, fusion=fusion, streams=streams)
+    config = small(BaselineConfig, fusion=fusion, streams=streams)
     batch = batch_of(config)
     assert ("ir" in batch) == ("ir" in streams)
     variables = jax.jit(config.build().init)(jax.random.key(0), batch)

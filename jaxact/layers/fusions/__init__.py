@@ -1,0 +1,65 @@
+"""Fusions: what several streams say, made one; each a module, its loss beside it.
+
+Alphabet: b batch, s streams, d width, y classes.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import jax
+import jax.numpy as jnp
+
+
+class Fusion(Protocol):
+    """Streams' outputs, and which streams a clip really has, to what a model returns.
+
+    Attributes:
+      of_scores: whether it reads the scores of every stream's own classifier.
+    """
+
+    of_scores: ClassVar[bool]
+
+    def __call__(
+        self,
+        streams: Mapping[str, jax.Array],
+        present: jax.Array | None = None,
+        *,
+        train: bool = False,
+    ) -> dict[str, Any]:
+        """Fuses.
+
+        Args:
+          streams: ``tokens [b s d]``, the vectors that classifiers read, and, if it is
+            ``of_scores``, ``logits [b s y]``.
+          present: bool ``[b s]``; what a missing stream holds has no influence. None:
+            all are present.
+          train: turns on what is random.
+
+        Returns:
+          ``logits [b y]``, or ``token [b d]``, which the model's one classifier reads;
+          and whatever the fusion's losses and its users look at.
+        """
+        ...
+
+
+def only_present(x: jax.Array, present: jax.Array | None) -> jax.Array:
+    """Returns ``[b s ...]`` with zeros for the streams that are not there.
+
+    Args:
+      x: of all streams, or ``[b ...]`` of one.
+      present: bool ``[b s]``, or ``[b]`` of one stream; None: all are there.
+    """
+    if present is None:
+        return x
+    # Not a product: what is missing may be anything, NaN too.
+    return jnp.where(
+        present.reshape(*present.shape, *(1,) * (x.ndim - present.ndim)), x, 0
+    )
+
+
+def mean_of_present(x: jax.Array, present: jax.Array | None) -> jax.Array:
+    """Averages ``[b s ...]`` over the streams that are there; none gives 0."""
+    if present is None:
+        return x.mean(axis=1)
+    number = jnp.maximum(present.sum(axis=1), 1).reshape(-1, *(1,) * (x.ndim - 2))
+    return (only_present(x, present).sum(axis=1) / number).astype(x.dtype)
