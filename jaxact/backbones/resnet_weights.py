@@ -89,8 +89,11 @@ def key_map(
 
 
 def _rules(root: str, params: Mapping[str, Any]) -> list[Rule]:
-    """Rules of one backbone: its stem, and whatever its units have."""
+    """Rules of one backbone: its stems, and whatever its units have."""
     rules = _pair(f"{root}conv1", f"{root}norm1", "conv1", "bn1", params)
+    further = re.compile(re.escape(root) + r"conv1_\d+/kernel$")  # of other channels
+    for path in filter(further.match, params):
+        rules.append(Rule(path, ("conv1.weight",), lambda x: _kernel(x, ())))
     unit = re.compile(re.escape(root) + r"res(\d+)_(\d+)/conv1/kernel$")
     for found in filter(None, map(unit.match, params)):
         ours = found[0].removesuffix("conv1/kernel")

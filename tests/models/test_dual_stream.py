@@ -1,0 +1,218 @@
+"""Any backbone as a dual-stream model by config alone, in every layout."""
+
+import functools
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxact.backbones import public_weights
+from jaxact.backbones.i3d import I3DConfig
+from jaxact.backbones.resnet import TSMResNetConfig
+from jaxact.backbones.timesformer import TimeSformerConfig
+from jaxact.batch import example_batch
+from jaxact.config import Config, ConfigError, Experiment, OptimConfig, set_value
+from jaxact.models.dual_stream import BaselineConfig, DualStreamConfig
+from jaxact.run import optim, steps
+from jaxact.state import State
+from tests import tiny
+from tests.paths import GOLDEN
+
+NETS = {
+    "tsm": TSMResNetConfig(blocks=(1, 1), width=8),
+    "i3d": I3DConfig(width=1 / 29, conv3d="native"),
+    "timesformer": TimeSformerConfig(patch=8, width=12, depth=1, heads=2),
+}
+# 8 x 2 x 4; 384 + 384 + 128 + 128 channels, each over 29, rounded.
+WIDTHS = {"tsm": 64, "i3d": 13 + 13 + 4 + 4, "timesformer": 12}
+SIZES = dict(num_classes=5, frames=5, image_size=24, dtype="float32")
+
+
+def small(net="tsm", **fields):
+    return DualStreamConfig(**(SIZES | fields), backbone=NETS[net])
+
+
+def batch_of(config, size=3):
+    return example_batch(Experiment("test", config, None), size)
+
+
+def shapes_of(config):
+    module, batch = config.build(), batch_of(config)
+    variables = jax.eval_shape(lambda b: module.init(jax.random.key(0), b), batch)
+    out = jax.eval_shape(lambda v, b: module.apply(v, b), variables, batch)
+    return variables, out
+
+
+def filled(config):
+    """Variables without a zero among them."""
+    random = np.random.default_rng(5)
+
+    def fill(path, x):
+        if "var" in str(path[-1]) or "scale" in str(path[-1]):
+            return (0.5 + random.random(x.shape)).astype(x.dtype)
+        spread = 1.5 / np.sqrt(max(np.prod(x.shape[:-1]), 1))
+        return (spread * random.normal(size=x.shape)).astype(x.dtype)
+
+    return jax.tree_util.tree_map_with_path(fill, shapes_of(config)[0])
+
+
+def run(config, variables, batch):
+    return jax.jit(config.build().apply)(variables, batch)
+
+
+@pytest.mark.parametrize(
+    ("net", "fusion"),
+    [
+        (net, fusion)
+        for net in NETS
+        for fusion in ("add", "concat", "average")
+        if net != "i3d" or fusion == "concat"  # the slowest to trace
+    ],
+)
+@pytest.mark.parametrize("layout", ["passes", "time", "unshared"])
+def test_every_net_in_every_layout_under_every_fusion(net, fusion, layout):
+    variables, out = shapes_of(small(net, fusion=fusion, layout=layout))
+    assert out["logits"].shape == (3, 5)
+    names = {"rgb", "ir"} if layout == "unshared" else {""}
+    nets = set(variables["params"]["branches"])
+    assert nets == {"_".join(filter(None, ("backbone", name))) for name in names}
+    heads = set(variables["params"]) - {"branches"}
+    if fusion == "average":
+        streams = ("all",) if layout == "time" else ("rgb", "ir")
+        assert heads == {f"head_{name}" for name in streams}
+        assert out["stream_logits"].shape == (3, len(streams), 5)
+    else:
+        assert heads == {"head"}
+        width = variables["params"]["head"]["fc"]["kernel"].shape[0]
+        both = fusion == "concat" and layout != "time"
+        assert width == WIDTHS[net] * (2 if both else 1)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_a_step_reaches_every_parameter(net):
+    config = small(net, ir_embedding="single", streams=("rgb", "ir"))
+    mesh, variables = tiny.mesh_of(1), filled(config)
+    tx = optim.make_optimizer(OptimConfig(lr=0.01, weight_decay=0.0), lambda step: 0.01)
+    stats = variables.get("batch_stats", {})
+    state = State(
+        jnp.zeros((), jnp.int32),
+        variables["params"],
+        stats,
+        tx.init(variables["params"]),
+    )
+    step = steps.make_train_step(
+        config.build(),
+        config.losses(),
+        tx,
+        lambda step: 0.01,
+        mesh=mesh,
+        seed=0,
+        total_steps=2,
+    )
+    state, metrics = step(state, tiny.put(batch_of(config), mesh))
+    assert np.isfinite(float(metrics["loss"]))
+    before = flax.traverse_util.flatten_dict(variables["params"], sep="/")
+    after = flax.traverse_util.flatten_dict(jax.device_get(state.params), sep="/")
+    stem = {"tsm": "conv1_1", "i3d": "conv1_1/kernel", "timesformer": "patch_embed_1"}
+    assert any(stem[net] in name for name in before)
+    for name, value in after.items():
+        # Of so narrow a network a few channels are dead.
+        assert np.any(value != before[name]) or value.size < 10, name
+
+
+def test_one_run_over_stacked_streams_is_each_stream_s_own():
+    """Shared weights, statistics fixed: what stands beside a clip does not matter."""
+    both = small(fusion="average")
+    variables, batch = filled(both), batch_of(both)
+    out = run(both, variables, batch)
+    for name in ("rgb", "ir"):
+        alone = small(fusion="average", streams=(name,))
+        params = dict(variables["params"])
+        params = {key: params[key] for key in ("branches", f"head_{name}")}
+        got = run(alone, {**variables, "params": params}, batch)["logits"]
+        np.testing.assert_allclose(got, out[f"{name}_logits"], atol=1e-5)
+
+
+def test_streams_in_time_are_one_longer_clip():
+    config, once = small(layout="time"), small(streams=("rgb",), frames=10)
+    variables, batch = filled(config), batch_of(config)
+    ir = np.broadcast_to(batch["ir"], batch["rgb"].shape)
+    longer = {"rgb": np.concatenate([batch["rgb"], ir], axis=1)}
+    # Grey is normalised by the mean of the colours' constants: take equal ones.
+    for each in (config, once):
+        each.backbone = SameForAllColours(**vars(each.backbone))
+    np.testing.assert_allclose(
+        run(config, variables, batch)["logits"],
+        run(once, variables, longer)["logits"],
+        atol=1e-5,
+    )
+
+
+class SameForAllColours(TSMResNetConfig):
+    mean, std = (0.5,), (0.25,)
+
+
+@pytest.mark.parametrize("fusion", ["add", "concat", "average"])
+@pytest.mark.parametrize("layout", ["passes", "unshared"])
+def test_what_is_missing_has_no_influence(fusion, layout):
+    config = small(fusion=fusion, layout=layout)
+    variables, batch = filled(config), batch_of(config)
+    apply = jax.jit(functools.partial(config.build().apply, variables))
+    every = apply(batch | {"present": np.ones((3, 2), bool)})["logits"]
+    np.testing.assert_allclose(every, apply(batch)["logits"], atol=1e-5)
+    present = np.array([[True, True], [True, False], [True, False]])
+    other = batch | {"ir": batch["ir"][::-1].copy()}
+    other["ir"][0] = batch["ir"][0]
+    one = apply(batch | {"present": present})["logits"]
+    np.testing.assert_array_equal(one, apply(other | {"present": present})["logits"])
+    assert np.abs(one[1:] - every[1:]).max() > 1e-3
+    np.testing.assert_allclose(one[0], every[0], atol=1e-5)
+    if fusion == "average":
+        alone = apply(batch)["rgb_logits"]
+        np.testing.assert_allclose(one[1:], alone[1:], atol=1e-5)
+
+
+def test_fields_of_the_backbone_are_overridden_by_their_dotted_names():
+    experiment = Experiment("test", small(), None)
+    set_value(experiment, "model.backbone.width", "16")
+    set_value(experiment, "model.fusion", "concat")
+    assert experiment.model.build().branches.backbone.width == 16
+    assert isinstance(experiment.model.backbone, Config)
+    for key in ("model.backbone.depth", "model.width"):
+        with pytest.raises(ConfigError, match="has no field"):
+            set_value(experiment, key, "2")
+
+
+def test_further_stems_start_from_the_mean_over_rgb():
+    net = TSMResNetConfig(blocks=(1, 2, 1, 1), width=3)
+    config = DualStreamConfig(**SIZES, backbone=net, ir_embedding="single")
+    variables = filled(config)
+    params, _, report = public_weights.initialize_from(
+        GOLDEN / "tsm_tiny.pth", variables["params"], variables["batch_stats"]
+    )
+    stems = params["branches"]["backbone"]
+    expected = np.mean(stems["conv1"]["kernel"], axis=2, keepdims=True)
+    np.testing.assert_allclose(stems["conv1_1"]["kernel"], expected, atol=1e-6)
+    assert {name.split("/")[0] for name in report.fresh} == {"head"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (dict(layout="time", streams=("rgb", "rgb_diff")), "Got layout='time'"),
+        (dict(layout="time", ir_embedding="single"), "repeat a single channel"),
+        (dict(streams=("rgb", "rgb")), "each of them once"),
+    ],
+)
+def test_streams_that_a_layout_cannot_have(fields, message):
+    with pytest.raises(ValueError, match=message):
+        small(**fields).build()
+
+
+def test_the_baseline_is_the_same_model_with_flat_fields():
+    flat = dict(patch=8, width=12, depth=1, heads=2)
+    ours = jax.tree.map(lambda x: x.shape, shapes_of(small("timesformer"))[0])
+    theirs = shapes_of(BaselineConfig(**SIZES, **flat))[0]
+    assert ours == jax.tree.map(lambda x: x.shape, theirs)
