@@ -41,7 +41,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 demo: $(STAMP)  ## Synthetic data, training, evaluation, report: under 15 minutes
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW) --out data
 	$(BIN)/python train.py --config $(DEMO)
-	$(BIN)/python evaluate.py --config $(DEMO) --checkpoint best
+	$(BIN)/python evaluate.py --config $(DEMO)
 
 test: $(STAMP)  ## The tests, without the long ones
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not long"

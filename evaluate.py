@@ -17,6 +17,7 @@ from input_pipeline import pipeline
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
 from jaxact import config as config_lib
+from jaxact.checkpoints.files import evaluated_split
 from jaxact.devices import distributed
 from jaxact.devices.distributed import say
 from jaxact.report import output, write_report
@@ -73,6 +74,15 @@ def evaluate(
     }
 
 
+def chosen(spec: config_lib.EvalConfig, folder: pathlib.Path, step: int) -> str:
+    """Says on which clips a run's best checkpoint was chosen."""
+    split = distributed.of_main(evaluated_split(folder, step))
+    text = f"best {spec.best_metric} on {split or 'a split that it does not name'}"
+    if split == spec.split:
+        text += ", the very clips reported here: its figures are a little too good"
+    return text
+
+
 def main() -> None:
     """Reads the flags, evaluates and writes the report."""
     distributed.initialize()
@@ -83,6 +93,9 @@ def main() -> None:
     out = pathlib.Path(OUT.value or workdir / "report")
     output.check(out)
     results = evaluate(experiment, folder, step)
+    if CHECKPOINT.value == "best":
+        results["chosen"] = chosen(experiment.eval, folder, step)
+        say(f"This checkpoint is the {results['chosen']}.")
     if distributed.is_main():
         say(f"Report: {write_report(out, results)}")
 

@@ -46,10 +46,10 @@ def train(
       SystemExit: a signal came; the state is saved.
       UserError: see its message.
     """
-    config, split = experiment.train, experiment.eval.split
+    config = experiment.train
     # Everything that can be wrong is found before anything is computed.
     opened = open_training(experiment, data)
-    plan, program = opened.plan, opened.program
+    plan, program, split = opened.plan, opened.program, opened.experiment.eval.split
     say(initialize.start_table(opened))
 
     # Where to start: the run's own checkpoint, given weights, or the seed.
@@ -112,7 +112,7 @@ def train(
                 if plan.saves(step) or code is not None:
                     meta = {"step": step, "epoch": epoch, "config": text}
                     meta |= {"data": identity, "window": window.sums()}
-                    meta |= {"evaluation_due": due}
+                    meta |= {"evaluation_due": due, "split": split}
                     log.sync()
                     checkpoints.save(state, meta, metrics)
                 if code is not None:
@@ -127,7 +127,8 @@ def train(
         log.close()
     if not metrics:  # the run was already at its end
         metrics = evaluate(opened.eval_batches())
-    say(f"Done. The best {metric} was that of step {checkpoints.best_step()}.")
+    best = checkpoints.best_step()
+    say(f"Done. The best {metric} on {split} was that of step {best}.")
     return metrics
 
 

@@ -138,7 +138,10 @@ class EvalConfig(Config):
     """The evaluation run. How many views a clip has is said in the data config."""
 
     batch_size: int = 64  # global
-    split: str = "test"
+    split: str = "test"  # that evaluate.py reports on
+    # The split that training evaluates on, by which the best checkpoint is chosen. "":
+    # "val" where the data have one, else `split`.
+    choose_on: str = ""
     best_metric: str = "top1"  # by which the best checkpoint is chosen
     pictures: int = 8  # clips shown in the report
 

@@ -90,6 +90,13 @@ def read_metrics(folder: pathlib.Path, step: int) -> dict[str, float]:
     return {}
 
 
+def evaluated_split(folder: pathlib.Path, step: int) -> str:
+    """Returns the split on which training evaluated a step; "": it does not say."""
+    with contextlib.suppress(Exception):
+        return str(read_sealed(folder, step)["meta"].get("split", ""))
+    return ""
+
+
 def best(known: Mapping[int, Mapping[str, float]], metric: str) -> int | None:
     """Returns the step whose metric is highest, the latest of equals."""
     ranked = [(found[metric], step) for step, found in known.items() if metric in found]

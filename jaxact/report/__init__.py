@@ -31,11 +31,12 @@ def write_report(folder: str | os.PathLike, evaluation: Mapping[str, Any]) -> Pa
     Args:
       folder: made if it is missing.
       evaluation: experiment, classes [y], ids [N], names [N], labels [N] and scores
-        [N y]; and, each of them optional: checkpoint, dataset, protocol, split, views,
-        loss, branches (name -> scores [N y] of a part of the model), difficulty [N]
-        (bit mask), difficulty_names, selection (shares and, under ``*_chance``, those
-        of a random choice), examples, bones (pairs of joints), history, config. An
-        example holds name, label, scores [y], streams (name -> uint8 [t h w 1 or 3],
+        [N y]; and, each of them optional: checkpoint, chosen (how), dataset,
+        protocol, split, views, loss, branches (name -> scores [N y] of a part of the
+        model), difficulty [N] (bit mask), difficulty_names, selection (shares and,
+        under ``*_chance``, those of a random choice), examples, bones (pairs of
+        joints), history, config. An example holds name, label, scores [y], streams
+        (name -> uint8 [t h w 1 or 3],
         or under "skeleton" [m t v 3]) and, optional, frame_marks, frame_scores,
         actor_visible [s*t], keep [s*t n], actor_box [s*t 4], joints_seen
         [s*t m v 2], activation [s*t h w] and assignments [s*t h w k].

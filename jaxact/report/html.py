@@ -56,7 +56,7 @@ def render(summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     environment.filters["percent"] = percent
     facts = {
         key: summary[key]
-        for key in ("dataset", "protocol", "split", "checkpoint")
+        for key in ("dataset", "protocol", "split", "checkpoint", "chosen")
         if summary[key]
     }
     if summary["views"] > 1:

@@ -68,7 +68,7 @@ def summarise(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "experiment": str(evaluation["experiment"]),
         **{
             key: evaluation.get(key) and str(evaluation[key])
-            for key in ("checkpoint", "dataset", "protocol", "split")
+            for key in ("checkpoint", "chosen", "dataset", "protocol", "split")
         },
         "views": int(evaluation.get("views") or 1),
         "clips": len(labels),

@@ -1,5 +1,6 @@
 """What is checked before the first training step."""
 
+import dataclasses
 from typing import Any
 
 from jax.sharding import Mesh
@@ -31,6 +32,18 @@ FREE_KEYS = (
 # Keys that may differ between the processes of one run.
 OWN_KEYS = ("data.dir", "data.cache_mb", "data.workers", "data.prefetch")
 METRICS = ("top1", "top5", "mean_class_accuracy")
+
+
+def in_training(experiment: config_lib.Experiment, facts: Any) -> config_lib.Experiment:
+    """Returns the experiment with ``eval.split`` that of the evaluations in training.
+
+    What a checkpoint is chosen on is no measure of it: validation clips, where there
+    are any, are for choosing, and the test clips stay for the report.
+    """
+    spec = experiment.eval
+    has_val = bool(facts.num_clips.get("val"))
+    split = spec.choose_on or ("val" if has_val else spec.split)
+    return dataclasses.replace(experiment, eval=dataclasses.replace(spec, split=split))
 
 
 def check(experiment: config_lib.Experiment, facts: Any) -> None:
