@@ -56,11 +56,12 @@ class DataConfig(_Strict):
     # model of another image size than 224 wants other lengths, in proportion.
     resize_min: int = 260
     resize_max: int = 320
-    # "random": as above. "corners": a crop at one of the four corners or the centre,
-    # its side one of crop_scales times the frame's short side, resized to the model's
-    # image size (the scale jitter of TSN).
+    # "random": as above. "corners": a crop at one of TSN's thirteen places, its height
+    # and its width each one of crop_scales times the frame's short side and at most
+    # crop_distort steps of that list apart, resized to the model's image size.
     crop: str = "random"
     crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)
+    crop_distort: int = 1
     # Evaluation: length of the short side before the centre crop.
     test_resize: int = 256
     # Training: probability of a horizontal flip.

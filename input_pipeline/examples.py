@@ -180,7 +180,7 @@ class ExampleReader:
 
     def _places(
         self, stream: str, landscape: tf.Tensor, draws: _Draws | None
-    ) -> list[ops.Place]:
+    ) -> list[ops.Place] | list[ops.Corner]:
         data = self.data
         if draws is None:
             crops = data.eval_views_space
@@ -188,6 +188,13 @@ class ExampleReader:
             short = tf.constant(data.test_resize, tf.float32)
             return [ops.Place(short, ys[i], xs[i]) for i in range(crops)]
         owner = "" if data.shared_crop else differences.source(stream)
+        if data.crop == "corners":
+            scales, distort = data.crop_scales, data.crop_distort
+            return [
+                draws(
+                    "crop", owner, lambda seed: ops.random_corner(seed, scales, distort)
+                )
+            ]
         shortest, longest = data.resize_min, data.resize_max
         return [
             draws("crop", owner, lambda seed: ops.random_place(seed, shortest, longest))

@@ -60,6 +60,23 @@ class Place(NamedTuple):
     y: tf.Tensor  # 0: at the top, 1: at the bottom
     x: tf.Tensor  # 0: at the left, 1: at the right
 
+    def extent(self, frame: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+        """Returns height and width of the part that a model of ``size`` is shown."""
+        return tf.constant(size, tf.float32) * (tf.reduce_min(frame) / self.short)
+
+
+class Corner(NamedTuple):
+    """A crop whose sides are proportions of the frame's short side."""
+
+    sides: tf.Tensor  # height and width over the short side, float32 [2]
+    y: tf.Tensor
+    x: tf.Tensor
+
+    def extent(self, frame: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+        """Returns height and width of the part that a model of any size is shown."""
+        del size
+        return self.sides * tf.reduce_min(frame)
+
 
 def random_place(seed: tf.Tensor, shortest: int, longest: int) -> Place:
     """Returns a crop at a uniformly random scale and place."""
@@ -70,19 +87,35 @@ def random_place(seed: tf.Tensor, shortest: int, longest: int) -> Place:
     return Place(tf.cast(short, tf.float32), y, x)
 
 
-def random_corner(seed: tf.Tensor, scales: Sequence[float], size: int) -> Place:
-    """Returns a crop at a corner or the centre, of a random scale (corner cropping).
+# Where TSN's crops lie, in quarters of the free height and width: the four corners and
+# the centre, the middles of the four edges, and the four places half way between the
+# centre and a corner (Wang et al., "Temporal Segment Networks", section 3.2, and the
+# thirteen offsets of its published code).
+CORNERS = (
+    *((0, 0), (0, 4), (4, 0), (4, 4), (2, 2)),
+    *((2, 0), (2, 4), (4, 2), (0, 2)),
+    *((1, 1), (1, 3), (3, 1), (3, 3)),
+)
 
-    Args:
-      seed: of both choices.
-      scales: the crop's side over the frame's short side, each at most 1.
-      size: length in pixels to which that side is brought.
-    """
-    index = tf.random.stateless_uniform([], fold_in(seed, 0), 0, len(scales), tf.int32)
-    short = size / tf.gather(tf.constant(scales, tf.float32), index)
-    corner = tf.random.stateless_uniform([], fold_in(seed, 1), 0, 5, tf.int32)
-    ys, xs = tf.constant([0.0, 0.0, 1.0, 1.0, 0.5]), tf.constant([0.0, 1.0, 0, 1, 0.5])
-    return Place(short, tf.gather(ys, corner), tf.gather(xs, corner))
+
+def scale_pairs(scales: Sequence[float], distort: int) -> list[tuple[float, float]]:
+    """Returns the (height, width) that a crop may have: at most ``distort`` steps of
+    the list of scales apart, so that the aspect changes a little and no more."""
+    return [
+        (height, width)
+        for i, height in enumerate(scales)
+        for j, width in enumerate(scales)
+        if abs(i - j) <= distort
+    ]
+
+
+def random_corner(seed: tf.Tensor, scales: Sequence[float], distort: int) -> Corner:
+    """Returns a crop at one of `CORNERS`, its sides one of `scale_pairs`, all alike."""
+    pairs = scale_pairs(scales, distort)
+    pair = tf.random.stateless_uniform([], fold_in(seed, 0), 0, len(pairs), tf.int32)
+    place = tf.random.stateless_uniform([], fold_in(seed, 1), 0, len(CORNERS), tf.int32)
+    y, x = tf.unstack(tf.gather(tf.constant(CORNERS, tf.float32) / 4, place))
+    return Corner(tf.gather(tf.constant(pairs, tf.float32), pair), y, x)
 
 
 def random_tick(seed: tf.Tensor) -> tf.Tensor:
@@ -96,16 +129,15 @@ def random_flip(seed: tf.Tensor, probability: float) -> tf.Tensor:
 
 
 def window(
-    height: tf.Tensor, width: tf.Tensor, place: Place, size: tuple[int, int]
+    height: tf.Tensor, width: tf.Tensor, place: Place | Corner, size: tuple[int, int]
 ) -> tf.Tensor:
     """Returns the part (y, x, height, width) int32 [4] of a frame that a crop shows.
 
-    It is what ``size`` covers once the frame's short side is ``place.short`` long,
-    in whole pixels of the frame as it is.
+    It is what ``size`` covers once the frame's short side is ``place.short`` long, or
+    what a corner crop's sides say, in whole pixels of the frame as it is.
     """
     frame = tf.cast(tf.stack([height, width]), tf.float32)
-    scale = tf.reduce_min(frame) / place.short
-    part = tf.clip_by_value(tf.round(tf.constant(size, tf.float32) * scale), 1.0, frame)
+    part = tf.clip_by_value(tf.round(place.extent(frame, size)), 1.0, frame)
     start = tf.round(tf.stack([place.y, place.x]) * (frame - part))
     return tf.cast(tf.concat([start, part], 0), tf.int32)
 

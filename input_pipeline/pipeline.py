@@ -240,6 +240,7 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
             data.crop in ("random", "corners")
             and all(0 < scale <= 1 for scale in data.crop_scales or (0,))
         ),
+        "crop_distort must not be negative": data.crop_distort >= 0,
         "window must not be negative": data.window >= 0,
         "limit, cache_mb and workers must not be negative": (
             min(data.limit, data.cache_mb, data.workers) >= 0

@@ -67,25 +67,74 @@ def test_training_windows_lie_anywhere(root):
     assert starts == set(range(10))  # of 13 frames
 
 
-def test_corner_crops_by_hand():
-    frame = tf.constant(100), tf.constant(200)
+def test_corner_crops_lie_in_thirteen_places():
+    frame = tf.constant(96), tf.constant(200)  # free: 48 and 152, quarters 12 and 38
     seen = set()
-    for number in range(200):
+    for number in range(150):
         seed = tf.constant([7, number], tf.int64)
-        place = ops.random_corner(seed, (1.0, 0.5), 20)
-        part = ops.window(*frame, place, (20, 20)).numpy().tolist()
-        seen.add(tuple(part))
-    corners = {(y, x, 50, 50) for y in (0, 50) for x in (0, 150)}
-    centre = {(25, 75, 50, 50)}
-    whole = {(0, 0, 100, 100), (0, 100, 100, 100), (0, 50, 100, 100)}
-    assert seen == corners | centre | whole
+        place = ops.random_corner(seed, (0.5,), 1)
+        seen.add(tuple(ops.window(*frame, place, (20, 30)).numpy().tolist()))
+    corners = {(0, 0), (0, 152), (48, 0), (48, 152), (24, 76)}
+    edges = {(24, 0), (24, 152), (48, 76), (0, 76)}
+    between = {(12, 38), (12, 114), (36, 38), (36, 114)}
+    assert seen == {(*at, 48, 48) for at in corners | edges | between}
 
 
-def test_corner_crops_are_cut_in_training(root):
-    config = tiny.config(root, crop="corners", crop_scales=(1.0, 0.8))
-    batch = next(train_batches(config, INPUTS, 2, seed=0))
-    assert batch["rgb"].shape == (2, 4, 16, 18, 3)
-    assert batch["ir"].shape == (2, 4, 16, 18, 1)
+@pytest.mark.parametrize(
+    ("distort", "pairs"),
+    [
+        (0, {(96, 96), (72, 72), (48, 48)}),
+        (1, {(96, 96), (96, 72), (72, 96), (72, 72), (72, 48), (48, 72), (48, 48)}),
+        (2, {(h, w) for h in (96, 72, 48) for w in (96, 72, 48)}),
+    ],
+)
+def test_corner_crops_have_neighbouring_scales(distort, pairs):
+    frame = tf.constant(200), tf.constant(96)
+    seen = set()
+    for number in range(60):
+        seed = tf.constant([7, number], tf.int64)
+        place = ops.random_corner(seed, (1.0, 0.75, 0.5), distort)
+        seen.add(tuple(ops.window(*frame, place, (20, 30)).numpy().tolist()[2:]))
+    assert seen == pairs
+
+
+def test_corner_crops_are_cut_in_training(tmp_path):
+    """Frames of noise, so that a window of them tells where it was cut."""
+    noise = np.random.default_rng(0).integers(0, 256, (46, 46, 3), np.uint8)
+    landscape, portrait = noise[:34], noise[:, :34, :1]
+    clips = [tiny.clip(i) for i in range(2)]
+    for record in clips:
+        rgb, ir = (tiny.jpeg(image) for image in (landscape, portrait))
+        record.rgb.frames = [rgb] * len(record.rgb.frames)
+        record.ir.frames = [ir] * len(record.ir.frames)
+        record.rgb.height, record.rgb.width = 34, 46
+        record.ir.height, record.ir.width = 46, 34
+    tiny.write(tmp_path, clips, 1)
+    landscape = tf.io.decode_jpeg(rgb, dct_method="INTEGER_ACCURATE").numpy()
+    portrait = tf.io.decode_jpeg(ir, dct_method="INTEGER_ACCURATE").numpy()
+    # Half of 34 pixels is the model's size: what is cut is not resized. Of the free 17
+    # and 29 pixels the places are rounded quarters.
+    short, long = (0, 4, 8, 13, 17), (0, 7, 14, 22, 29)
+
+    def places(image, pixels, ys, xs):
+        return {
+            (i, j)
+            for i, y in enumerate(ys)
+            for j, x in enumerate(xs)
+            if np.array_equal(pixels, image[y : y + 17, x : x + 17])
+        }
+
+    config = tiny.config(tmp_path, crop="corners", crop_scales=(0.5,), flip=0.0)
+    inputs = {"rgb": spec(2, 17, 17, 3), "ir": spec(2, 17, 17, 1)}
+    batches = train_batches(config, inputs, 1, seed=3)
+    seen = set()
+    for _ in range(80):
+        batch = next(batches)
+        np.testing.assert_array_equal(batch["rgb"][0, 0], batch["rgb"][0, 1])
+        (place,) = places(landscape, batch["rgb"][0, 0], short, long)
+        assert places(portrait, batch["ir"][0, 0], long, short) == {place}
+        seen.add(place)
+    assert seen == set(ops.CORNERS)
 
 
 def test_parts_of_the_views_are_all_of_the_views(root):
@@ -119,6 +168,7 @@ def test_one_view_at_a_time_keeps_no_axis(root):
         (dict(eval_views_at_once=2), "must divide the number of views"),
         (dict(crop="corner"), 'crop must be "random" or "corners"'),
         (dict(crop="corners", crop_scales=(1.2,)), "crop_scales above 0, at most 1"),
+        (dict(crop_distort=-1), "crop_distort must not be negative"),
         (dict(window=-1), "window must not be negative"),
     ],
 )
