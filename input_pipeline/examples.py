@@ -180,7 +180,7 @@ class ExampleReader:
 
     def _places(
         self, stream: str, landscape: tf.Tensor, draws: _Draws | None
-    ) -> list[ops.Place] | list[ops.Corner]:
+    ) -> list[ops.Crop]:
         data = self.data
         if draws is None:
             crops = data.eval_views_space
@@ -236,7 +236,7 @@ class ExampleReader:
         frames: int,
         draws: _Draws | None,
         part: tf.Tensor | int,
-    ) -> list[tuple[tf.Tensor, ops.Place]]:
+    ) -> list[tuple[tf.Tensor, ops.Crop]]:
         """The frames and the crop of each view; of many, those of this part alone."""
         stored = differences.source(stream)
         count = tf.size(record[records.frames_key(stored)], tf.int64)
@@ -252,7 +252,7 @@ class ExampleReader:
             tf.stack(indices),
             [tf.stack(values) for values in zip(*places, strict=True)],
         )
-        views = []
+        views: list[tuple[tf.Tensor, ops.Crop]] = []
         for j in range(together):
             view = tf.cast(part, tf.int64) * together + j
             index = tf.gather(all_indices, view // len(places))
@@ -269,7 +269,7 @@ class ExampleReader:
         stream: str,
         shape: tuple[int, ...],
         draws: _Draws | None,
-        views: list[tuple[tf.Tensor, ops.Place]],
+        views: list[tuple[tf.Tensor, ops.Crop]],
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor] | None]:
         stored = differences.source(stream)
         jpegs = record[records.frames_key(stored)]

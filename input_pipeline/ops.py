@@ -78,6 +78,9 @@ class Corner(NamedTuple):
         return self.sides * tf.reduce_min(frame)
 
 
+Crop = Place | Corner
+
+
 def random_place(seed: tf.Tensor, shortest: int, longest: int) -> Place:
     """Returns a crop at a uniformly random scale and place."""
     short = tf.random.stateless_uniform(
@@ -129,7 +132,7 @@ def random_flip(seed: tf.Tensor, probability: float) -> tf.Tensor:
 
 
 def window(
-    height: tf.Tensor, width: tf.Tensor, place: Place | Corner, size: tuple[int, int]
+    height: tf.Tensor, width: tf.Tensor, place: Crop, size: tuple[int, int]
 ) -> tf.Tensor:
     """Returns the part (y, x, height, width) int32 [4] of a frame that a crop shows.
 
