@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from input_pipeline import differences, joints
+from input_pipeline import joints
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.encode import ClipError
 from input_pipeline.own_clip import SHORT_SIDE, read_clip
+from input_pipeline.streams import STORED, of_kind, source
 from jaxact import errors
 from jaxact.report import bodies, output, overlays
 from jaxact.run import commandline
@@ -32,7 +33,7 @@ OUT = flags.DEFINE_string("out", "prediction", "Folder of the picture.")
 TOP = flags.DEFINE_integer("top", 5, "How many classes are named.", lower_bound=1)
 FILES = {
     stream: flags.DEFINE_string(stream, None, f"File of the {stream} stream.")
-    for stream in ("rgb", "ir", "skeleton")
+    for stream in STORED
 }
 
 
@@ -59,7 +60,7 @@ def read_facts(
         )
     sides = [facts.get("short_side") for facts in dataset.streams.values()]
     side = next(filter(None, sides), SHORT_SIDE)
-    return dataset.classes, side, dataset.streams.get("skeleton", {})
+    return dataset.classes, side, dataset.skeleton
 
 
 def choose_files(
@@ -70,7 +71,7 @@ def choose_files(
     Raises:
       UserError: one is missing, or one is given that the model does not read.
     """
-    read = dict.fromkeys(map(differences.source, inputs))
+    read = dict.fromkeys(map(source, inputs))
     missing = [stream for stream in read if not given.get(stream)]
     surplus = [name for name, path in given.items() if path and name not in read]
     if missing or surplus:
@@ -92,7 +93,7 @@ def draw(
         name: stream if stream.ndim == len(inputs[name].shape) else stream[0]
         for name, stream in clip.items()
     }
-    count = inputs["skeleton"].shape[2] if "skeleton" in inputs else 0
+    count = next((inputs[n].shape[2] for n in of_kind("skeleton", inputs)), 0)
     layout = joints.of_stream({"joints": count, **body})
     shown = bodies.as_videos(first, layout.bones if layout else (), over=False)
     videos = {name: s for name, s in shown.items() if overlays.is_video(s)}

@@ -25,6 +25,7 @@ from PIL import Image
 from input_pipeline import dataset, records
 from input_pipeline.config import DataConfig
 from input_pipeline.pipeline import eval_batches, train_batches
+from input_pipeline.streams import STREAMS
 
 SIZES = {"rgb": (256, 456), "ir": (256, 310)}
 STORED, SAMPLED, CROP = 80, 8, 224
@@ -37,7 +38,9 @@ def jpeg(random: np.random.Generator, stream: str) -> bytes:
     coarse = random.integers(0, 256, (height // 12, width // 12, 3), np.uint8)
     picture = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
     file = io.BytesIO()
-    picture.convert("RGB" if stream == "rgb" else "L").save(file, "JPEG", quality=90)
+    picture.convert("RGB" if STREAMS[stream].channels == 3 else "L").save(
+        file, "JPEG", quality=90
+    )
     return file.getvalue()
 
 
@@ -52,7 +55,7 @@ def write_dataset(root: Path, clips: int) -> None:
     with tf.io.TFRecordWriter(str(shard)) as writer:
         for i in range(clips):
             videos = {s: records.Video(pictures[s], *SIZES[s]) for s in SIZES}
-            record = records.encode(records.Record(f"clip{i}", 0, **videos))
+            record = records.encode(records.Record(f"clip{i}", 0, streams=videos))
             lengths.append(len(record))
             writer.write(record)
     # 16 bytes of length and checksums go with every record.
@@ -107,7 +110,7 @@ def main() -> None:
     args = parser.parse_args()
     inputs = {
         stream: types.SimpleNamespace(
-            shape=(SAMPLED, CROP, CROP, records.CHANNELS[stream]), dtype=np.uint8
+            shape=(SAMPLED, CROP, CROP, STREAMS[stream].channels), dtype=np.uint8
         )
         for stream in SIZES
     }

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import differences, joints, records
+from input_pipeline import joints
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset, frames_column
+from input_pipeline.streams import STREAMS, source
 
 
 def check_inputs(
@@ -25,8 +26,8 @@ def check_inputs(
       DataConfigError: crops do not fit into the resized frames.
     """
     for stream, spec in inputs.items():
-        stored = differences.source(stream)
-        if stored not in dataset.streams:
+        stored = source(stream)
+        if stored not in dataset.streams or stream not in STREAMS:
             made = f", which is made from {stored!r}" if stored != stream else ""
             raise DatasetError(
                 f"The model reads the stream {stream!r}{made}, but the data set "
@@ -36,27 +37,24 @@ def check_inputs(
                 "without it."
             )
         shape, dtype = tuple(spec.shape), np.dtype(spec.dtype)
-        if stream == "skeleton":
-            joints = dataset.streams[stream].get("joints", shape[-2])
-            fits = len(shape) == 4 and shape[2:] == (joints, 3) and dtype == np.float32
-            want = f"float32 (persons, frames, {joints}, 3)"
+        about = STREAMS[stream]
+        fits = len(shape) == 4 and shape[3] == about.channels and dtype == about.dtype
+        want, cure = "(frames, height, width", "Change the model's inputs()."
+        if about.kind == "skeleton":
+            joints = dataset.streams[stored].get("joints", shape[-2])
+            fits = fits and shape[2] == joints
+            want = f"(persons, frames, {joints}"
             cure = (
                 f"Set model.joints to {joints}, and model.origin to a joint or two in "
                 "the middle of the body, counted from 0."
             )
-        else:
-            channels, kind = records.CHANNELS[stored], "uint8"
-            if stored != stream:
-                channels, kind = channels * (differences.FRAMES - 1), "int16"
-            fits = len(shape) == 4 and shape[3] == channels and dtype == kind
-            want = f"{kind} (frames, height, width, {channels})"
-            cure = "Change the model's inputs()."
         if not fits:
             raise DatasetError(
                 f"The model wants the stream {stream!r} as {dtype} {shape}; the data "
-                f"set {dataset.name!r} gives {want}. {cure}"
+                f"set {dataset.name!r} gives {about.dtype} {want}, {about.channels}). "
+                f"{cure}"
             )
-        if stream != "skeleton":
+        if about.kind == "video":
             _check_crop(data, stream, shape[1:3])
         elif data.window:
             raise DataConfigError(
@@ -86,7 +84,7 @@ def mirror_of(dataset: PreparedDataset, data: DataConfig) -> tuple[int, ...] | N
     """
     if not data.flip:
         return None
-    facts = dataset.streams["skeleton"]
+    facts = dataset.skeleton
     layout = joints.of_stream(facts)
     if layout is None:
         raise DataConfigError(
@@ -102,7 +100,7 @@ def check_rows(
 ) -> None:
     """Raises DatasetError if some clips of a split lack a stream that is read."""
     for stream in inputs:
-        frames = dataset.index.get(frames_column(differences.source(stream)))
+        frames = dataset.index.get(frames_column(source(stream)))
         lacking = rows[:0] if frames is None else rows[frames[rows] == 0]
         if len(lacking):
             raise DatasetError(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from input_pipeline import howto, records
+from input_pipeline.streams import STORED, of_kind
 
 INFO_FILE = "dataset.json"
 INDEX_FILE = "index.npz"
@@ -102,6 +103,11 @@ class PreparedDataset:
     def streams(self) -> dict[str, dict[str, Any]]:
         """Streams that the records hold, each with what is known of its geometry."""
         return self.info["streams"]
+
+    @property
+    def skeleton(self) -> dict[str, Any]:
+        """What is known of the stream of joints; empty if there is none."""
+        return next(map(self.streams.get, of_kind("skeleton", self.streams)), {}) or {}
 
     @property
     def protocols(self) -> dict[str, dict[str, int]]:
@@ -302,7 +308,7 @@ def _known_columns(columns: Any, info: dict[str, Any]) -> dict[str, np.ndarray]:
     """
     index = {}
     known = [*_numbers(info), "subject", "camera", "setup", "replication"]
-    known += [frames_column(stream) for stream in records.STREAMS]
+    known += [frames_column(stream) for stream in STORED]
     for key in ("name", *known):
         if f"{key}.npy" not in columns:
             continue

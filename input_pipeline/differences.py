@@ -9,14 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-# Streams made from a stored one, and which it is.
-SOURCES = {"rgb_diff": "rgb"}
 FRAMES = 6  # consecutive frames that are subtracted: 5 differences of 3 channels
-
-
-def source(stream: str) -> str:
-    """Returns the stored stream from which a stream is made."""
-    return SOURCES.get(stream, stream)
 
 
 def frame_indices(index: Any, count: Any) -> tf.Tensor:

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import records
+from input_pipeline import readers, records
 from input_pipeline.formats.errors import UnusableFile
-from input_pipeline.formats.frames import read_frames
-from input_pipeline.formats.skeleton import read_skeleton
-from input_pipeline.formats.video import VideoOptions, read_video
+from input_pipeline.formats.video import VideoOptions
+from input_pipeline.streams import ALWAYS, STORED, STREAMS, of_kind
 
 # Key of the ground-truth file among a clip's paths.
 TRUTH = "truth"
@@ -43,16 +42,16 @@ class Clip:
 class EncodeOptions:
     """How clips are stored: which streams, how their videos, bit of each difficulty."""
 
-    streams: tuple[str, ...] = records.STREAMS
+    streams: tuple[str, ...] = ALWAYS
     video: VideoOptions = VideoOptions()
     difficulties: tuple[str, ...] = ()
 
     def __post_init__(self):
-        wrong = [s for s in self.streams if s not in records.STREAMS]
+        wrong = [s for s in self.streams if s not in STORED]
         if wrong or not self.streams or len(set(self.streams)) < len(self.streams):
             raise ValueError(
                 f"streams are {list(self.streams)}; expected one or more different "
-                f"ones of {', '.join(records.STREAMS)}."
+                f"ones of {', '.join(STORED)}."
             )
 
 
@@ -85,13 +84,11 @@ def encode_clip(clip: Clip, options: EncodeOptions) -> records.Record:
         if path is None:
             continue
         try:
-            if stream in records.VIDEO_STREAMS:
-                read = read_frames if path.is_dir() else read_video
-                setattr(record, stream, read(path, stream, options.video))
-            elif stream == TRUTH:
+            if stream == TRUTH:
                 _add_truth(record, path, options.difficulties)
             else:
-                record.skeleton = read_skeleton(path, options.video.min_frames)
+                read = getattr(readers, STREAMS[stream].reader)
+                record.streams[stream] = read(path, stream, options.video)
         except (UnusableFile, OSError) as error:
             raise ClipError(clip.name, str(path), stream, str(error)) from None
     return record
@@ -106,8 +103,8 @@ def _add_truth(
         record.difficulty = sum(
             1 << difficulties.index(name) for name in truth["difficulty"]
         )
-        for stream in records.VIDEO_STREAMS:
-            video = getattr(record, stream)
+        for stream in of_kind("video", STORED):
+            video = record.video(stream)
             if video is not None:
                 _add_stream_truth(video, truth[stream])
     except FileNotFoundError:

@@ -51,7 +51,7 @@ def of_rows(
 
     None if dataset.json does not hold the lenses of all cameras for all these streams.
     """
-    stored = dataset.streams.get("skeleton", {}).get("lenses", {})
+    stored = dataset.skeleton.get("lenses", {})
     if not stored or not streams:
         return None
     cameras, slots = np.unique(dataset.index["camera"], return_inverse=True)

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from input_pipeline import sampling
+from input_pipeline.streams import Stream
 
 
 def fold_in(seed: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
@@ -146,22 +147,22 @@ def window(
 
 
 def decode(
-    jpegs: tf.Tensor, part: tf.Tensor, size: tuple[int, int], channels: int
+    encoded: tf.Tensor, part: tf.Tensor, size: tuple[int, int], stream: Stream
 ) -> tf.Tensor:
-    """Decodes the window ``part`` of JPEG frames [t] and resizes it: uint8 [t h w c].
+    """Decodes the window ``part`` of a stored stream's frames [t] and resizes it.
 
-    Only the window is decoded, not the frame. The accurate DCT costs nothing
-    measurable here. Enlarging is bilinear; shrinking is antialiased, at three times
-    the cost: without it fine texture turns to noise.
+    Of JPEG images, uint8 [t h w c], only the window is decoded, not the frame. The
+    accurate DCT costs nothing measurable here. Enlarging is bilinear; shrinking is
+    antialiased, at three times the cost: without it fine texture turns to noise.
     """
 
     def one(jpeg: tf.Tensor) -> tf.Tensor:
         frame = tf.io.decode_and_crop_jpeg(
-            jpeg, part, channels=channels, dct_method="INTEGER_ACCURATE"
+            jpeg, part, channels=stream.channels, dct_method="INTEGER_ACCURATE"
         )
-        return tf.ensure_shape(frame, [None, None, channels])
+        return tf.ensure_shape(frame, [None, None, stream.channels])
 
-    frames = tf.map_fn(one, jpegs, fn_output_signature=tf.uint8)
+    frames = tf.map_fn(one, encoded, fn_output_signature=tf.uint8)
     return resize(frames, size)
 
 

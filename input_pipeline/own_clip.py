@@ -54,8 +54,9 @@ def read_clip(
         with tf.io.TFRecordWriter(str(path)) as writer:
             writer.write(serialized)
         streams: dict[str, dict[str, Any]] = {stream: {} for stream in paths}
-        if record.skeleton is not None:
-            streams["skeleton"] = {"joints": record.skeleton.points.shape[2]}
+        for stream, found in record.streams.items():
+            if isinstance(found, records.Skeleton):
+                streams[stream] = {"joints": found.points.shape[2]}
         columns = {"shard": 0, "offset": 0, "length": len(serialized)}
         dataset = PreparedDataset(
             Path(folder),

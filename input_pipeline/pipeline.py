@@ -67,7 +67,7 @@ def dataset_facts(data: DataConfig) -> DatasetFacts:
     protocol = data.protocol or dataset.default_protocol
     if protocol not in dataset.protocols:
         dataset.rows(protocol, "train")  # raises, with the protocols that there are
-    layout = joints.of_stream(dataset.streams.get("skeleton", {}))
+    layout = joints.of_stream(dataset.skeleton)
     return DatasetFacts(
         name=dataset.name,
         version=dataset.version,

@@ -1,25 +1,23 @@
 """What one record holds: the names, the kinds, and the way to bytes and back.
 
-The writer and every reader take the feature names from here. A record is a
+The writer and every reader take the feature names from here. A record has features of
+the streams of its data set (see `input_pipeline.streams.written`): a set with a new
+stream changes nothing in those prepared before. It is a
 ``tf.train.Example``; TensorFlow is imported inside the functions that read, so that
 names can be had and records be written without it.
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from input_pipeline import tfrecord
+from input_pipeline import streams, tfrecord
 
 # Version of the record layout; raised when records of before can no longer be read.
 FORMAT = 1
 
-# Streams that hold video, in the order in which they are written.
-VIDEO_STREAMS = ("rgb", "ir")
-STREAMS = (*VIDEO_STREAMS, "skeleton")
-# Channels of a stored image.
-CHANNELS = {"rgb": 3, "ir": 1}
 # Value of a number that the raw data does not tell.
 UNKNOWN = -1
 
@@ -30,13 +28,11 @@ CAMERA = "camera"
 SETUP = "setup"
 REPLICATION = "replication"
 DIFFICULTY = "difficulty"  # bit i: difficulty i of dataset.json's list
-POINTS = "skeleton/points"  # metres, [m t v 3] flattened
-SHAPE = "skeleton/shape"  # m, t, v; zeros if there is no skeleton
-TRACKED = "skeleton/tracked"  # 1 where the sensor saw the joint, [m t v] flattened
+NUMBERS = (LABEL, SUBJECT, CAMERA, SETUP, REPLICATION, DIFFICULTY)
 
 
 def frames_key(stream: str) -> str:
-    """JPEG images of a video stream, one a frame; empty if the clip has none."""
+    """Encoded images of a video stream, one a frame; empty if the clip has none."""
     return f"{stream}/frames"
 
 
@@ -60,6 +56,21 @@ def box_key(stream: str) -> str:
     return f"{stream}/actor_box"
 
 
+def points_key(stream: str) -> str:
+    """Metres, [m t v 3] flattened; empty if the clip has no skeleton."""
+    return f"{stream}/points"
+
+
+def shape_key(stream: str) -> str:
+    """m, t, v of a skeleton; zeros if the clip has none."""
+    return f"{stream}/shape"
+
+
+def tracked_key(stream: str) -> str:
+    """1 where the sensor saw the joint, [m t v] flattened."""
+    return f"{stream}/tracked"
+
+
 @dataclasses.dataclass(frozen=True)
 class Feature:
     """Kind of values ("bytes", "int64" or "float") and how many (None: any number)."""
@@ -68,25 +79,25 @@ class Feature:
     size: int | None
 
 
-def _schema() -> dict[str, Feature]:
+def schema(names: Iterable[str] = ()) -> dict[str, Feature]:
+    """Returns every feature of a record in a data set of these streams.
+
+    There are no others, and none may be missing.
+    """
     one, many = Feature("int64", 1), Feature("int64", None)
-    schema = {NAME: Feature("bytes", 1)}
-    for key in (LABEL, SUBJECT, CAMERA, SETUP, REPLICATION, DIFFICULTY):
-        schema[key] = one
-    for stream in VIDEO_STREAMS:
-        schema[frames_key(stream)] = Feature("bytes", None)
-        schema[height_key(stream)] = one
-        schema[width_key(stream)] = one
-        schema[visible_key(stream)] = many
-        schema[box_key(stream)] = Feature("float", None)
-    schema[POINTS] = Feature("float", None)
-    schema[SHAPE] = Feature("int64", 3)
-    schema[TRACKED] = many
-    return schema
-
-
-# Every feature of every record: there are no others, and none may be missing.
-SCHEMA: dict[str, Feature] = _schema()
+    found = {NAME: Feature("bytes", 1)} | dict.fromkeys(NUMBERS, one)
+    for stream in streams.written(names):
+        if streams.STREAMS[stream].kind == "video":
+            found[frames_key(stream)] = Feature("bytes", None)
+            found[height_key(stream)] = one
+            found[width_key(stream)] = one
+            found[visible_key(stream)] = many
+            found[box_key(stream)] = Feature("float", None)
+        else:
+            found[points_key(stream)] = Feature("float", None)
+            found[shape_key(stream)] = Feature("int64", 3)
+            found[tracked_key(stream)] = many
+    return found
 
 
 class RecordError(ValueError):
@@ -95,7 +106,7 @@ class RecordError(ValueError):
 
 @dataclasses.dataclass
 class Video:
-    """One stream of a clip as it is stored: JPEG images of one size.
+    """One stream of a clip as it is stored: encoded images of one size.
 
     ``actor_visible`` [t] and ``actor_box`` [t 4] are the ground truth, if there is any.
     """
@@ -117,7 +128,7 @@ class Skeleton:
 
 @dataclasses.dataclass
 class Record:
-    """One clip as it is stored. A stream that the clip lacks is None."""
+    """One clip as it is stored, with those streams that it has."""
 
     name: str
     label: int
@@ -126,96 +137,132 @@ class Record:
     setup: int = UNKNOWN
     replication: int = UNKNOWN
     difficulty: int = 0
-    rgb: Video | None = None
-    ir: Video | None = None
-    skeleton: Skeleton | None = None
+    streams: dict[str, Video | Skeleton] = dataclasses.field(default_factory=dict)
+
+    def video(self, stream: str) -> Video | None:
+        """Returns a stream of frames; None if the clip lacks it."""
+        found = self.streams.get(stream)
+        return found if isinstance(found, Video) else None
+
+    def skeleton(self, stream: str) -> Skeleton | None:
+        """Returns a stream of joints; None if the clip lacks it."""
+        found = self.streams.get(stream)
+        return found if isinstance(found, Skeleton) else None
 
 
-def to_features(record: Record) -> dict[str, Any]:
-    """Flatten a record to feature name -> list of values, as SCHEMA has them."""
+def to_features(record: Record, names: Iterable[str] = ()) -> dict[str, Any]:
+    """Flatten a record to feature name -> list of values, as `schema` has them.
+
+    ``names``: the streams of its data set, beside those that the clip has.
+    """
     features: dict[str, Any] = {NAME: [record.name.encode()]}
-    for key in (LABEL, SUBJECT, CAMERA, SETUP, REPLICATION, DIFFICULTY):
+    for key in NUMBERS:
         features[key] = [getattr(record, key)]
-    for stream in VIDEO_STREAMS:
-        video = getattr(record, stream) or Video([], 0, 0)
-        count = len(video.frames)
-        features[frames_key(stream)] = list(video.frames)
-        features[height_key(stream)] = [video.height]
-        features[width_key(stream)] = [video.width]
-        for key, truth, kind, width in (
-            (visible_key(stream), video.actor_visible, np.int64, 1),
-            (box_key(stream), video.actor_box, np.float32, 4),
-        ):
-            values = [] if truth is None else np.asarray(truth, kind).ravel().tolist()
-            if values and len(values) != count * width:
-                raise RecordError(
-                    f"Clip {record.name!r} has {len(values)} values of {key} for "
-                    f"{count} frames; expected {count * width}."
-                )
-            features[key] = values
+    for stream in streams.written([*names, *record.streams]):
+        if streams.STREAMS[stream].kind == "video":
+            features |= _video_features(record, stream)
+        else:
+            features |= _skeleton_features(record, stream)
+    return features
+
+
+def _video_features(record: Record, stream: str) -> dict[str, Any]:
+    video = record.video(stream) or Video([], 0, 0)
+    count = len(video.frames)
+    features: dict[str, Any] = {frames_key(stream): list(video.frames)}
+    features[height_key(stream)] = [video.height]
+    features[width_key(stream)] = [video.width]
+    for key, truth, kind, width in (
+        (visible_key(stream), video.actor_visible, np.int64, 1),
+        (box_key(stream), video.actor_box, np.float32, 4),
+    ):
+        values = [] if truth is None else np.asarray(truth, kind).ravel().tolist()
+        if values and len(values) != count * width:
+            raise RecordError(
+                f"Clip {record.name!r} has {len(values)} values of {key} for "
+                f"{count} frames; expected {count * width}."
+            )
+        features[key] = values
+    return features
+
+
+def _skeleton_features(record: Record, stream: str) -> dict[str, Any]:
+    skeleton = record.skeleton(stream)
     points, tracked = np.zeros(0, np.float32), np.zeros(0, np.int64)
     shape = [0, 0, 0]
-    if record.skeleton is not None:
-        shape = list(record.skeleton.points.shape[:3])
-        points = record.skeleton.points.astype(np.float32).reshape(-1)
-        tracked = record.skeleton.tracked.astype(np.int64).reshape(-1)
+    if skeleton is not None:
+        shape = list(skeleton.points.shape[:3])
+        points = skeleton.points.astype(np.float32).reshape(-1)
+        tracked = skeleton.tracked.astype(np.int64).reshape(-1)
         if len(points) != 3 * len(tracked) or len(tracked) != np.prod(shape):
             raise RecordError(
                 f"Clip {record.name!r} has skeleton points of shape "
-                f"{record.skeleton.points.shape} and tracked flags of shape "
-                f"{record.skeleton.tracked.shape}; expected [m t v 3] and [m t v]."
+                f"{skeleton.points.shape} and tracked flags of shape "
+                f"{skeleton.tracked.shape}; expected [m t v 3] and [m t v]."
             )
-    features |= {POINTS: points, SHAPE: shape, TRACKED: tracked}
-    return features
+    return {
+        points_key(stream): points,
+        shape_key(stream): shape,
+        tracked_key(stream): tracked,
+    }
 
 
 def from_features(features: dict[str, Any]) -> Record:
     """Rebuild the record of which ``to_features`` made these values."""
     record = Record(name=bytes(features[NAME][0]).decode(), label=0)
-    for key in (LABEL, SUBJECT, CAMERA, SETUP, REPLICATION, DIFFICULTY):
+    for key in NUMBERS:
         setattr(record, key, int(features[key][0]))
-    for stream in VIDEO_STREAMS:
-        frames = [bytes(frame) for frame in features[frames_key(stream)]]
-        if not frames:
-            continue
-        visible = np.asarray(features[visible_key(stream)], bool)
-        box = np.asarray(features[box_key(stream)], np.float32).reshape(-1, 4)
-        video = Video(
-            frames=frames,
-            height=int(features[height_key(stream)][0]),
-            width=int(features[width_key(stream)][0]),
-            actor_visible=visible if len(visible) else None,
-            actor_box=box if len(box) else None,
-        )
-        setattr(record, stream, video)
-    shape = tuple(int(size) for size in features[SHAPE])
-    if any(shape):
-        record.skeleton = Skeleton(
-            points=np.asarray(features[POINTS], np.float32).reshape(*shape, 3),
-            tracked=np.asarray(features[TRACKED], bool).reshape(shape),
-        )
+    for stream in streams.STORED:
+        if features.get(frames_key(stream)):
+            record.streams[stream] = _video(features, stream)
+        elif any(features.get(shape_key(stream), ())):
+            record.streams[stream] = _skeleton(features, stream)
     return record
 
 
-def encode(record: Record) -> bytes:
-    """Serialize a record as a ``tf.train.Example``; the same record, the same bytes."""
-    features = to_features(record)
+def _video(features: dict[str, Any], stream: str) -> Video:
+    visible = np.asarray(features[visible_key(stream)], bool)
+    box = np.asarray(features[box_key(stream)], np.float32).reshape(-1, 4)
+    return Video(
+        frames=[bytes(frame) for frame in features[frames_key(stream)]],
+        height=int(features[height_key(stream)][0]),
+        width=int(features[width_key(stream)][0]),
+        actor_visible=visible if len(visible) else None,
+        actor_box=box if len(box) else None,
+    )
+
+
+def _skeleton(features: dict[str, Any], stream: str) -> Skeleton:
+    shape = tuple(int(size) for size in features[shape_key(stream)])
+    return Skeleton(
+        points=np.asarray(features[points_key(stream)], np.float32).reshape(*shape, 3),
+        tracked=np.asarray(features[tracked_key(stream)], bool).reshape(shape),
+    )
+
+
+def encode(record: Record, names: Iterable[str] = ()) -> bytes:
+    """Serialize a record as a ``tf.train.Example``; the same record, the same bytes.
+
+    ``names``: the streams of its data set, beside those that the clip has.
+    """
+    features = to_features(record, names)
+    kinds = schema([*names, *record.streams])
     return tfrecord.encode_example(
-        {key: (feature.kind, features[key]) for key, feature in SCHEMA.items()}
+        {key: (feature.kind, features[key]) for key, feature in kinds.items()}
     )
 
 
 def decode(serialized: bytes, source: str = "record") -> Record:
     """Read a record back; raises RecordError naming ``source`` if it is not one."""
     message = _parse(serialized, source)
-    _check(message, source)
+    expected = _check(message, source)
     try:
         return from_features(
             {
                 key: getattr(
                     message.features.feature[key], f"{feature.kind}_list"
                 ).value
-                for key, feature in SCHEMA.items()
+                for key, feature in expected.items()
             }
         )
     except (ValueError, OverflowError, MemoryError) as error:
@@ -225,22 +272,18 @@ def decode(serialized: bytes, source: str = "record") -> Record:
         ) from None
 
 
-def check_schema(serialized: bytes, source: str = "record") -> None:
-    """Raise RecordError, with expected and found features, if the record differs."""
-    _check(_parse(serialized, source), source)
-
-
-def parse_spec(keys: tuple[str, ...] = tuple(SCHEMA)) -> dict[str, Any]:
-    """Describe features to ``tf.io.parse_single_example`` (all, or the named ones).
+def parse_spec(keys: Iterable[str]) -> dict[str, Any]:
+    """Describe the named features to ``tf.io.parse_single_example``.
 
     Single values come out as scalars, lists as dense vectors (empty if empty).
     """
     import tensorflow as tf
 
     kinds = {"bytes": tf.string, "int64": tf.int64, "float": tf.float32}
+    known = schema(streams.STORED)
     spec = {}
     for key in keys:
-        kind, size = kinds[SCHEMA[key].kind], SCHEMA[key].size
+        kind, size = kinds[known[key].kind], known[key].size
         if size is None:
             spec[key] = tf.io.FixedLenSequenceFeature([], kind, allow_missing=True)
         else:
@@ -261,15 +304,17 @@ def _parse(serialized: bytes, source: str) -> Any:
         ) from None
 
 
-def _check(message: Any, source: str) -> None:
+def _check(message: Any, source: str) -> dict[str, Feature]:
+    """Returns the features of a record that has those of its streams, and no others."""
     found = {}
     for key, feature in message.features.feature.items():
         kind = (feature.WhichOneof("kind") or "empty").removesuffix("_list")
         values = getattr(feature, f"{kind}_list").value if kind != "empty" else []
         found[key] = Feature(kind, len(values))
-    wrong = []
-    for key in sorted(SCHEMA.keys() | found.keys()):
-        want, have = SCHEMA.get(key), found.get(key)
+    folders = {key.split("/")[0] for key in found if "/" in key}
+    expected, wrong = schema(folders), []
+    for key in sorted(expected.keys() | found.keys()):
+        want, have = expected.get(key), found.get(key)
         fits = want and have and want.kind == have.kind
         if not fits or (want and want.size is not None and want.size != have.size):  # type: ignore[union-attr]
             wrong.append(f"{key}: expected {_say(want)}, found {_say(have)}")
@@ -279,6 +324,7 @@ def _check(message: Any, source: str) -> None:
             f"{FORMAT}): {'; '.join(wrong)}. Prepare the data set again with `python "
             "-m input_pipeline.prepare`."
         )
+    return expected
 
 
 def _say(feature: Feature | None) -> str:

@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 
 from input_pipeline import encode, joints, records
 from input_pipeline.dataset import TFDS_SPLIT
+from input_pipeline.streams import STREAMS, of_kind, written
 
 
 class RawDataError(RuntimeError):
@@ -24,8 +25,8 @@ class _Info(tfds.core.DatasetInfo):
 class ClipBuilder(tfds.core.GeneratorBasedBuilder):
     """A data set of clips: says which there are; how one is read is the same for all.
 
-    ``clips()`` is cheap, from names or a manifest; ``encode(clip)`` opens the files.
-    ``prepare`` uses both on all cores; TFDS's own ``download_and_prepare`` works too.
+    ``clips()`` is cheap, from names or a manifest; `encode.encode_clip` opens the
+    files, on all cores in ``prepare``; TFDS's own ``download_and_prepare`` works too.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -99,13 +100,11 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder):
         """Lenses by camera and video stream, for JSON; see `input_pipeline.lenses`."""
         return {}
 
-    def encode(self, clip: encode.Clip) -> records.Record:
-        """Read a clip's files; raises ``encode.ClipError`` naming an unusable one."""
-        return encode.encode_clip(clip, self.options)
-
     def _info(self) -> tfds.core.DatasetInfo:
         return _Info(
-            builder=self, features=features(), description=(type(self).__doc__ or "")
+            builder=self,
+            features=features(self.options.streams),
+            description=(type(self).__doc__ or ""),
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
@@ -113,20 +112,25 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for clip in self.clips():
-            yield clip.name, to_tfds(self.encode(clip))
+            record = encode.encode_clip(clip, self.options)
+            yield clip.name, to_tfds(record, self.options.streams)
 
 
-def features() -> tfds.features.FeaturesDict:
-    """Describe the records to TFDS, which then decodes images and reshapes boxes."""
+def features(streams: Sequence[str]) -> tfds.features.FeaturesDict:
+    """Describe records of a set of streams to TFDS, which then decodes the images."""
     integer = tfds.features.Scalar(np.int64)
 
     def images(stream: str) -> tfds.features.FeatureConnector:
-        shape = (None, None, records.CHANNELS[stream])
-        image = tfds.features.Image(shape=shape, encoding_format="jpeg")
+        about = STREAMS[stream]
+        image = tfds.features.Image(
+            shape=(None, None, about.channels),
+            dtype=np.dtype(about.dtype),
+            encoding_format=about.codec.removesuffix("16"),
+        )
         return tfds.features.Sequence(image)
 
     flat: dict[str, Any] = {}
-    for key, feature in records.SCHEMA.items():
+    for key, feature in records.schema(streams).items():
         if feature.size == 1:
             flat[key] = tfds.features.Text() if feature.kind == "bytes" else integer
         elif feature.size is not None:
@@ -134,17 +138,17 @@ def features() -> tfds.features.FeaturesDict:
         else:
             kind = np.float32 if feature.kind == "float" else np.int64
             flat[key] = tfds.features.Sequence(tfds.features.Scalar(kind))
-    for stream in records.VIDEO_STREAMS:
+    for stream in of_kind("video", written(streams)):
         flat[records.frames_key(stream)] = images(stream)
     return tfds.features.FeaturesDict(_nested(flat))
 
 
-def to_tfds(record: records.Record) -> dict[str, Any]:
+def to_tfds(record: records.Record, streams: Sequence[str]) -> dict[str, Any]:
     """Nest a record's features as TFDS wants them from ``_generate_examples``."""
-    flat = records.to_features(record)
+    flat = records.to_features(record, streams)
     values = {
         key: flat[key][0] if feature.size == 1 else flat[key]
-        for key, feature in records.SCHEMA.items()
+        for key, feature in records.schema(streams).items()
     }
     return _nested(values)
 

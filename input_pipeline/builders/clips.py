@@ -16,6 +16,7 @@ from input_pipeline.builders import manifests
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 from input_pipeline.builders.manifests import COLUMNS, OPTIONAL
 from input_pipeline.dataset import SPLITS
+from input_pipeline.streams import STORED
 
 PROTOCOL = "manifest"
 MAX_CLASSES = 100_000
@@ -79,9 +80,9 @@ def check_name(name: str) -> None:
 
 
 def manifest_streams(manifest: Path) -> tuple[str, ...]:
-    """Streams that a manifest has a column for, in the order of records."""
+    """Streams that a manifest has a column for, in the order of the table."""
     header, _ = _rows(manifest)
-    return tuple(stream for stream in records.STREAMS if stream in header)
+    return tuple(stream for stream in STORED if stream in header)
 
 
 def _rows(manifest: Path) -> tuple[list[str], list[manifests.Row]]:

@@ -9,12 +9,12 @@ import csv
 import io
 from pathlib import Path
 
-from input_pipeline import records
 from input_pipeline.builders.base import RawDataError
+from input_pipeline.streams import STORED
 
 NEEDED = ("label", "split")
 OPTIONAL = ("name", "subject", "camera")
-COLUMNS = (*records.STREAMS, *NEEDED, *OPTIONAL)
+COLUMNS = (*STORED, *NEEDED, *OPTIONAL)
 SEPARATORS = ",;\t"
 # What programs write into a cell that is empty.
 NOTHING = ("nan", "<na>", "nat", "none", "null", "na", "n/a", "#n/a", "nil", "-", "--")
@@ -169,7 +169,7 @@ def _check_columns(manifest: Path, line: int, header: list[str]) -> None:
             "it; where pandas wrote its index so, write with to_csv(..., index=False)."
         )
     missing = any(column not in header for column in NEEDED)
-    streams = any(stream in header for stream in records.STREAMS)
+    streams = any(stream in header for stream in STORED)
     unknown = any(column not in COLUMNS for column in header)
     if missing or not streams or unknown or len(set(header)) < len(header):
         raise _columns(manifest, line, header)
@@ -178,8 +178,8 @@ def _check_columns(manifest: Path, line: int, header: list[str]) -> None:
 def _columns(manifest: Path, line: int, header: list[str]) -> RawDataError:
     unknown = [ascii(c)[1:-1] for c in header if c not in COLUMNS]
     missing = [column for column in NEEDED if column not in header]
-    if not any(stream in header for stream in records.STREAMS):
-        missing.append(f"one of {', '.join(records.STREAMS)}")
+    if not any(stream in header for stream in STORED):
+        missing.append(f"one of {', '.join(STORED)}")
     return RawDataError(
         f"{manifest}, line {line}: the columns are {', '.join(header) or 'none'}; "
         f"expected are {', '.join(COLUMNS)}, each at most once, separated by commas, "
@@ -190,7 +190,7 @@ def _columns(manifest: Path, line: int, header: list[str]) -> RawDataError:
 
 def _check_comment(manifest: Path, line: int, cell: str, column: str) -> None:
     """Names of files and classes may begin with #, but then they are there."""
-    is_stream = column in records.STREAMS
+    is_stream = column in STORED
     if cell.startswith("#") and not (is_stream and (manifest.parent / cell).exists()):
         raise RawDataError(
             f"{manifest}, line {line}: {cell[:50]!r} begins with #, as comments do; a "

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import encode, howto, joints, lenses, records
+from input_pipeline import encode, howto, joints, lenses
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 from input_pipeline.formats import ntu
+from input_pipeline.streams import of_kind
 
 DATA = Path(__file__).parent / "data"
 # Folder and end of a file's name, by stream.
@@ -137,9 +138,9 @@ class NtuLayout(ClipBuilder):
         found: dict[str, Any] = {}
         for camera in sorted({clip.camera for clip in clips}):
             bodies = _some_bodies([clip for clip in clips if clip.camera == camera])
-            for stream in records.VIDEO_STREAMS:
+            for stream in of_kind("video", self.options.streams):
                 size = self.pixels(stream)
-                if stream not in self.options.streams or not size or not bodies:
+                if not size or not bodies:
                     continue
                 points, seen = _joints(bodies, stream)
                 lens = lenses.fit(points, seen / size[::-1])

@@ -14,21 +14,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from input_pipeline import records
+from input_pipeline.builders import SETS, load
 from input_pipeline.encode import EncodeOptions
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.prepare import parallel
+from input_pipeline.streams import STORED, of_kind
 
 if TYPE_CHECKING:
     from input_pipeline.builders.base import ClipBuilder
-
-# Data sets of colour video alone, with what they are.
-VIDEO_SETS = {
-    "ucf101": "UCF101, three splits",
-    "hmdb51": "HMDB51, three splits",
-    "something": "Something-Something V1 (frames) or V2 (videos)",
-    "folders": "videos in SPLIT/CLASS/VIDEO, as Kinetics",
-}
 
 
 def prepare(
@@ -98,8 +91,8 @@ def prepare(
         f"s, {remaining / seconds:.1f} clips/s). Failed: {info['failed']}. Clips by "
         f"protocol: {info['protocols']}."
     )
-    skeletons = info["streams"].get("skeleton")
-    if skeletons:
+    for name in of_kind("skeleton", info["streams"]):
+        skeletons = info["streams"][name]
         layout = skeletons["layout"] or "not known, so data.flip must be 0 in training"
         print(f"Skeletons of {skeletons['joints']} joints; their layout: {layout}.")
     print(f"The prepared data set is in {folder}.")
@@ -153,7 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     add = common.add_argument
     add("--out", required=True, help="folder of prepared data sets")
-    add("--streams", help="comma-separated, of rgb,ir,skeleton (default: all)")
+    add(
+        "--streams", help=f"comma-separated, of {','.join(STORED)} (default: the set's)"
+    )
     video = VideoOptions()
 
     def number(flag: str, value: float, about: str) -> None:
@@ -176,22 +171,24 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m input_pipeline.prepare", description=__doc__
     )
     sets = parser.add_subparsers(dest="data", required=True, metavar="NAME")
-    for name, about in (("ntu60", "NTU RGB+D"), ("ntu120", "NTU RGB+D 120")):
-        ntu = _subparser(sets, name, about, common)
-        ntu.add_argument("--raw", required=True, help="folder of the unzipped files")
-    for name, about in VIDEO_SETS.items():
-        videos = _subparser(sets, name, about, common)
-        videos.add_argument("--raw", required=True, help="folder of the unpacked files")
-        if name == "folders":
-            help_text = "of the data set (%(default)s)"
-            videos.add_argument("--name", default=name, help=help_text)
-    world = _subparser(sets, "synthetic", "the staged world", common)
-    world.add_argument(
+    made = {
+        name: sets.add_parser(
+            name, help=a_set.about, description=a_set.about, parents=[common]
+        )
+        for name, a_set in SETS.items()
+    }
+    for name in SETS.keys() - {"clips", "synthetic"}:
+        made[name].add_argument(
+            "--raw", required=True, help="folder of the unpacked files"
+        )
+    made["synthetic"].add_argument(
         "--raw", help="folder of the staged files; staged if absent (OUT/synthetic_raw)"
     )
-    clips = _subparser(sets, "clips", "any clips that a CSV manifest lists", common)
+    clips = made["clips"]
     clips.add_argument("--manifest", required=True, help="the CSV file")
-    clips.add_argument("--name", default="clips", help="of the data set (%(default)s)")
+    for name in ("clips", "folders"):
+        help_text = "of the data set (%(default)s)"
+        made[name].add_argument("--name", default=name, help=help_text)
     clips.add_argument(
         "--layout",
         default="",
@@ -206,67 +203,43 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _subparser(
-    sets: Any, name: str, about: str, common: argparse.ArgumentParser
-) -> argparse.ArgumentParser:
-    return sets.add_parser(name, help=about, description=about, parents=[common])
-
-
 def _builder(given: argparse.Namespace) -> "ClipBuilder":
-    from input_pipeline.builders import (
-        clips,
-        folders,
-        hmdb51,
-        ntu,
-        something,
-        synthetic,
-        ucf101,
-    )
-
-    out = Path(given.out)
-    streams: tuple[str, ...] = records.STREAMS
+    builder: Any = load(given.data)
+    streams = SETS[given.data].streams
     if given.streams is not None:
         streams = tuple(s.strip() for s in given.streams.split(","))
     elif given.data == "clips":
-        streams = clips.manifest_streams(Path(given.manifest))
-    elif given.data in VIDEO_SETS:
-        streams = ("rgb",)
+        streams = _of_manifest(given)
     try:
         video = VideoOptions(given.short_side, given.quality, given.min_frames)
         options = EncodeOptions(streams=streams, video=video)
     except ValueError as error:
         sys.exit(f"error: {error}")
-    if given.data == "clips":
-        return clips.Clips(
-            raw=given.manifest,
-            options=options,
-            name=given.name,
-            allow_outside=given.allow_outside,
-            layout=given.layout,
-            data_dir=out,
-        )
+    own = ("name", "allow_outside", "layout")
+    more = {key: getattr(given, key) for key in own if hasattr(given, key)}
+    raw = given.manifest if given.data == "clips" else given.raw
     if given.data == "synthetic":
-        raw = Path(given.raw or out / "synthetic_raw")
-        if not (raw / synthetic.WORLD_FILE).exists():
-            from input_pipeline.synthetic import SyntheticConfig, generate
+        raw = _staged(given)
+    return builder(raw=raw, options=options, data_dir=Path(given.out), **more)
 
-            print(f"There is no staged world in {raw}: staging it.")
-            generate(raw, SyntheticConfig(), given.workers or None)
-        return synthetic.Synthetic(raw=raw, options=options, data_dir=out)
-    if given.data == "folders":
-        return folders.Folders(
-            raw=given.raw, options=options, name=given.name, data_dir=out
-        )
-    video_sets: dict[str, Any] = {
-        "ucf101": ucf101.Ucf101,
-        "hmdb51": hmdb51.Hmdb51,
-        "something": something.Something,
-    }
-    if given.data in video_sets:
-        return video_sets[given.data](raw=given.raw, options=options, data_dir=out)
-    if given.data == "ntu60":
-        return ntu.Ntu60(raw=given.raw, options=options, data_dir=out)
-    return ntu.Ntu120(raw=given.raw, options=options, data_dir=out)
+
+def _of_manifest(given: argparse.Namespace) -> tuple[str, ...]:
+    from input_pipeline.builders.clips import manifest_streams
+
+    return manifest_streams(Path(given.manifest))
+
+
+def _staged(given: argparse.Namespace) -> Path:
+    """Returns the folder of the staged world; stages it if it is not there."""
+    from input_pipeline.builders.synthetic import WORLD_FILE
+
+    raw = Path(given.raw or Path(given.out) / "synthetic_raw")
+    if not (raw / WORLD_FILE).exists():
+        from input_pipeline.synthetic import SyntheticConfig, generate
+
+        print(f"There is no staged world in {raw}: staging it.")
+        generate(raw, SyntheticConfig(), given.workers or None)
+    return raw
 
 
 def main(arguments: list[str] | None = None) -> None:

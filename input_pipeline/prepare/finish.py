@@ -18,6 +18,7 @@ from input_pipeline.prepare.shards import (
     sync,
     write_text,
 )
+from input_pipeline.streams import STREAMS, of_kind, written
 
 
 def finish(
@@ -87,13 +88,14 @@ def correct_layout(builder: ClipBuilder, folder: Path) -> bool:
     """
     path = folder / dataset.INFO_FILE
     info = json.loads(path.read_text())
-    facts = info["streams"].get("skeleton")
-    if facts is None or not builder.layout_given:
+    stream = next(iter(of_kind("skeleton", info["streams"])), "")
+    if not stream or not builder.layout_given:
         return False
+    facts = info["streams"][stream]
     others = {k: v for k, v in facts.items() if k not in ("layout", "mirror", "bones")}
     corrected = others | builder.layout_facts(facts["joints"])
-    info["streams"]["skeleton"] = json.loads(json.dumps(corrected))
-    if info["streams"]["skeleton"] == facts:
+    info["streams"][stream] = json.loads(json.dumps(corrected))
+    if info["streams"][stream] == facts:
         return False
     write_text(path, json.dumps(info, indent=1) + "\n")
     return True
@@ -107,7 +109,8 @@ def _index(
     facts = ("label", "subject", "camera", "setup", "replication")
     columns |= {fact: [] for fact in facts}
     columns |= {dataset.split_column(protocol): [] for protocol in builder.protocols}
-    columns |= {dataset.frames_column(stream): [] for stream in records.STREAMS}
+    streams = written(builder.options.streams)
+    columns |= {dataset.frames_column(stream): [] for stream in streams}
     for job, table in zip(jobs, tables, strict=True):
         clips = {clip.name: clip for clip in job.clips}
         for row in table["rows"]:
@@ -115,7 +118,7 @@ def _index(
             for key in ("name", "offset", "length", "difficulty"):
                 columns[key].append(row[key])
             columns["shard"].append(job.number)
-            for stream in records.STREAMS:
+            for stream in streams:
                 frames = row["frames"].get(stream, 0)
                 columns[dataset.frames_column(stream)].append(frames)
             for fact in facts:
@@ -145,10 +148,12 @@ def _streams(
         facts: dict[str, Any] = {"clips": len(counts)}
         if counts:
             facts |= {"min_frames": min(counts), "max_frames": max(counts)}
-        if stream in records.VIDEO_STREAMS:
+        about = STREAMS[stream]
+        if about.kind == "video":
             facts["short_side"] = builder.options.video.short_side
-            facts["quality"] = builder.options.video.quality
-            facts["channels"] = records.CHANNELS[stream]
+            if about.codec == "jpeg":
+                facts["quality"] = builder.options.video.quality
+            facts["channels"] = about.channels
         else:
             facts |= _skeletons(builder, jobs, rows)
         streams[stream] = facts
@@ -192,7 +197,7 @@ def _write_tfds(
     )
     tfds.folder_dataset.write_metadata(
         data_dir=folder,
-        features=features(),
+        features=features(builder.options.streams),
         split_infos=[split],
         version=builder.version,
         filename_template=template,

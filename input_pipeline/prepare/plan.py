@@ -22,7 +22,7 @@ import numpy as np
 
 from input_pipeline import dataset, records
 from input_pipeline.builders.base import ClipBuilder
-from input_pipeline.encode import Clip, ClipError
+from input_pipeline.encode import Clip, ClipError, encode_clip
 from input_pipeline.prepare.shards import WORK, ShardJob, write_text
 
 PLAN_FILE = "plan.json"
@@ -178,14 +178,14 @@ def estimate_bytes(builder: ClipBuilder, clips: list[Clip]) -> float | None:
     sizes = []
     for index in sorted(picked):
         with contextlib.suppress(ClipError):
-            record = builder.encode(clips[index])
+            record = encode_clip(clips[index], builder.options)
             size = 0
-            for stream in records.VIDEO_STREAMS:
-                video = getattr(record, stream)
-                size += sum(map(len, video.frames)) if video else 0
-            if record.skeleton is not None:
-                size += record.skeleton.points.nbytes + record.skeleton.tracked.size
-                builder.layout_facts(record.skeleton.points.shape[2])
+            for found in record.streams.values():
+                if isinstance(found, records.Video):
+                    size += sum(map(len, found.frames))
+                else:
+                    size += found.points.nbytes + found.tracked.size
+                    builder.layout_facts(found.points.shape[2])
             sizes.append(size)
     return sum(sizes) / len(sizes) * len(clips) if sizes else None
 

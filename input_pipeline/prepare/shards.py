@@ -73,7 +73,7 @@ def write_shard(
                     failed.append(failure)
                 else:
                     noted += [{"name": clip.name, "note": text} for text in heard]
-                    data = records.encode(record)
+                    data = records.encode(record, job.options.streams)
                     rows.append(_row(record, offset, len(data)))
                     offset += file.write(tfrecord.frame(data))
                 if progress is not None:
@@ -129,15 +129,14 @@ def _row(record: records.Record, offset: int, length: int) -> dict[str, Any]:
         "truth": False,
         "frames": {},
     }
-    for stream in records.VIDEO_STREAMS:
-        video = getattr(record, stream)
-        if video is not None:
-            row["frames"][stream] = len(video.frames)
-            row["truth"] |= video.actor_visible is not None
-    if record.skeleton is not None:
-        persons, frames, joints = record.skeleton.tracked.shape
-        row["frames"]["skeleton"] = frames
-        row["persons"], row["joints"] = persons, joints
+    for stream, found in record.streams.items():
+        if isinstance(found, records.Video):
+            row["frames"][stream] = len(found.frames)
+            row["truth"] |= found.actor_visible is not None
+        else:
+            persons, frames, joints = found.tracked.shape
+            row["frames"][stream] = frames
+            row["persons"], row["joints"] = persons, joints
     return row
 
 

@@ -35,7 +35,9 @@ def clip(number, frames):
     video = records.Video([tiny.jpeg(image) for image in images], *tiny.RGB)
     video.actor_visible = np.arange(frames) % 2 == 1
     video.actor_box = np.tile(np.float32([0.25, 0.5, 0.75, 1.0]), (frames, 1))
-    return records.Record(name=f"clip{number}", label=number % 3, rgb=video)
+    return records.Record(
+        name=f"clip{number}", label=number % 3, streams={"rgb": video}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +158,9 @@ def test_another_form_is_refused(root, wanted, message):
 
 
 def test_a_data_set_without_rgb_is_refused(tmp_path):
-    infrared = records.Record(name="a", label=0, ir=tiny.video("ir", tiny.IR, 0))
+    infrared = records.Record(
+        name="a", label=0, streams={"ir": tiny.video("ir", tiny.IR, 0)}
+    )
     tiny.write(tmp_path, [infrared], test=1, shards=1)
     with pytest.raises(DatasetError, match="'rgb_diff', which is made from 'rgb'"):
         evaluation(tmp_path, {"rgb_diff": rgb_diff(3)})

@@ -215,7 +215,10 @@ def staged_root(tmp_path_factory):
     path = tmp_path_factory.mktemp("data")
     clips = [
         records.Record(
-            f"s{i}", 0, rgb=staged(160, 9), ir=infrared(staged(100, 5)), difficulty=2
+            f"s{i}",
+            0,
+            difficulty=2,
+            streams={"rgb": staged(160, 9), "ir": infrared(staged(100, 5))},
         )
         for i in range(8)
     ]
@@ -362,7 +365,8 @@ def test_a_damaged_record_is_named(tmp_path, cache_mb):
 
 def test_a_damaged_image_is_named(tmp_path):
     clips = [tiny.clip(i) for i in range(4)]
-    clips[2].ir.frames = [frame[:100] for frame in clips[2].ir.frames]
+    damaged = clips[2].streams["ir"]
+    damaged.frames = [frame[:100] for frame in damaged.frames]
     tiny.write(tmp_path, clips, 1)
     batches = train_batches(tiny.config(tmp_path), INPUTS, 3, seed=0)
     with pytest.raises(DatasetError, match="'clip002' .* cannot be decoded"):
@@ -371,7 +375,7 @@ def test_a_damaged_image_is_named(tmp_path):
 
 def test_a_split_whose_clips_lack_a_stream_is_refused_at_once(tmp_path):
     clips = [tiny.clip(i) for i in range(6)]
-    clips[1].ir = clips[3].ir = None
+    del clips[1].streams["ir"], clips[3].streams["ir"]
     tiny.write(tmp_path, clips, 2)
     config = tiny.config(tmp_path)
     with pytest.raises(DatasetError, match="2 of 4 clips .* 'ir', .* 'clip001'. Leave"):

@@ -30,8 +30,10 @@ def clip(i: int) -> records.Record:
     return records.Record(
         name=f"clip{i}",
         label=i % 3,
-        rgb=records.Video(frames, 20, 26),
-        skeleton=records.Skeleton(points, np.ones(points.shape[:3], bool)),
+        streams={
+            "rgb": records.Video(frames, 20, 26),
+            "skeleton": records.Skeleton(points, np.ones(points.shape[:3], bool)),
+        },
     )
 
 
@@ -145,8 +147,10 @@ def test_flip_is_the_videos_flip(tmp_path):
         records.Record(
             f"clip{i}",
             0,
-            rgb=records.Video([tiny.jpeg(frame)] * 9, 20, 26),
-            skeleton=records.Skeleton(points, np.ones(points.shape[:3], bool)),
+            streams={
+                "rgb": records.Video([tiny.jpeg(frame)] * 9, 20, 26),
+                "skeleton": records.Skeleton(points, np.ones(points.shape[:3], bool)),
+            },
         )
         for i in range(8)
     ]

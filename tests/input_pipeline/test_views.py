@@ -105,10 +105,10 @@ def test_corner_crops_are_cut_in_training(tmp_path):
     clips = [tiny.clip(i) for i in range(2)]
     for record in clips:
         rgb, ir = (tiny.jpeg(image) for image in (landscape, portrait))
-        record.rgb.frames = [rgb] * len(record.rgb.frames)
-        record.ir.frames = [ir] * len(record.ir.frames)
-        record.rgb.height, record.rgb.width = 34, 46
-        record.ir.height, record.ir.width = 46, 34
+        record.streams["rgb"].frames = [rgb] * len(record.streams["rgb"].frames)
+        record.streams["ir"].frames = [ir] * len(record.streams["ir"].frames)
+        record.streams["rgb"].height, record.streams["rgb"].width = 34, 46
+        record.streams["ir"].height, record.streams["ir"].width = 46, 34
     tiny.write(tmp_path, clips, 1)
     landscape = tf.io.decode_jpeg(rgb, dct_method="INTEGER_ACCURATE").numpy()
     portrait = tf.io.decode_jpeg(ir, dct_method="INTEGER_ACCURATE").numpy()

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from input_pipeline import dataset, records
 from input_pipeline.config import DataConfig
+from input_pipeline.streams import STREAMS
 
 # Sizes are distinct primes wherever they can be, so that a swapped axis cannot pass.
 RGB = (34, 46)  # height, width; landscape
@@ -45,7 +46,7 @@ def video(
     stream: str, size: tuple[int, int], seed: int, truth: bool = False
 ) -> records.Video:
     """Flat frames: frame i of a clip has the grey value 10 i + seed % 10."""
-    frames, channels = FRAMES[stream], records.CHANNELS[stream]
+    frames, channels = FRAMES[stream], STREAMS[stream].channels
     box = np.tile(np.array([0.25, 0.5, 0.75, 1.0], np.float32), (frames, 1))
     return records.Video(
         [
@@ -66,9 +67,11 @@ def clip(i: int, truth: bool = False) -> records.Record:
         name=f"clip{i:03d}",
         label=i % 3,
         difficulty=i % 4,
-        rgb=video("rgb", RGB, i, truth),
-        ir=video("ir", IR, i, truth),
-        skeleton=records.Skeleton(points, np.ones(points.shape[:3], bool)),
+        streams={
+            "rgb": video("rgb", RGB, i, truth),
+            "ir": video("ir", IR, i, truth),
+            "skeleton": records.Skeleton(points, np.ones(points.shape[:3], bool)),
+        },
     )
 
 
@@ -113,7 +116,7 @@ def write(
         split_half=split.astype(np.int8),
         **{
             dataset.frames_column(stream): [
-                FRAMES[stream] if getattr(record, stream) else 0 for record in clips
+                FRAMES[stream] if stream in record.streams else 0 for record in clips
             ]
             for stream in FRAMES
         },
@@ -127,7 +130,7 @@ def write(
         "streams": {
             key: value
             for key, value in streams.items()
-            if any(getattr(record, key) is not None for record in clips)
+            if any(key in record.streams for record in clips)
         },
         "protocols": {"half": {"train": len(clips) - test, "test": test}},
         "default_protocol": "half",

@@ -14,7 +14,7 @@ from input_pipeline.builders.base import RawDataError
 from input_pipeline.builders.clips import Clips, manifest_streams
 from input_pipeline.builders.ntu import Ntu60, Ntu120
 from input_pipeline.builders.synthetic import Synthetic
-from input_pipeline.encode import ClipError, EncodeOptions
+from input_pipeline.encode import ClipError, EncodeOptions, encode_clip
 from input_pipeline.prepare import plan
 from tests.input_pipeline import raw
 
@@ -87,7 +87,7 @@ def test_a_file_that_is_not_there_is_reported_where_it_should_be(tmp_path):
     raw.write_video(tmp_path / "nturgb+d_ir/S001C001P001R001A002_ir.avi")
     builder = Ntu60(raw=tmp_path, options=VIDEO, data_dir=tmp_path)
     with pytest.raises(ClipError, match=r"nturgb\+d_ir.*A001_ir.avi: missing"):
-        builder.encode(builder.clips()[0])
+        encode_clip(builder.clips()[0], builder.options)
 
 
 @pytest.mark.parametrize(
@@ -152,11 +152,11 @@ def test_synthetic_adds_difficulties_and_where_the_actor_is(tmp_path):
     assert builder.classes == ["sit", "stand"]
     (clip,) = builder.clips()
     assert clip.splits == {"xview": "test", "xsub": "train", "xsub_dev": "train"}
-    record = builder.encode(clip)
+    record = encode_clip(clip, builder.options)
     assert record.difficulty == 0b101
-    np.testing.assert_array_equal(record.ir.actor_visible, [True, False] * 4)
-    np.testing.assert_allclose(record.rgb.actor_box[0], [0.1, 0.2, 0.3, 0.4])
-    assert not record.rgb.actor_box[1].any()  # not seen: no box
+    np.testing.assert_array_equal(record.streams["ir"].actor_visible, [True, False] * 4)
+    np.testing.assert_allclose(record.streams["rgb"].actor_box[0], [0.1, 0.2, 0.3, 0.4])
+    assert not record.streams["rgb"].actor_box[1].any()  # not seen: no box
 
 
 def test_a_world_staged_anew_is_another_source(tmp_path):
@@ -184,7 +184,7 @@ def test_truth_that_does_not_fit_its_video_is_a_failure(tmp_path):
     path.write_text(json.dumps(truth))
     builder = Synthetic(raw=tmp_path, options=ALL, data_dir=tmp_path)
     with pytest.raises(ClipError, match=r"truth file .*visible \[7\].*expected \[8\]"):
-        builder.encode(builder.clips()[0])
+        encode_clip(builder.clips()[0], builder.options)
 
 
 def test_unfinished_worlds_say_how_to_stage_them(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from input_pipeline.builders.base import RawDataError
 from input_pipeline.builders.folders import Folders
-from input_pipeline.encode import ClipError, EncodeOptions
+from input_pipeline.encode import ClipError, EncodeOptions, encode_clip
 from input_pipeline.formats.video import VideoOptions
 
 OPTIONS = EncodeOptions(streams=("rgb",), video=VideoOptions(16, 90, 4))
@@ -82,7 +82,7 @@ def test_listed_videos_that_are_not_there_are_failures(tmp_path, form, end):
     assert builder.excluded() == {"not in the list of train": 1}
     assert clips[missing].label == (-1 if "ids" in form else 1)
     with pytest.raises(ClipError, match="missing: there is no such file"):
-        builder.encode(clips[missing])
+        encode_clip(clips[missing], builder.options)
 
 
 def test_a_list_of_the_validation_set_and_files_that_are_none(tmp_path):

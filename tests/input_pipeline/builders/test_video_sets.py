@@ -191,7 +191,7 @@ def test_hmdb51_s_listed_clips_that_are_not_there_are_failures(tmp_path):
         ("split1", "split2", "split3"), "train"
     )
     with pytest.raises(ClipError, match="missing: there is no such file"):
-        builder.encode(now["wave/wave 2"])
+        encode_clip(now["wave/wave 2"], builder.options)
     touch(tmp_path / "copy" / "wave" / "wave 1.avi")
     with pytest.raises(RawDataError, match="wave/wave 1 is there twice"):
         builder.clips()
@@ -214,7 +214,7 @@ def test_a_video_whose_metadata_is_not_utf8_is_read(tmp_path):
     with pytest.raises(UnicodeDecodeError):
         av.open(str(path)).close()
     clip = Clip("a", 0, {"rgb": path}, {})
-    assert len(encode_clip(clip, OPTIONS).rgb.frames) == 8
+    assert len(encode_clip(clip, OPTIONS).streams["rgb"].frames) == 8
 
 
 def write_frames(folder, count=6, size=(12, 20), quality=95):
@@ -261,7 +261,7 @@ def test_something_lists_and_frames(tmp_path, kind):
         "12": (0, "train"),
         "300": (0, "test"),
     }
-    video = encode_clip(clips["12"], OPTIONS).rgb
+    video = encode_clip(clips["12"], OPTIONS).streams["rgb"]
     assert (video.height, video.width, len(video.frames)) == (12, 20, 11)
     # Small JPEG images are kept byte for byte, in the order of their numbers.
     kept = [clips["12"].paths["rgb"] / f"{i}.jpg" for i in range(1, 12)]

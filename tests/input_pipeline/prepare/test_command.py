@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from input_pipeline import records
 from input_pipeline.dataset import PreparedDataset
 from input_pipeline.prepare import __main__ as command
+from input_pipeline.streams import ALWAYS
 from tests.input_pipeline import raw
 
 CLIPS, SHARDS = 10, 3
@@ -31,7 +31,7 @@ def test_manifest_with_absent_streams_through_the_command(tmp_path, capsys):
     data = PreparedDataset.open(out, "mine")
     assert list(data.names[data.rows("", "test")]) == ["v/b"]
     assert data.streams["skeleton"]["joints"] == 17
-    assert [data.streams[s]["clips"] for s in records.STREAMS] == [1, 1, 1]
+    assert [data.streams[s]["clips"] for s in ALWAYS] == [1, 1, 1]
     assert data.index["subject"].tolist() == [-1] * 3
 
 

@@ -78,10 +78,12 @@ def test_records_hold_the_resized_frames(whole):
     paths = sorted(str(path) for path in whole.glob("*.tfrecord-*"))
     for serialized in tf.data.TFRecordDataset(paths):
         record = records.decode(serialized.numpy())
-        assert (record.rgb.height, record.rgb.width) == (16, 21)
-        assert (record.ir.height, record.ir.width) == (16, 24)
-        assert len(record.ir.frames) == 8 and len(record.rgb.frames) in (8, 9, 10)
-        assert record.skeleton.points.shape == (1, 12, 25, 3)
+        assert (record.streams["rgb"].height, record.streams["rgb"].width) == (16, 21)
+        assert (record.streams["ir"].height, record.streams["ir"].width) == (16, 24)
+        assert len(record.streams["ir"].frames) == 8 and len(
+            record.streams["rgb"].frames
+        ) in (8, 9, 10)
+        assert record.streams["skeleton"].points.shape == (1, 12, 25, 3)
 
 
 def test_tfds_reads_the_same_examples(whole):
@@ -99,11 +101,11 @@ def test_tfds_reads_the_same_examples(whole):
         assert example["name"].numpy().decode() == record.name
         assert example["label"].numpy() == record.label
         assert example["ir"]["frames"].shape == (8, 16, 24, 1)
-        image = np.asarray(Image.open(io.BytesIO(record.rgb.frames[3])))
+        image = np.asarray(Image.open(io.BytesIO(record.streams["rgb"].frames[3])))
         difference = example["rgb"]["frames"][3].numpy().astype(int) - image
         assert np.abs(difference).mean() < 2  # two decoders of JPEG
         points = example["skeleton"]["points"].numpy().reshape(1, 12, 25, 3)
-        np.testing.assert_array_equal(points, record.skeleton.points)
+        np.testing.assert_array_equal(points, record.streams["skeleton"].points)
         assert example["rgb"]["actor_box"].shape == (0,)
 
 

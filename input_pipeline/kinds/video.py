@@ -1,0 +1,109 @@
+"""Streams of frames: the sampled ones alone are decoded, and of them the crop alone."""
+
+import tensorflow as tf
+
+from input_pipeline import differences, ops, records
+from input_pipeline.draws import Draws
+from input_pipeline.streams import STREAMS
+
+Example = dict[str, tf.Tensor]
+# The frames and the crop of one view.
+View = tuple[tf.Tensor, ops.Crop]
+# Boxes [t 4] of the actor in the frames that are seen, and whether he is in them [t].
+Truth = tuple[tf.Tensor, tf.Tensor]
+
+
+def keys(stored: str, truth: bool) -> list[str]:
+    """Returns the features that are read of a stored stream, with or without truth."""
+    found = [records.frames_key(stored)]
+    found += [records.height_key(stored), records.width_key(stored)]
+    if truth:
+        found += [records.visible_key(stored), records.box_key(stored)]
+    return found
+
+
+def present(record: Example, stored: str) -> tf.Tensor:
+    """Returns whether the clip has the stream."""
+    return tf.size(record[records.frames_key(stored)]) > 0
+
+
+def size(record: Example, stored: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns height and width of the stored frames, int32."""
+    height = tf.cast(record[records.height_key(stored)], tf.int32)
+    width = tf.cast(record[records.width_key(stored)], tf.int32)
+    return height, width
+
+
+def views_of(
+    record: Example, stream: str, frames: int, draws: Draws, part: tf.Tensor | int
+) -> list[View]:
+    """Returns the views of a clip; of those evaluated in parts, the ones of a part."""
+    stored = STREAMS[stream].stored
+    count = tf.size(record[records.frames_key(stored)], tf.int64)
+    height, width = size(record, stored)
+    indices = draws.indices(stream, frames, count)
+    places = draws.places(stream, width >= height)
+    together = draws.data.eval_views_at_once
+    if draws.training or not together:
+        return [(index, place) for index in indices for place in places]
+    all_indices, all_places = (
+        tf.stack(indices),
+        [tf.stack(values) for values in zip(*places, strict=True)],
+    )
+    views: list[View] = []
+    for j in range(together):
+        view = tf.cast(part, tf.int64) * together + j
+        index = tf.gather(all_indices, view // len(places))
+        crop = (tf.gather(values, view % len(places)) for values in all_places)
+        views.append((index, ops.Place(*crop)))
+    return views
+
+
+def read(
+    record: Example,
+    stream: str,
+    shape: tuple[int, ...],
+    draws: Draws,
+    part: tf.Tensor | int,
+) -> tf.Tensor:
+    """Returns the frames of a stream, [t h w c] or, with several views, [u t h w c]."""
+    about = STREAMS[stream]
+    encoded = record[records.frames_key(about.stored)]
+    frame = size(record, about.stored)
+    t, h, w, _ = shape
+    flipped = draws.flip(stream)
+    shown = []
+    for index, place in views_of(record, stream, t, draws, part):
+        seen, number = index, t
+        if about.made_from:
+            seen = differences.frame_indices(index, tf.size(encoded, tf.int64))
+            number = t * differences.FRAMES
+        chosen = tf.ensure_shape(tf.gather(encoded, seen), [number])
+        window = ops.window(*frame, place, (h, w))
+        frames = ops.decode(chosen, window, (h, w), STREAMS[about.stored])
+        frames = ops.flip(frames, flipped)
+        shown.append(differences.subtract(frames) if about.made_from else frames)
+    return tf.stack(shown) if len(shown) > 1 else shown[0]
+
+
+def truth(
+    record: Example,
+    stream: str,
+    shape: tuple[int, ...],
+    draws: Draws,
+    part: tf.Tensor | int,
+) -> Truth:
+    """Returns where the actor is in the first view of a stream."""
+    stored = STREAMS[stream].stored
+    frame = size(record, stored)
+    t, h, w, _ = shape
+    index, place = views_of(record, stream, t, draws, part)[0]
+    boxes = tf.reshape(record[records.box_key(stored)], [-1, 4])
+    visible = record[records.visible_key(stored)] > 0
+    return ops.crop_boxes(
+        tf.gather(boxes, index),
+        tf.gather(visible, index),
+        frame,
+        ops.window(*frame, place, (h, w)),
+        draws.flip(stream),
+    )
