@@ -23,7 +23,7 @@ class Set(NamedTuple):
 
 SETS = {
     "ntu60": Set("ntu:Ntu60", "NTU RGB+D", ALWAYS),
-    "ntu120": Set("ntu:Ntu120", "NTU RGB+D", ALWAYS),
+    "ntu120": Set("ntu:Ntu120", "NTU RGB+D 120", ALWAYS),
     "ucf101": Set("ucf101:Ucf101", "UCF101, three splits", ("rgb",)),
     "hmdb51": Set("hmdb51:Hmdb51", "HMDB51, three splits", ("rgb",)),
     "something": Set(
