@@ -14,17 +14,9 @@ Every number that differs from `configs/sthv1_dam.py` is chosen for the size of 
 synthetic set.
 """
 
-from input_pipeline.config import DataConfig
+from configs import common
 from jaxact.backbones.resnet import FRAME_WISE
-from jaxact.config import (
-    ConfigError,
-    EvalConfig,
-    Experiment,
-    OptimConfig,
-    ScheduleConfig,
-    TrainConfig,
-    parse_arg,
-)
+from jaxact.config import ConfigError, Experiment, parse_arg
 from jaxact.models.dam import DAMConfig, dam_layout, spaced
 
 BLOCKS = (1, 1, 2, 1)
@@ -42,30 +34,16 @@ def get_config(arg: str = "") -> Experiment:
     row = args["row"]
     if row not in ROWS:
         raise ConfigError(f"Got row={row}; expected one of {', '.join(ROWS)}.")
-    return Experiment(
-        name=f"demo_dam_{row}_{args['position']}",
-        model=DAMConfig(
-            num_classes=16,
-            dtype="float32",  # bfloat16 is emulated, and slow, on most CPUs
-            frames=8,
-            image_size=56,
-            blocks=BLOCKS,
-            width=16,
-            time_strides=FRAME_WISE,
-            layout=ROWS[row],
-            position=args["position"],
-            dropout=0.2,
-        ),
-        data=DataConfig(
-            name="synthetic",
-            protocol=args["protocol"],
-            resize_min=58,
-            resize_max=66,
-            test_resize=60,
-            flip=0.5,
-        ),
-        optim=OptimConfig(optimizer="adamw", lr=2e-3, weight_decay=0.05, clip_norm=1.0),
-        schedule=ScheduleConfig(kind="cosine", warmup_epochs=1.0),
-        train=TrainConfig(batch_size=16, epochs=12.0, eval_every=4.0),
-        eval=EvalConfig(batch_size=32),
+    return common.demo(
+        f"dam_{row}_{args['position']}",
+        DAMConfig,
+        args["protocol"],
+        image_size=56,
+        frames=8,
+        blocks=BLOCKS,
+        width=16,
+        time_strides=FRAME_WISE,
+        layout=ROWS[row],
+        position=args["position"],
+        dropout=0.2,
     )

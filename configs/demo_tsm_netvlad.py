@@ -16,17 +16,9 @@ Every number that differs from `configs/ucf101_tsm_netvlad.py` is chosen for the
 the synthetic set and for training from random weights.
 """
 
+from configs import common
 from configs.ucf101_tsm_netvlad import STREAMS
-from input_pipeline.config import DataConfig
-from jaxact.config import (
-    ConfigError,
-    EvalConfig,
-    Experiment,
-    OptimConfig,
-    ScheduleConfig,
-    TrainConfig,
-    parse_arg,
-)
+from jaxact.config import ConfigError, Experiment, parse_arg
 from jaxact.models.tsm_netvlad import TSMNetVLADConfig
 
 ROWS = {
@@ -44,30 +36,17 @@ def get_config(arg: str = "") -> Experiment:
             f"Got row={row}, stream={stream}; expected one of {', '.join(ROWS)} and "
             f"one of {', '.join(STREAMS)}."
         )
-    return Experiment(
-        name=f"demo_tsm_{row}_{stream}",
-        model=TSMNetVLADConfig(
-            num_classes=16,
-            dtype="float32",  # bfloat16 is emulated, and slow, on most CPUs
-            streams=STREAMS[stream],
-            image_size=56,
-            blocks=(1, 1, 2, 1),
-            width=16,
-            frozen_norm="none",  # there are no statistics to freeze yet
-            clusters=8,
-            alpha=10.0,  # soft: the features are still to be learned
-            dropout=0.2,
-            **ROWS[row],
-        ),
-        data=DataConfig(
-            name="synthetic",
-            protocol=args["protocol"],
-            resize_min=58,
-            resize_max=66,
-            test_resize=60,
-        ),
-        optim=OptimConfig(optimizer="adamw", lr=2e-3, weight_decay=0.05, clip_norm=1.0),
-        schedule=ScheduleConfig(kind="cosine", warmup_epochs=1.0),
-        train=TrainConfig(batch_size=16, epochs=12.0, eval_every=4.0),
-        eval=EvalConfig(batch_size=32),
+    return common.demo(
+        f"tsm_{row}_{stream}",
+        TSMNetVLADConfig,
+        args["protocol"],
+        image_size=56,
+        streams=STREAMS[stream],
+        blocks=(1, 1, 2, 1),
+        width=16,
+        frozen_norm="none",  # there are no statistics to freeze yet
+        clusters=8,
+        alpha=10.0,  # soft: the features are still to be learned
+        dropout=0.2,
+        **ROWS[row],
     )

@@ -19,6 +19,4 @@ from jaxact.config import Experiment, parse_arg
 
 def get_config(arg: str = "") -> Experiment:
     args = parse_arg(arg, stream="rgb", split=1)
-    return ucf101_tsm_netvlad.make_experiment(
-        "hmdb51", 51, args["stream"], args["split"]
-    )
+    return ucf101_tsm_netvlad.make_experiment("hmdb51", args["stream"], args["split"])

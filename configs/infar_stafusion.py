@@ -14,20 +14,16 @@ Metric:   Top-1 89.17 / Top-5 98.33, baseline 85.42 / 97.08 (the paper's Table 1
 Start from Kinetics or ImageNet weights with `--config.train.init_from=FILE`.
 """
 
-from configs import ntu_stafusion
+from configs import common, ntu_stafusion
 from input_pipeline.config import DataConfig
 from jaxact.config import Experiment, parse_arg
-from jaxact.models.dual_stream import BaselineConfig
-from jaxact.models.stafusion import STAFusionConfig
 
 
 def get_config(arg: str = "") -> Experiment:
     args = parse_arg(arg, dataset="clips", classes=12, baseline=False)
-    family = BaselineConfig if args["baseline"] else STAFusionConfig
+    name, family = common.stafusion_or(args["baseline"])
     experiment = ntu_stafusion.get_config()  # the same recipe (section 4.2)
-    experiment.name = f"{args['dataset']}_" + (
-        "baseline" if args["baseline"] else "stafusion"
-    )
+    experiment.name = f"{args['dataset']}_{name}"
     experiment.model = family(num_classes=args["classes"])
     experiment.data = DataConfig(name=args["dataset"])
     return experiment

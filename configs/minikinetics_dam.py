@@ -23,7 +23,7 @@ last command's, views=30, of a checkpoint.
 Start from ImageNet weights with `--config.train.init_from=FILE`.
 """
 
-from configs import sthv1_dam
+from configs import common, sthv1_dam
 from input_pipeline.config import DataConfig
 from jaxact.config import ConfigError, Experiment, parse_arg
 from jaxact.models.dam import KINDS, DAMConfig, dam_layout, spaced
@@ -31,7 +31,9 @@ from jaxact.models.dam import KINDS, DAMConfig, dam_layout, spaced
 
 def get_config(arg: str = "") -> Experiment:
     args = parse_arg(arg, kind="da_nl", stage=3, modules=0, position="none", views=1)
-    model = DAMConfig(num_classes=400, position=args["position"])
+    model = DAMConfig(
+        num_classes=common.CLASSES["minikinetics"], position=args["position"]
+    )
     kind, stage, views = args["kind"], args["stage"], args["views"]
     if kind not in (*KINDS, "none") or not 1 <= stage <= 4 or views not in (1, 30):
         raise ConfigError(

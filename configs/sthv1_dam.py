@@ -21,6 +21,7 @@ Start from ImageNet or Kinetics weights with `--config.train.init_from=FILE` (a 
 ResNet-50, torchvision or timm). The paper starts from both in turn.
 """
 
+from configs import common
 from input_pipeline.config import DataConfig
 from jaxact.config import (
     EvalConfig,
@@ -38,7 +39,7 @@ def get_config(arg: str = "") -> Experiment:
     return Experiment(
         name=f"sthv1_dam{args['modules']}",
         model=DAMConfig(
-            num_classes=174,
+            num_classes=common.CLASSES["something"],
             frames=args["frames"],
             layout=dam_layout(args["modules"]) if args["modules"] else (),
             position=args["position"],

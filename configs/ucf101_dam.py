@@ -13,26 +13,26 @@ Give the run of `configs/sthv1_dam.py` or of Kinetics as `--config.train.init_fr
 the paper does, with `--config.train.init_part=backbone`.
 """
 
-from configs import sthv1_dam
+from configs import common, sthv1_dam
 from input_pipeline.config import DataConfig
 from jaxact.config import ConfigError, Experiment, parse_arg
 from jaxact.models.dam import DAMConfig
 
-CLASSES = {"ucf101": 101, "hmdb51": 51}
+SETS = ("ucf101", "hmdb51")
 
 
 def get_config(arg: str = "") -> Experiment:
     args = parse_arg(arg, dataset="ucf101", split=1, position="none")
     dataset, split = args["dataset"], args["split"]
-    if dataset not in CLASSES or split not in (1, 2, 3):
+    if dataset not in SETS or split not in (1, 2, 3):
         raise ConfigError(
-            f"Got dataset={dataset}, split={split}; expected one of {sorted(CLASSES)} "
+            f"Got dataset={dataset}, split={split}; expected one of {list(SETS)} "
             "and a split from 1 to 3."
         )
     experiment = sthv1_dam.get_config()  # the same recipe (section 4.2)
     experiment.name = f"{dataset}_split{split}_dam12"
     experiment.model = DAMConfig(
-        num_classes=CLASSES[dataset], position=args["position"]
+        num_classes=common.CLASSES[dataset], position=args["position"]
     )
     experiment.data = DataConfig(
         name=dataset, protocol=f"split{split}", window=64, crop="corners"

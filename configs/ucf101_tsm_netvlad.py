@@ -21,6 +21,7 @@ made for (TSN's partial batch norm). From random weights add
 `--config.model.frozen_norm=none`.
 """
 
+from configs import common
 from input_pipeline.config import DataConfig
 from jaxact.config import (
     ConfigError,
@@ -38,10 +39,10 @@ STREAMS = {"rgb": ("rgb",), "rgb_diff": ("rgb_diff",), "both": ("rgb", "rgb_diff
 
 def get_config(arg: str = "") -> Experiment:
     args = parse_arg(arg, stream="rgb", split=1)
-    return make_experiment("ucf101", 101, args["stream"], args["split"])
+    return make_experiment("ucf101", args["stream"], args["split"])
 
 
-def make_experiment(dataset: str, classes: int, stream: str, split: int) -> Experiment:
+def make_experiment(dataset: str, stream: str, split: int) -> Experiment:
     """Returns the paper's recipe (section 3.1) on a data set with three splits."""
     if stream not in STREAMS or split not in (1, 2, 3):
         raise ConfigError(
@@ -50,7 +51,9 @@ def make_experiment(dataset: str, classes: int, stream: str, split: int) -> Expe
         )
     return Experiment(
         name=f"{dataset}_split{split}_tsm_netvlad_{stream}",
-        model=TSMNetVLADConfig(num_classes=classes, streams=STREAMS[stream]),
+        model=TSMNetVLADConfig(
+            num_classes=common.CLASSES[dataset], streams=STREAMS[stream]
+        ),
         data=DataConfig(
             name=dataset,
             protocol=f"split{split}",

@@ -18,5 +18,7 @@ SELECTION = (
     "activation",
     "assignments",
 )
+# What a frame is to a model that chooses frames: the values of ``frame_marks``.
+BACKGROUND, SECONDARY, KEY = 0, 1, 2
 # The end of the names of a model's other predictions: of one stream, of a teacher.
 BRANCH = "_logits"

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-NORM_EPSILON, NORM_MOMENTUM = 1e-5, 0.9
+from jaxact.layers.batch_norm import EPSILON, MOMENTUM
+
 MMTM_VARIANTS = ("paper", "code")
 
 
@@ -31,8 +32,8 @@ def scale_channels(x: jax.Array, scale: jax.Array) -> jax.Array:
 
 def _norm(dtype: DTypeLike, name: str, **fields: Any) -> nn.BatchNorm:
     return nn.BatchNorm(
-        momentum=NORM_MOMENTUM,
-        epsilon=NORM_EPSILON,
+        momentum=MOMENTUM,
+        epsilon=EPSILON,
         dtype=dtype,
         name=name,
         **fields,

@@ -14,7 +14,7 @@ from jax.typing import DTypeLike
 
 from jaxact.layers.masking import LAYER_NORM_EPSILON, SelfAttention
 from jaxact.layers.mlp import Mlp
-from jaxact.layers.selection import KEY, SECONDARY
+from jaxact.out import KEY, SECONDARY
 
 
 class FusionBlock(nn.Module):

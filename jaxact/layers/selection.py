@@ -11,8 +11,6 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-BACKGROUND, SECONDARY, KEY = 0, 1, 2  # frame marks
-
 ESTIMATORS = ("straight_through", "perturbed", "none")
 
 

@@ -20,6 +20,7 @@ from jaxact.layers.fusion import AdaptiveMaskedFusion
 from jaxact.layers.rollout import class_rollout
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig, in_time
+from jaxact.out import KEY
 
 ROLLOUTS = ("residual", "literal")
 CLASS_TOKENS = ("mean", "concat")
@@ -225,7 +226,7 @@ class STAFusion(nn.Module):
         """Returns frame scores, marks, keep and the frames' weights."""
         if not self.selection:
             shape = region_scores.shape
-            marks = jnp.full(shape[:2], selection.KEY, jnp.int32)
+            marks = jnp.full(shape[:2], KEY, jnp.int32)
             ones = jnp.ones(shape[:2])
             return ones, marks, jnp.ones(shape, bool), ones
         scores = selection.FrameScorer(self.dtype, name="scorer")(patches)

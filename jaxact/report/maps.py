@@ -89,12 +89,3 @@ def _of_frames(values: np.ndarray, frames: int) -> np.ndarray:
 def _tint(frames: np.ndarray, share: np.ndarray, colour: np.ndarray) -> np.ndarray:
     grey = frames.mean(axis=-1, keepdims=True)
     return np.round(grey + TINT * share * (colour - grey)).astype(np.uint8)
-
-
-def cluster_shares(assignments: np.ndarray) -> np.ndarray:
-    """Returns how much of each frame belongs to each cluster, ``[t k]``.
-
-    Args:
-      assignments: ``[t n m k]``.
-    """
-    return assignments.mean(axis=(1, 2))

@@ -14,9 +14,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from jaxact.out import BACKGROUND, KEY, SECONDARY
 from jaxact.report import bodies
-
-BACKGROUND, SECONDARY, KEY = 0, 1, 2  # as in jaxact.layers.selection, which needs JAX
 
 DARKEN = 0.25  # brightness of what was dropped
 SATURATION = 0.4  # and how much of its colour stays

@@ -1,5 +1,6 @@
 import functools
 
+import chex
 import flax
 import jax
 import jax.numpy as jnp
@@ -104,7 +105,7 @@ def test_clips_with_one_person_empty_frames_and_lost_joints():
     skeleton[1, :, 4] = 0.0
     skeleton[2, 0, 5, 3] = np.nan
     out = run(skeleton)
-    assert all(np.isfinite(x).all() for x in out.values())
+    chex.assert_tree_all_finite(out)
     # Who is absent counts as one whose joints all rest in the origin.
     nobody = np.zeros_like(skeleton)
     np.testing.assert_array_equal(out["conv5"][0, 1], run(nobody)["conv5"][0, 1])

@@ -9,6 +9,7 @@ import os
 import pickle
 
 import av
+import chex
 import flax
 import flax.linen as nn
 import jax
@@ -166,12 +167,11 @@ def test_weights_fill_a_model_with_other_classes_but_for_its_head():
     }
     assert np.all(params["head"]["fc"]["kernel"] == 9)
     mine = variables()
-    jax.tree.map(
-        np.testing.assert_array_equal,
+    chex.assert_trees_all_equal(
         params["backbone_rgb"],
         mine["params"]["backbone_rgb"],
     )
-    jax.tree.map(np.testing.assert_array_equal, stats, mine["batch_stats"])
+    chex.assert_trees_all_equal(stats, mine["batch_stats"])
 
 
 def test_weights_that_do_not_fit(tmp_path):

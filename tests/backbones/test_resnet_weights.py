@@ -1,3 +1,4 @@
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -116,8 +117,7 @@ def test_names_of_wrappers_and_of_tsm_are_read(tmp_path):
     )
     assert set(report.fresh) == {"head/fc/kernel", "head/fc/bias"}
     two, two_stats, _ = initialize_from(GOLDEN / FILES["torchvision"], params, stats)
-    jax.tree.map(
-        np.testing.assert_array_equal,
+    chex.assert_trees_all_equal(
         (one["backbone"], one_stats),
         (two["backbone"], two_stats),
     )

@@ -6,6 +6,7 @@ models of Hugging Face transformers and timm.
 
 import re
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -72,7 +73,7 @@ def test_the_original_naming_gives_the_same_parameters():
     one, _, report = initialize_from(GOLDEN / "timesformer_tiny.pyth", params)
     assert not report.fresh and not report.unused
     two, _, _ = initialize_from(GOLDEN / "timesformer_tiny.safetensors", params)
-    jax.tree.map(np.testing.assert_array_equal, one, two)
+    chex.assert_trees_all_equal(one, two)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_both_hugging_face_namings_of_vit_give_the_same_parameters():
     _, params = make()
     one, _, _ = initialize_from(GOLDEN / "vit_hf.safetensors", params)
     two, _, _ = initialize_from(GOLDEN / "vit_hf5.safetensors", params)
-    jax.tree.map(np.testing.assert_array_equal, one, two)
+    chex.assert_trees_all_equal(one, two)
     assert one["backbone"]["class_token"][0, 0] != 0.5
 
 
@@ -121,8 +122,7 @@ def test_temporal_attention_starts_as_a_copy_of_the_spatial_one():
     _, params = make()
     params, _, _ = initialize_from(GOLDEN / "vit_timm.pth", params)
     block = params["backbone"]["blocks_2"]
-    jax.tree.map(
-        np.testing.assert_array_equal,
+    chex.assert_trees_all_equal(
         (block["temporal_attention"], block["temporal_norm"]),
         (block["spatial_attention"], block["spatial_norm"]),
     )
@@ -213,7 +213,7 @@ def test_two_unshared_backbones_are_filled_alike():
     )
     assert set(report.fresh) == {"scorer/fc/kernel", "scorer/fc/bias"}
     first, second = result["branches"].values()
-    jax.tree.map(np.testing.assert_array_equal, first, second)
+    chex.assert_trees_all_equal(first, second)
     assert first["time"][0, 0] != 0.5
 
 

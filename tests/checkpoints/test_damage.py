@@ -3,8 +3,8 @@
 import pathlib
 import shutil
 
+import chex
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
@@ -98,9 +98,7 @@ def test_a_part_that_is_gone_leads_to_the_step_before(
     state, meta = checkpoints.restore_latest(abstract)
     checkpoints.close()
     assert meta == META | {"step": 2 if whole else 1}
-    jax.tree.map(
-        np.testing.assert_array_equal, jax.device_get(state), states[meta["step"]]
-    )
+    chex.assert_trees_all_equal(jax.device_get(state), states[meta["step"]])
     said = "Checkpoint 2 is damaged and left out: " in capsys.readouterr().out
     assert said == (not whole)
     assert (copy / "2.unreadable").is_dir() == (not whole)
@@ -135,7 +133,7 @@ def test_a_flipped_bit_in_an_array_is_not_restored_as_if_right(saved, tmp_path):
         state, meta = checkpoints.restore_latest(abstract)
         checkpoints.close()
         expected = states[meta["step"]]
-        jax.tree.map(np.testing.assert_array_equal, jax.device_get(state), expected)
+        chex.assert_trees_all_equal(jax.device_get(state), expected)
 
 
 @pytest.mark.parametrize("part", ["step", "batch_stats", "opt_state"])

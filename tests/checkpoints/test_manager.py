@@ -4,8 +4,8 @@ import dataclasses
 import functools
 import pathlib
 
+import chex
 import jax
-import numpy as np
 import pytest
 
 from jaxact import errors
@@ -45,7 +45,7 @@ class Run:
 
 
 def assert_equal(left, right):
-    jax.tree.map(np.testing.assert_array_equal, *jax.device_get((left, right)))
+    chex.assert_trees_all_equal(*jax.device_get((left, right)))
 
 
 @pytest.fixture(scope="module")

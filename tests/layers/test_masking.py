@@ -1,3 +1,4 @@
+import chex
 import flax
 import jax
 import jax.numpy as jnp
@@ -52,7 +53,7 @@ def test_nothing_kept_gives_zeros_without_nan(dtype):
         out[1, 3].astype(jnp.float32), value[1, 3].astype(jnp.float32)
     )
     grads = jax.grad(total, argnums=(0, 1, 2))(query, key, value)
-    assert all(bool(jnp.isfinite(grad).all()) for grad in grads)
+    chex.assert_tree_all_finite(grads)
     np.testing.assert_array_equal(grads[2][1, 3].astype(jnp.float32), 1.0)
 
 
@@ -138,9 +139,7 @@ def test_packed_and_masked_forms_are_equal_in_value_and_gradient(depth):
     assert flat[0].keys() == flat[1].keys()
     for name, grad in flat[0].items():
         assert np.any(grad != 0), f"no gradient reaches {name}"
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5), *results
-    )
+    chex.assert_trees_all_close(*results, atol=1e-5, rtol=1e-5)
     # The class token alone already moves the weights of the frames in use, no others.
     to_weights = jax.jit(
         jax.grad(lambda w: module.apply(variables, *case[:2], *case[2:], w)[0].sum())
@@ -159,7 +158,7 @@ def test_dropped_patches_cannot_influence_the_fusion(packed):
     for poison in (1e6, jnp.nan):
         changed = jnp.where(keep[..., None], patches, poison)
         again = apply(variables, token, changed, marks, keep)
-        jax.tree.map(np.testing.assert_array_equal, outputs, again)
+        chex.assert_trees_all_equal(outputs, again)
     np.testing.assert_array_equal(np.asarray(outputs[1])[~np.asarray(keep)], 0.0)
 
 
@@ -203,7 +202,7 @@ def test_nothing_kept_at_all_is_finite(dtype):
 
     value, grads = jax.jit(jax.value_and_grad(total))(variables)
     assert np.isfinite(value)
-    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(grads))
+    chex.assert_tree_all_finite(grads)
 
 
 def test_parameters_of_the_paper_s_block():

@@ -1,3 +1,4 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,7 +62,7 @@ def test_unit_norms():
     module = NetVLAD(7, alpha=2.0)
     pooled, params = jax.jit(module.init_with_output)(jax.random.key(0), FEATURES)
     again = start_values(params["params"]["centres"], 2.0)
-    jax.tree.map(np.testing.assert_array_equal, params["params"], dict(again))
+    chex.assert_trees_all_equal(params["params"], dict(again))
     assert pooled.vector.shape == (3, 7 * 5) and pooled.vector.dtype == jnp.float32
     np.testing.assert_allclose(np.linalg.norm(pooled.vector, axis=-1), 1.0, atol=1e-6)
     columns = pooled.vector.reshape(3, 7, 5)
@@ -139,7 +140,7 @@ def test_residuals_of_zero_give_zeros_and_finite_gradients():
     vector, grads = vector_and_grads(variables(centres, 1000.0), features)
     np.testing.assert_array_equal(vector[0], np.zeros(15))
     np.testing.assert_array_equal(grads[1], np.zeros_like(features))
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((vector, grads)))
+    chex.assert_tree_all_finite((vector, grads))
 
 
 def test_contributions_add_up_to_the_class_score():

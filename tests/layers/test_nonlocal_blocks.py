@@ -1,5 +1,6 @@
 import functools
 
+import chex
 import flax
 import jax
 import jax.numpy as jnp
@@ -226,7 +227,7 @@ def test_zeros_give_no_nan(dtype):
     all_variables = [variables_of(block) for block in blocks]
     for video in (x, np.zeros_like(x)):
         grads = gradient(all_variables, video)
-        assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(grads))
+        chex.assert_tree_all_finite(grads)
 
 
 def test_blocks_start_as_the_identity():

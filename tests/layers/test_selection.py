@@ -1,3 +1,4 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -81,7 +82,7 @@ def test_equal_frames_give_zeros_and_finite_gradients(dtype):
     grads = jax.grad(lambda v, x: scorer.apply(v, x).sum(), argnums=(0, 1))(
         variables, patches
     )
-    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(grads))
+    chex.assert_tree_all_finite(grads)
 
 
 def test_straight_through_is_one_in_value_and_the_score_in_gradient():

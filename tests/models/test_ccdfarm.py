@@ -1,8 +1,8 @@
 import functools
 
+import chex
 import flax
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -149,7 +149,7 @@ def test_mmtm_s_logits_are_the_mean_and_know_no_order_of_persons():
     skeleton[1, :, 4] = 0.0
     skeleton[1, 0, 5, 3] = np.nan
     damaged = apply(variables, batch | {"skeleton": skeleton})
-    assert all(bool(jnp.isfinite(x).all()) for x in damaged.values())
+    chex.assert_tree_all_finite(damaged)
 
 
 @pytest.mark.long

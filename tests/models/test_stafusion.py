@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 
+import chex
 import flax
 import jax
 import jax.numpy as jnp
@@ -115,7 +116,7 @@ def test_straight_through_changes_no_value():
         run(small(estimator=estimator), variables_of())
         for estimator in ("none", "straight_through")
     )
-    jax.tree.map(np.testing.assert_array_equal, literal, straight)
+    chex.assert_trees_all_equal(literal, straight)
 
 
 def test_dropped_frames_cannot_reach_the_student_s_logits():
@@ -177,7 +178,7 @@ def test_variants_are_finite_in_value_and_gradient(fields):
         jax.value_and_grad(lambda v: total_loss(config, v, batch, **call))
     )(variables)
     assert np.isfinite(value)
-    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(grads))
+    chex.assert_tree_all_finite(grads)
 
 
 def test_remat_changes_nothing():

@@ -1,5 +1,6 @@
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -280,7 +281,7 @@ def test_centres_start_by_kmeans_of_training_clips():
         )
     pool = dict(params["pool_rgb"])
     expected = dict(start_values(pool["centres"], model.alpha))
-    jax.tree.map(np.testing.assert_array_equal, pool, expected)
+    chex.assert_trees_all_equal(pool, expected)
     # Nearer to the features than centres in random directions are.
     out = apply(model, variables | {"params": params}, batches[1])
     x = np.array(out["features"]).reshape(-1, 32)

@@ -38,14 +38,6 @@ def test_colours_differ():
     assert steps.min() > 60
 
 
-def test_shares_of_a_frame():
-    assignments = np.zeros((2, 2, 2, 3))
-    assignments[0, ..., 1] = 1.0
-    assignments[1, 0, :, 0] = assignments[1, 1, :, 2] = 1.0
-    shares = maps.cluster_shares(assignments)
-    np.testing.assert_array_equal(shares, [[0, 1, 0], [0.5, 0, 0.5]])
-
-
 def test_heat_by_hand():
     """One place of one frame is hot; another speaks against the class."""
     frames = np.full((4, 2, 2, 3), 100, np.uint8)

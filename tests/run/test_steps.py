@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,7 +65,7 @@ class Setup:
 
 
 def assert_close(left, right, atol=2e-6):
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=atol), left, right)
+    chex.assert_trees_all_close(left, right, atol=atol, rtol=1e-7)
 
 
 def test_the_state_is_as_announced_and_holds_four_things():

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def arrays(folder, step):
 
 
 def assert_equal(left, right):
-    jax.tree.map(np.testing.assert_array_equal, left, right)
+    chex.assert_trees_all_equal(left, right)
 
 
 @pytest.fixture(scope="module")

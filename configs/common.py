@@ -1,0 +1,71 @@
+"""What several configs share: class counts, and the recipe of the small experiments."""
+
+from collections.abc import Callable
+from typing import Any
+
+from input_pipeline.config import DataConfig
+from jaxact.config import (
+    EvalConfig,
+    Experiment,
+    ModelConfig,
+    OptimConfig,
+    ScheduleConfig,
+    TrainConfig,
+)
+from jaxact.models.dual_stream import BaselineConfig
+from jaxact.models.stafusion import STAFusionConfig
+
+# The classes of each data set, as its authors have them.
+CLASSES = {
+    "hmdb51": 51,
+    "minikinetics": 400,
+    "ntu120": 120,
+    "ntu60": 60,
+    "something": 174,  # Something-Something V1
+    "synthetic": 16,
+    "ucf101": 101,
+}
+
+
+def demo(
+    name: str,
+    family: Callable[..., ModelConfig],
+    protocol: str,
+    image_size: int,
+    **fields: Any,
+) -> Experiment:
+    """Returns a small experiment on the synthetic set: one recipe for all models.
+
+    No paper states these numbers; they are chosen for the size of the set. Clips are
+    resized to a little more than the model's image, of which a part is cut.
+    """
+    model = family(
+        num_classes=CLASSES["synthetic"],
+        dtype="float32",  # bfloat16 is emulated, and slow, on most CPUs
+        image_size=image_size,
+        **fields,
+    )
+    return Experiment(
+        name=f"demo_{name}",
+        model=model,
+        data=DataConfig(
+            name="synthetic",
+            protocol=protocol,
+            resize_min=image_size + 2,
+            resize_max=image_size + 10,
+            test_resize=image_size + 4,
+        ),
+        optim=OptimConfig(optimizer="adamw", lr=2e-3, weight_decay=0.05, clip_norm=1.0),
+        schedule=ScheduleConfig(kind="cosine", warmup_epochs=1.0),
+        train=TrainConfig(batch_size=16, epochs=12.0, eval_every=4.0),
+        eval=EvalConfig(batch_size=32),
+    )
+
+
+def stafusion_or(
+    baseline: bool,
+) -> tuple[str, type[STAFusionConfig] | type[BaselineConfig]]:
+    """Returns the name and the family of STAFusion, or of what it is compared with."""
+    if baseline:
+        return "baseline", BaselineConfig
+    return "stafusion", STAFusionConfig
