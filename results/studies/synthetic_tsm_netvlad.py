@@ -3,7 +3,8 @@
     python -m results.studies.synthetic_tsm_netvlad    # trains what is not trained yet
 
 Rows: average pooling without a shift, with the shift, with RGB differences beside it,
-with NetVLAD in place of the average, and all of it. As in the paper, colours and
+with NetVLAD in place of the average, and all of it; NetVLAD also with its vector of
+length 1 as the classifier's input (`model.head_scale`). As in the paper, colours and
 differences are trained apart, and their scores are averaged; colours start from a
 network of single frames, here one trained on the same clips. Classes of which one is
 the other backwards in time stand in a column of their own: from single frames they
@@ -17,10 +18,11 @@ ORDERED = [name for pair in REVERSALS for name in pair]
 PRETRAINED = "runs/synthetic_tsm_pretrained"
 
 
-def network(row: str, stream: str) -> Network:
+def network(row: str, stream: str, **model: float) -> Network:
     # There is no network of single frames for differences to start from.
     start = PRETRAINED if stream == "rgb" else ""
-    return f"row={row},stream={stream}", {"train.init_from": start}
+    changes = {f"model.{name}": value for name, value in model.items()}
+    return f"row={row},stream={stream}", {"train.init_from": start, **changes}
 
 
 STUDY = Study(
@@ -30,6 +32,11 @@ STUDY = Study(
         "average pooling": network("average", "rgb"),
         "+ shift": network("shift", "rgb"),
         "+ RGB difference": (network("shift", "rgb"), network("shift", "rgb_diff")),
+        "+ NetVLAD, factor 1": network("netvlad", "rgb", head_scale=1.0),
+        "all, factor 1": (
+            network("netvlad", "rgb", head_scale=1.0),
+            network("netvlad", "rgb_diff", head_scale=1.0),
+        ),
         "+ NetVLAD": network("netvlad", "rgb"),
         "all": (network("netvlad", "rgb"), network("netvlad", "rgb_diff")),
     },
