@@ -26,6 +26,7 @@ from jaxact.run.session import open_evaluation
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "last", "last, best or a path.")
 SPLIT = flags.DEFINE_string("split", None, "Split to evaluate [eval.split].")
+SHOW = flags.DEFINE_list("show", None, "Clips or classes to show [eval.show].")
 OUT = flags.DEFINE_string("out", None, "Folder of the report [WORKDIR/report].")
 
 
@@ -89,6 +90,8 @@ def main() -> None:
     experiment, workdir = commandline.experiment(), commandline.workdir()
     if SPLIT.value is not None:
         experiment.eval.split = SPLIT.value
+    if SHOW.value is not None:
+        experiment.eval.show = tuple(SHOW.value)
     folder, step = predictor.find_checkpoint(experiment, CHECKPOINT.value, workdir)
     out = pathlib.Path(OUT.value or workdir / "report")
     output.check(out)

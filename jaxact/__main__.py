@@ -5,9 +5,11 @@ python -m jaxact ledger configs/ntu_stafusion.py model.depth=12
 python -m jaxact table1                                          # next to the paper's
 python -m jaxact table3                                          # DAM's; 4 and 6 too
 python -m jaxact fuse runs/a runs/b --weights 2,1 --out fused    # average their scores
+python -m jaxact compare runs/a runs/b --classes wave,clap   # is b better, where
 
 `fuse` reads the predictions.npz that evaluate.py writes into a run's report, of models
-of any family on the same clips, and writes a report of their average.
+of any family on the same clips, and writes a report of their average; `compare` tells
+how much better the second of two is, with its 95 % interval, and where.
 """
 
 import argparse
@@ -22,7 +24,7 @@ from jaxact.config import (
 )
 from jaxact.ledger import Ledger, ledger
 from jaxact.models import paper_tables
-from jaxact.report import predictions, write_report
+from jaxact.report import compare, predictions, write_report
 
 # Commands that print our counts next to a paper's.
 TABLES = {
@@ -75,7 +77,7 @@ def fuse(paths: list[str], weights: str, out: str) -> str:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m jaxact",
-        description="Counts parameters and GMAC of models; averages their predictions.",
+        description="Counts models' parameters; averages, compares their predictions.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("ledger", help="a config's model, by part")
@@ -88,7 +90,17 @@ def main(arguments: list[str] | None = None) -> None:
     some.add_argument("path", nargs="+", help="predictions.npz, report or run folder")
     some.add_argument("--weights", default="", help="one a model, as 2,1 [all equal]")
     some.add_argument("--out", default="fused", help="folder of the report [fused]")
+    two = commands.add_parser("compare", help="two models on the same clips")
+    two.add_argument("path", nargs=2, help="predictions.npz, report or run folder")
+    two.add_argument("--classes", default="", help="confusion of these, as wave,clap")
+    two.add_argument("--out", default="compared", help="folder of the page [compared]")
     args = parser.parse_args(arguments)
+    if args.command == "compare":
+        parts = [predictions.read(path) for path in args.path]
+        chosen = [word.strip() for word in args.classes.split(",") if word.strip()]
+        found = compare.compare(parts[0], parts[1], chosen)
+        print(f"{compare.text(found)}\nPage: {compare.write(args.out, found)}")
+        return
     if args.command == "fuse":
         print(fuse(args.path, args.weights, args.out))
         return

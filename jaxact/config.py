@@ -144,6 +144,8 @@ class EvalConfig(Config):
     choose_on: str = ""
     best_metric: str = "top1"  # by which the best checkpoint is chosen
     pictures: int = 8  # clips shown in the report
+    # Names of clips, or of classes, of which they are; (): from all over the split.
+    show: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass

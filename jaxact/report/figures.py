@@ -101,6 +101,48 @@ def confusion_chart(confusion: np.ndarray, classes: Sequence[str]) -> Markup:
     return Markup("".join(parts) + "</svg>")
 
 
+def difference_chart(difference: np.ndarray, classes: Sequence[str]) -> Markup:
+    """Draws a difference of two confusion matrices' shares, rows true, ``[y y]``.
+
+    Cells with more are blue, with less orange; figures are points of 100.
+    """
+    cell, type_size = 40, 13
+    names = [name if len(name) <= 30 else f"{name[:29]}…" for name in classes]
+    left = max(len(name) for name in names) * type_size * 0.56 + 14
+    top, side = left * 0.75 + 14, len(names) * cell
+    width, height = left * 1.6 + side, top + side + 8
+    parts = [
+        f'<svg class="confusion" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'width="{width:.0f}" role="img" font-size="{type_size}" '
+        f'aria-label="Difference of two confusion matrices of {len(names)} classes">'
+    ]
+    strongest = max(float(np.abs(difference).max()), 1e-9)
+    for i, name in enumerate(names):
+        x, y = left + (i + 0.5) * cell, top + (i + 0.5) * cell
+        parts.append(_text(left - 7, y, name, "end middle"))
+        place = f'transform="rotate(-45 {x:.1f} {top - 6:.1f})"'
+        parts.append(_text(x, top - 6, name, "middle", place))
+        for j in np.flatnonzero(difference[i]).tolist():
+            value = float(difference[i, j])
+            kind, shade = "right" if value > 0 else "wrong", abs(value) / strongest
+            tip = f"true: {classes[i]}\npredicted: {classes[j]}\n{100 * value:+.1f}"
+            over = "on" if shade > 0.55 else ""
+            parts.append(
+                f"<g><title>{escape(tip)}</title>"
+                f'<rect class="{kind}" x="{left + j * cell:.1f}" '
+                f'y="{top + i * cell:.1f}" width="{cell - 1}" height="{cell - 1}" '
+                f'fill-opacity="{0.12 + 0.88 * shade:.3f}"/>'
+                + _text(
+                    left + j * cell + (cell - 1) / 2,
+                    top + i * cell + (cell - 1) / 2,
+                    f"{100 * value:+.0f}",
+                    f"centre middle cell {over}",
+                )
+                + "</g>"
+            )
+    return Markup("".join(parts) + "</svg>")
+
+
 def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Returns at most ``most`` round numbers (1, 2, 2.5, 5 x 10^k) in [low, high]."""
     span = high - low

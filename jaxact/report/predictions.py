@@ -131,7 +131,7 @@ def fuse(parts: Sequence[Predictions], weights: Sequence[float]) -> dict[str, An
         )
     first = parts[0]
     aligned = [first.scores.astype(np.float64)]
-    aligned += [_aligned(first, other) for other in parts[1:]]
+    aligned += [aligned_scores(first, other) for other in parts[1:]]
     scores = np.average(aligned, axis=0, weights=weights)
     names = [part.facts["experiment"] for part in parts]
     if len(set(names)) < len(names):  # two runs of one experiment
@@ -154,7 +154,7 @@ def fuse(parts: Sequence[Predictions], weights: Sequence[float]) -> dict[str, An
     }
 
 
-def _aligned(first: Predictions, other: Predictions) -> np.ndarray:
+def aligned_scores(first: Predictions, other: Predictions) -> np.ndarray:
     """Returns the other's scores in the order of the first's clips.
 
     Raises:

@@ -70,6 +70,14 @@ def check(experiment: config_lib.Experiment, facts: Any) -> None:
             f"train.init_part is {experiment.train.init_part!r}; choose all or "
             "backbone."
         )
+    known = {*map(str, facts.names), *facts.classes}
+    unknown = [name for name in experiment.eval.show if name not in known]
+    if unknown:
+        raise errors.UserError(
+            f"eval.show names {', '.join(unknown)}, which are neither clips nor "
+            f"classes of {facts.name!r}. Its classes are "
+            f"{', '.join(facts.classes)}; its clips are named like {facts.names[0]}."
+        )
     if experiment.eval.best_metric not in METRICS:
         raise errors.UserError(
             f"eval.best_metric is {experiment.eval.best_metric!r}; choose one of "

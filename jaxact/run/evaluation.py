@@ -6,7 +6,7 @@ the batch size and the number of devices and hosts.
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -60,6 +60,7 @@ def evaluate(
     batches: Iterable[Mapping[str, np.ndarray]],
     num_examples: int,
     pictures: int = 0,
+    wanted: Callable[[int, int], bool] | None = None,
 ) -> Result:
     """Evaluates a split.
 
@@ -69,6 +70,8 @@ def evaluate(
       batches: this process's evaluation batches, padded; see the pipeline.
       num_examples: in the split, to choose pictures from all of it.
       pictures: how many clips to keep with their frames, for the report.
+      wanted: says of an id and a label whether it is to be one of them; by default
+        they are spread over the split.
 
     Raises:
       ValueError: an example came twice, or not all came.
@@ -95,7 +98,10 @@ def evaluate(
             continue
         if pictures:
             for row in np.flatnonzero(batch["mask"]):
-                if seen % every == 0 and len(examples) < pictures:
+                chosen = seen % every == 0
+                if wanted is not None:
+                    chosen = wanted(int(batch["id"][row]), int(batch["label"][row]))
+                if chosen and len(examples) < pictures:
                     examples.append(_example(batch, local, int(row), inputs))
                 seen += 1
         real = {name: value[local["mask"]] for name, value in local.items()}

@@ -51,8 +51,18 @@ class Opened:
         self, variables: Any, batches: Iterator[Any], pictures: int = 0
     ) -> evaluation.Result:
         """Evaluates the split; see `evaluation.evaluate`."""
-        count = self.facts.num_clips[self.experiment.eval.split]
-        return evaluation.evaluate(self.network, variables, batches, count, pictures)
+        facts, spec = self.facts, self.experiment.eval
+        count, wanted = facts.num_clips[spec.split], None
+        if spec.show:
+
+            def wanted(row: int, label: int) -> bool:
+                return bool(
+                    {str(facts.names[row]), facts.classes[label]} & {*spec.show}
+                )
+
+        return evaluation.evaluate(
+            self.network, variables, batches, count, pictures, wanted
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Evaluation of a run: every clip once, and on which clips its best was chosen."""
 
+import numpy as np
 import pytest
 
 import evaluate
@@ -43,3 +44,22 @@ def test_every_clip_must_be_evaluated_once(finished):  # noqa: F811
     folder, step = files.find(finished)
     with pytest.raises(ValueError, match="saw 13 examples, 10 of them distinct"):
         evaluate.evaluate(tiny.experiment(), folder, step, Twice())
+
+
+def test_pictures_are_chosen_by_name_or_by_class(finished):  # noqa: F811
+    folder, step = files.find(finished)
+    data = tiny.TinyData()
+
+    def shown(*names):
+        spec = tiny.experiment(**{"eval.show": names, "eval.pictures": 20})
+        return evaluate.evaluate(spec, folder, step, data)["examples"]
+
+    found = shown("clip 29", "clip 21")
+    assert [example["name"] for example in found] == ["clip 21", "clip 29"]
+    labels = tiny.batch(1000, 10)["label"]
+    found = shown("class 1")
+    assert [example["id"] - 20 for example in found] == np.flatnonzero(
+        labels == 1
+    ).tolist()
+    with pytest.raises(errors.UserError, match="names clap, .* neither clips nor"):
+        shown("clap")
