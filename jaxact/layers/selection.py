@@ -5,11 +5,14 @@ What is kept is a fixed number of frames and regions, so every shape is static.
 """
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
+
+from jaxact.layers.fusions import mean_of_present, only_present
 
 ESTIMATORS = ("straight_through", "perturbed", "none")
 
@@ -27,15 +30,24 @@ class FrameScorer(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, patches: jax.Array) -> jax.Array:
+    def __call__(
+        self, patches: jax.Array, present: jax.Array | None = None
+    ) -> jax.Array:
+        """Scores the frames that are ``present [b t]`` (None: all); others get 0."""
         width = patches.shape[-1]
         frames = patches.mean(axis=-2, dtype=jnp.float32)
         local = nn.Dense(width // 2, dtype=self.dtype, name="fc1")(frames)
-        overall = jnp.broadcast_to(local.mean(axis=-2, keepdims=True), local.shape)
+        overall = mean_of_present(local, present)[:, None]
+        overall = jnp.broadcast_to(overall, local.shape)
         both = jnp.concatenate([local, overall], axis=-1)
         raw = nn.Dense(1, dtype=jnp.float32, name="fc2")(both)[..., 0]
-        low, high = raw.min(-1, keepdims=True), raw.max(-1, keepdims=True)
-        return (raw - low) / jnp.maximum(high - low, 1e-6)  # equal scores: no 0/0
+        there = True if present is None else present
+        low = jnp.where(there, raw, jnp.inf).min(-1, keepdims=True)
+        high = jnp.where(there, raw, -jnp.inf).max(-1, keepdims=True)
+        if present is not None:  # a row of padding may have none
+            low, high = (jnp.where(jnp.isfinite(x), x, 0) for x in (low, high))
+        scores = (raw - low) / jnp.maximum(high - low, 1e-6)  # equal scores: no 0/0
+        return only_present(scores, present)
 
 
 def count(fraction: float, total: int) -> int:
@@ -72,18 +84,31 @@ def _descending_rank(scores: jax.Array) -> jax.Array:
     return jnp.argsort(order, axis=-1)
 
 
-def select_frames(scores: jax.Array, k1: float, k2: float) -> jax.Array:
+def select_frames(
+    scores: jax.Array, k1: float, k2: float, present: jax.Array | None = None
+) -> jax.Array:
     """Marks the best ``k1`` of the frames as key, the next ``k2`` as secondary.
 
     Args:
       scores: ``[b t]``, all streams' frames; see `FrameScorer`.
       k1, k2: fractions of t.
+      present: bool ``[b t]``, the frames that there are: the fractions are of their
+        number, and no other is chosen. None: all.
 
     Returns:
       Marks ``[b t]`` int32: 2 key frame, 1 secondary key frame, 0 background.
     """
+    key: Any
+    secondary: Any
     key, secondary = frame_counts(scores.shape[-1], k1, k2)
-    rank = _descending_rank(jax.lax.stop_gradient(scores))
+    scores = jax.lax.stop_gradient(scores)
+    if present is not None:
+        scores = jnp.where(present, scores, -jnp.inf)
+        number = present.sum(axis=-1, keepdims=True)
+        key, secondary = (jnp.floor(k * number + 0.5) for k in (k1, k2))
+        # Rounded up apart, both may be more than there are.
+        secondary = jnp.minimum(secondary, number - key)
+    rank = _descending_rank(scores)
     marks = (rank < key).astype(jnp.int32) + (rank < key + secondary)
     return marks.astype(jnp.int32)
 

@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.batch import PROGRESS
+from jaxact.batch import PRESENT, PROGRESS
 from jaxact.layers import selection
 from jaxact.layers.distillation import PredictionDistillation, RegionDistillation
 from jaxact.layers.fusion import AdaptiveMaskedFusion
+from jaxact.layers.fusions import mean_of_present, only_present
 from jaxact.layers.rollout import class_rollout
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig, in_time
@@ -152,7 +153,9 @@ class STAFusion(nn.Module):
         Args:
           batch: uint8 streams ``[b t h w c]`` under their names; ``progress``, the
             fraction of the training that is done, for the noise's decay, 1 if it is
-            not there.
+            not there; ``present``, which streams a clip has. The frames are then chosen
+            among those of these streams, k1 and k2 of their number, the class token is
+            the mean of theirs, and the fusion is masked, not packed.
           train: turns on dropout and the noise of "perturbed" (rngs "dropout" and
             "selection").
 
@@ -164,12 +167,18 @@ class STAFusion(nn.Module):
         """
         features = self.branches(batch, train=train)
         tokens, teacher_patches = features["tokens"], in_time(features["patches"])
+        present = batch.get(PRESENT)  # of the streams, and of all their frames
+        frames = None
+        if present is not None:
+            of_stream = teacher_patches.shape[1] // present.shape[1]
+            frames = jnp.repeat(present, of_stream, axis=1)
         if self.concat_class_tokens:
-            joint = tokens.reshape(tokens.shape[0], -1)
+            joint = only_present(tokens, present).reshape(tokens.shape[0], -1)
             width = tokens.shape[-1]
             token = nn.Dense(width, dtype=self.dtype, name="join_tokens")(joint)
         else:
-            token = tokens.mean(axis=1, dtype=jnp.float32).astype(tokens.dtype)
+            mean = mean_of_present(tokens.astype(jnp.float32), present)
+            token = mean.astype(tokens.dtype)
         teacher_logits = Head(self.num_classes, name="teacher_head")(token)
 
         with jax.named_scope("rollout"):
@@ -180,18 +189,20 @@ class STAFusion(nn.Module):
                 self.rollout_heads,
             )
         scores, marks, keep, weights = self._select(
-            teacher_patches, region_scores, train, batch.get(PROGRESS, 1.0)
+            teacher_patches, region_scores, frames, train, batch.get(PROGRESS, 1.0)
         )
         if self.fusion:
+            chosen = self.selection or present is not None
             fused = AdaptiveMaskedFusion(
                 self.heads,
                 selection.frame_counts(marks.shape[1], *self.frame_fractions),
                 selection.region_counts(keep.shape[2], *self.region_fractions),
                 self.fusion_depth,
                 self.fusion_mlp_ratio,
-                masked_attention=self.masked_attention and self.selection,
-                masked_mlp=self.masked_mlp and self.selection,
-                packed=self.packed,
+                masked_attention=chosen and self.masked_attention,
+                masked_mlp=chosen and self.masked_mlp,
+                # How many frames there are differs from clip to clip: masks.
+                packed=self.packed and present is None,
                 dropout=self.dropout,
                 dtype=self.dtype,
                 name="fusion",
@@ -220,17 +231,20 @@ class STAFusion(nn.Module):
         self,
         patches: jax.Array,
         region_scores: jax.Array,
+        present: jax.Array | None,
         train: bool,
         progress: float | jax.Array,
     ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         """Returns frame scores, marks, keep and the frames' weights."""
         if not self.selection:
             shape = region_scores.shape
-            marks = jnp.full(shape[:2], KEY, jnp.int32)
             ones = jnp.ones(shape[:2])
-            return ones, marks, jnp.ones(shape, bool), ones
-        scores = selection.FrameScorer(self.dtype, name="scorer")(patches)
-        marks = selection.select_frames(scores, *self.frame_fractions)
+            scores = only_present(ones, present)
+            marks = jnp.full(shape[:2], KEY, jnp.int32)
+            keep = only_present(jnp.ones(shape, bool), present)
+            return scores, only_present(marks, present), keep, ones
+        scores = selection.FrameScorer(self.dtype, name="scorer")(patches, present)
+        marks = selection.select_frames(scores, *self.frame_fractions, present)
         keep = selection.select_regions(region_scores, marks, *self.region_fractions)
         inclusion = None
         if train and self.estimator == "perturbed":

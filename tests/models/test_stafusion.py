@@ -119,6 +119,31 @@ def test_straight_through_changes_no_value():
     chex.assert_trees_all_equal(literal, straight)
 
 
+@pytest.mark.parametrize("selection", [True, False])
+def test_a_missing_stream_has_no_influence(selection):
+    config = small(selection=selection)
+    names = () if selection else (("selection", False),)
+    variables, batch = variables_of(names), batch_of(config)
+    apply = jax.jit(config.build().apply)
+    every = apply(variables, batch | {"present": np.ones((2, 2), bool)})
+    packed = apply(variables, batch)
+    for name in ("logits", "teacher_logits", "frame_marks", "keep"):
+        np.testing.assert_allclose(every[name], packed[name], atol=1e-5, err_msg=name)
+    present = np.array([[True, True], [True, False]])
+    other = batch["ir"].copy()
+    other[1] = 255 - other[1, ::-1]
+    one, again = (
+        apply(variables, batch | {"present": present, "ir": ir})
+        for ir in (batch["ir"], other)
+    )
+    jax.tree.map(np.testing.assert_array_equal, one, again)
+    np.testing.assert_allclose(one["logits"][0], every["logits"][0], atol=1e-5)
+    marks = np.asarray(one["frame_marks"])[1]
+    # Of the 4 frames that there are one quarter is key, one secondary.
+    assert sorted(marks[:4]) == ([0, 0, 1, 2] if selection else [2] * 4)
+    assert not marks[4:].any() and not np.asarray(one["keep"])[1, 4:].any()
+
+
 def test_dropped_frames_cannot_reach_the_student_s_logits():
     """The teacher's features of dropped frames move; fusion's result does not."""
     config = small(fusion_depth=2)
