@@ -10,7 +10,7 @@ Metric:   mean class accuracy 95.7 (UCF101) and 71.8 (HMDB51), the mean of the t
           splits (the paper's Table 7; tolerance 0.5 points). Not trained by us yet.
 
 Give the run of `configs/sthv1_dam.py` or of Kinetics as `--config.train.init_from`, as
-the paper does, with `--config.train.init_part=backbone`.
+the paper does, with `--config.train.init_part=all_but_heads`: the blocks are kept.
 """
 
 from configs import common, sthv1_dam

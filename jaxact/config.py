@@ -20,6 +20,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+INIT_PARTS = ("all", "all_but_heads", "backbone")
+
 
 class ConfigError(ValueError):
     """A config file, key or value that cannot be used; the message says how to mend."""
@@ -122,9 +124,11 @@ class TrainConfig(Config):
     accumulate: int = 1  # micro-batches whose gradients are added in one step
     fsdp: int = 1  # devices over which parameters and optimiser state are divided
     seed: int = 0  # of weights, data order, augmentation and dropout
-    init_from: str = ""  # weights to start from: a checkpoint or a foreign file
-    # Of a checkpoint: "all" | "backbone" (heads and fusion start from the seed, so that
-    # classes may differ). A foreign file only ever holds a backbone.
+    # Weights to start from: a run or a foreign file; or several, with commas between,
+    # each of which gives what it has besides heads (two streams from two runs).
+    init_from: str = ""
+    # Of a run: "all" | "all_but_heads" (classes may differ) | "backbone" (blocks and
+    # fusion start from the seed, too). A foreign file only ever holds a backbone.
     init_part: str = "all"
     log_every: int = 20  # steps between progress lines
     eval_every: float = 1.0  # epochs between evaluations; 0: only at the end

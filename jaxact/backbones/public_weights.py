@@ -12,7 +12,7 @@ from jaxact.backbones import (
     video_swin_weights,
 )
 from jaxact.weights.keymap import KeyMap, Report, Rule, WeightsError, convert
-from jaxact.weights.readers import read_weights
+from jaxact.weights.readers import read, read_weights
 
 __all__ = [
     "KeyMap",
@@ -46,7 +46,8 @@ def initialize_from(
     unshared ones start alike; what is outside the backbones keeps its values.
 
     Args:
-      path: a ``.safetensors`` file, a torch checkpoint, or a pickle of numpy arrays.
+      path: a ``.safetensors`` file, a torch checkpoint, a pickle of numpy arrays, or
+        an index of shards; ``#ema`` behind it takes averages (`weights.averages`).
       params: the model's parameters, nested.
       batch_stats: the running statistics, nested, or None.
 
@@ -61,12 +62,13 @@ def initialize_from(
     stats = traverse_util.flatten_dict(batch_stats or {}, sep="/")
     target = params | stats  # a layer's statistics have names of their own
     try:
-        source, kind = _find_kind(read_weights(path))
+        arrays, said = read(path)
+        source, kind = _find_kind(arrays)
         keymap = kind.key_map(source, target)
         filled, report = convert(source, target, keymap)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
-    report.source = f"{path} ({keymap.name})"
+    report.source, report.notes = f"{path} ({keymap.name})", said
     new_params, new_stats = (
         traverse_util.unflatten_dict({name: filled[name] for name in part}, sep="/")
         for part in (params, stats)

@@ -19,6 +19,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from jaxact import errors
@@ -234,26 +236,18 @@ class Checkpoints:
             f"steps {steps}."
         )
 
-    def restore_weights(
-        self, step: int, abstract: Mapping[str, Any], part: str = "all"
-    ) -> dict[str, Any]:
+    def restore_weights(self, step: int, abstract: Mapping[str, Any]) -> dict[str, Any]:
         """Restores "params" and "batch_stats" alone, whatever the optimiser was.
 
-        ``abstract`` has both, too. With ``part="backbone"`` only the modules whose
-        names begin with "backbone" are read, and must fit; the result then holds
-        nothing else. Those of streams that this model does not have are left out.
+        ``abstract`` has both, too.
 
         Raises:
           DamagedError: it cannot be read.
           UserError: the checkpoint is of another model.
         """
         path = self.folder / str(step)
-        wanted = {
-            name: trees.part_of(abstract[name], part)
-            for name in ("params", "batch_stats")
-        }
         # An empty tree is no part of a checkpoint's tree for Orbax.
-        asked = {name: tree for name, tree in wanted.items() if tree}
+        asked = {n: abstract[n] for n in ("params", "batch_stats") if abstract[n]}
         arguments = ocp.args.PyTreeRestore(
             asked,
             restore_args=ocp.checkpoint_utils.construct_restore_args(asked),
@@ -263,17 +257,36 @@ class Checkpoints:
         def read() -> Any:
             with contextlib.closing(ocp.PyTreeCheckpointHandler()) as handler:
                 tree = handler.metadata(path / "state").tree
-                mine = trees.modules_of(wanted["params"], part)
-                stored = {
-                    name: trees.part_of(tree.get(name) or {}, part, mine)
-                    for name in wanted
-                }
-                trees.check_same_shapes(stored, wanted, str(path))
+                trees.check_same_shapes(tree, abstract, str(path))
                 return handler.restore(path / "state", args=arguments)
 
         weights = self._read(step, read)
         self._check_arrays(step, weights)
         return {"batch_stats": {}, **weights}
+
+    def read_arrays(self, step: int) -> dict[str, Any]:
+        """Reads "params" and "batch_stats" as they were stored, as arrays of NumPy.
+
+        Raises:
+          DamagedError: it cannot be read.
+        """
+        path = self.folder / str(step)
+
+        def read() -> Any:
+            with contextlib.closing(ocp.PyTreeCheckpointHandler()) as handler:
+                tree = handler.metadata(path / "state").tree
+                asked = {n: tree[n] for n in ("params", "batch_stats") if tree.get(n)}
+                whole = ocp.RestoreArgs(restore_type=np.ndarray)
+                arguments = ocp.args.PyTreeRestore(
+                    asked,
+                    restore_args=jax.tree.map(lambda _: whole, asked),
+                    partial_restore=True,
+                )
+                return handler.restore(path / "state", args=arguments)
+
+        weights = self._read(step, read)
+        self._check_arrays(step, weights)
+        return weights
 
     def restore_latest(self, abstract: State) -> tuple[State, Meta] | None:
         """Restores the newest step that can be read; None where there is no step.

@@ -1,39 +1,10 @@
-"""Which arrays of a checkpoint's trees belong to a model, and whether they fit."""
+"""Whether the arrays of a checkpoint's trees fit a model."""
 
 from typing import Any
 
 import jax
-from flax import traverse_util
 
 from jaxact import errors
-
-Path = tuple[str, ...]  # names down to a module or a parameter
-
-
-def part_of(tree: Any, part: str, modules: set[Path] | None = None) -> Any:
-    """Returns the leaves below modules named backbone..., or all of them.
-
-    With ``modules``, paths of such modules, below these only.
-    """
-    if part == "all":
-        return tree
-    flat = {
-        path: leaf
-        for path, leaf in traverse_util.flatten_dict(tree).items()
-        if (module := _module(path, part)) and (modules is None or module in modules)
-    }
-    return traverse_util.unflatten_dict(flat)
-
-
-def modules_of(tree: Any, part: str) -> set[Path]:
-    """Returns the paths of the modules of this name that hold the tree's leaves."""
-    return {_module(path, part) for path in traverse_util.flatten_dict(tree)}
-
-
-def _module(path: Path, part: str) -> Path:
-    """Returns the path down to the first name that begins so; () where none does."""
-    found = [i for i, name in enumerate(path, 1) if name.startswith(part)]
-    return path[: found[0]] if found else ()
 
 
 def check_same_shapes(stored: Any, wanted: Any, where: str) -> None:

@@ -65,10 +65,10 @@ def check(experiment: config_lib.Experiment, facts: Any) -> None:
             f"(model.num_classes), but the data set {facts.name!r} has {classes}. Add "
             f"--config.model.num_classes={classes}, or name another data set."
         )
-    if experiment.train.init_part not in ("all", "backbone"):
+    if experiment.train.init_part not in config_lib.INIT_PARTS:
         raise errors.UserError(
-            f"train.init_part is {experiment.train.init_part!r}; choose all or "
-            "backbone."
+            f"train.init_part is {experiment.train.init_part!r}; choose one of "
+            f"{', '.join(config_lib.INIT_PARTS)}."
         )
     known = {*map(str, facts.names), *facts.classes}
     unknown = [name for name in experiment.eval.show if name not in known]

@@ -2,18 +2,14 @@
 
 import dataclasses
 import math
-import pathlib
-from typing import Any
 
 import jax
-from flax import traverse_util
 from jax.sharding import Mesh
 
 from jaxact import config as config_lib
-from jaxact.backbones import public_weights
-from jaxact.checkpoints import files, manager
+from jaxact.checkpoints import manager
 from jaxact.devices import distributed
-from jaxact.run import checks, optim
+from jaxact.run import checks, optim, transfer
 from jaxact.run.session import OpenedTraining
 from jaxact.state import State
 
@@ -59,8 +55,8 @@ def start_state(
 
     In this order: 1. the newest checkpoint of the run; 2. the weights of
     ``train.init_from``; 3. random weights from the seed. In 2 and 3 the model may then
-    set parameters by training clips (`ModelConfig.prepare`), unless the weights are
-    those of a whole model.
+    set parameters by training clips (`ModelConfig.prepare`), unless everything but
+    heads was loaded.
 
     Args:
       experiment: what is to be trained, as the run stores it.
@@ -94,12 +90,12 @@ def start_state(
         )
         return state, meta
     state = program.create()
+    whole = False
     if train.init_from:
-        state = _given_weights(train, state, program.abstract, mesh)
+        state, whole = _given_weights(train, state, mesh)
         distributed.say(f"Start: weights of {train.init_from}")
     else:
         distributed.say(f"Start: random weights, seed {train.seed}")
-    whole = pathlib.Path(train.init_from or "-").is_dir() and train.init_part == "all"
     if not whole:
         params = experiment.model.prepare(
             state.params,
@@ -113,31 +109,21 @@ def start_state(
 
 
 def _given_weights(
-    train: config_lib.TrainConfig, state: State, abstract: State, mesh: Mesh
-) -> State:
-    """Replaces the weights by those of a checkpoint folder or a file of public weights.
+    train: config_lib.TrainConfig, state: State, mesh: Mesh
+) -> tuple[State, bool]:
+    """Replaces weights by those that ``train.init_from`` gives, and says which.
+
+    Returns:
+      The state, and whether everything but heads was given.
 
     Raises:
-      UserError: there is none, or it is of another model.
+      UserError: there are none, or they are of another model.
     """
-    path = train.init_from
-    if pathlib.Path(path).is_dir():
-        folder, step = files.find(path)
-        source = manager.Checkpoints(folder, read_only=True)
-        weights = source.restore_weights(step, abstract.variables, train.init_part)
-        source.close()
-        params = _replaced(state.params, weights["params"])
-        batch_stats = _replaced(state.batch_stats, weights["batch_stats"])
-    else:
-        params, batch_stats, report = public_weights.initialize_from(
-            path, state.params, state.batch_stats
-        )
-        params, batch_stats = distributed.put_state((params, batch_stats), mesh)
+    start = transfer.start_from(
+        train.init_from, train.init_part, state.params, state.batch_stats
+    )
+    for report in start.reports:
         distributed.say(str(report))
-    return dataclasses.replace(state, params=params, batch_stats=batch_stats)
-
-
-def _replaced(tree: Any, leaves: Any) -> Any:
-    """Returns the nested dict with some of its leaves replaced."""
-    flat = traverse_util.flatten_dict(tree) | traverse_util.flatten_dict(leaves)
-    return traverse_util.unflatten_dict(flat)
+    params, batch_stats = distributed.put_state((start.params, start.batch_stats), mesh)
+    state = dataclasses.replace(state, params=params, batch_stats=batch_stats)
+    return state, start.whole

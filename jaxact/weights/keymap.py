@@ -62,9 +62,11 @@ class Report:
     fresh: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
     unused: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
+    notes: list[str] = dataclasses.field(default_factory=list)
+
     def __str__(self) -> str:
         """Three columns: what happened, to how many numbers, under which names."""
-        lines = [f"Weights from {self.source}"]
+        lines = [f"Weights from {self.source}", *(f"  {note}" for note in self.notes)]
         for kind in ("loaded", "resized", "fresh", "unused"):
             shapes: dict[str, tuple[int, ...]] = getattr(self, kind)
             count = sum(math.prod(shape) for shape in shapes.values())
@@ -108,6 +110,24 @@ def strip_prefixes(
     return result
 
 
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Refuses an array with NaN or infinity: nothing can be learnt from it.
+
+    Raises:
+      WeightsError: naming the array.
+    """
+    if array.dtype.kind in "iub":
+        return
+    with np.errstate(over="ignore"):  # too large for float32: infinite there
+        wrong = int((~np.isfinite(array.astype(np.float32))).sum())
+    if wrong:
+        raise WeightsError(
+            f"{name} {list(array.shape)} has {wrong} of {array.size} numbers that are "
+            "NaN or infinite: it comes of a training that failed, or was damaged. Take "
+            "an earlier checkpoint, or another file."
+        )
+
+
 def convert(
     source: Mapping[str, np.ndarray], target: Mapping[str, Any], keymap: KeyMap
 ) -> tuple[dict[str, np.ndarray], Report]:
@@ -137,6 +157,8 @@ def convert(
             continue
         for name in sources:
             left.pop(name, None)
+        for name in sources:
+            check_finite(name, source[name])
         array = transform(*(source[name] for name in sources))
         shape = tuple(target[path].shape)
         kept = report.loaded

@@ -5,7 +5,9 @@ raw file a storage (since 1.6), and before that a row of pickles followed by the
 storages. Flax's variables are often published as one pickle of nested dicts.
 """
 
+import json
 import pathlib
+import re
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +16,15 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from jaxact.weights import pickles
+from jaxact.weights import averages, pickles
 from jaxact.weights.keymap import WeightsError
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
+# Hugging Face's names of a whole file; an index of shards has the other ending.
+_IN_FOLDER = ("model.safetensors", "pytorch_model.bin")
+_INDEX = ".index.json"
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.)")
 # A state dict has fewer arrays, and shorter names.
 _MOST_ARRAYS = 20_000
 _LONGEST_NAME = 1000
@@ -27,6 +33,11 @@ _NESTED = ("model_state", "state_dict", "model_state_dict", "model", "module")
 
 
 def read_weights(path: str | pathlib.Path) -> dict[str, np.ndarray]:
+    """Reads the arrays of a weights file; see `read`."""
+    return read(path)[0]
+
+
+def read(path: str | pathlib.Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """Reads the arrays of a weights file; nothing is executed.
 
     A state dict under "model_state", "state_dict" or "model" is found; entries that
@@ -34,15 +45,21 @@ def read_weights(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     ``params/conv/kernel``.
 
     Args:
-      path: the file; its content decides the format, not its name.
+      path: the file, whose content decides the format, not its name; an index of
+        shards (``model.safetensors.index.json``); or a folder with one of Hugging
+        Face's names in it. ``#ema`` behind it takes averages, see `averages`.
 
     Returns:
-      The arrays by name, in the layout and precision of the file.
+      The arrays by name, in the layout and precision of the file, and what is to be
+      said of the choice between them.
 
     Raises:
       WeightsError: missing, truncated, of unknown format, or naming other than arrays.
     """
-    path = pathlib.Path(path)
+    text = str(path)
+    wanted = text.endswith(averages.SUFFIX) and not pathlib.Path(text).exists()
+    path = pathlib.Path(text.removesuffix(averages.SUFFIX) if wanted else text)
+    path = in_folder(path) or path
     if not path.is_file():
         raise WeightsError(
             f"There is no weights file {path}. Give the path of one .safetensors file, "
@@ -50,7 +67,7 @@ def read_weights(path: str | pathlib.Path) -> dict[str, np.ndarray]:
             "numpy arrays."
         )
     try:
-        return state_dict(_read(path))
+        return state_dict(_read(path), wanted)
     except WeightsError as error:
         raise WeightsError(f"The weights file {path} is refused: {error}") from None
     except Exception as error:  # garbage makes unpicklers raise almost anything
@@ -62,7 +79,57 @@ def read_weights(path: str | pathlib.Path) -> dict[str, np.ndarray]:
         ) from error
 
 
+def in_folder(path: pathlib.Path) -> pathlib.Path | None:
+    """Returns the weights file of a folder of Hugging Face's form; None: no such."""
+    names = (f"{name}{end}" for name in _IN_FOLDER for end in ("", _INDEX))
+    found = [path / name for name in names if (path / name).is_file()]
+    return found[0] if found else None
+
+
 def _read(path: pathlib.Path) -> Any:
+    if path.name.endswith(_INDEX):
+        return _read_shards(path)
+    if shard := _SHARD.search(path.name):
+        raise WeightsError(
+            f"it is shard {int(shard[1])} of {int(shard[2])}. Give the index that "
+            f"lists them all: {_SHARD.sub('', path.name)}{_INDEX}."
+        )
+    return _read_file(path)
+
+
+def _read_shards(path: pathlib.Path) -> dict[str, Any]:
+    """Reads the files that an index lists, which lie beside it."""
+    try:
+        index = json.loads(path.read_bytes())
+        places = {str(k): str(v) for k, v in index["weight_map"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise WeightsError(
+            f"it is no index of shards ({type(error).__name__}: {error}); expected "
+            '{"weight_map": {NAME: FILE}}.'
+        ) from None
+    arrays: dict[str, Any] = {}
+    for shard in sorted(set(places.values())):
+        file = path.parent / shard
+        if pathlib.Path(shard).name != shard or shard.endswith(_INDEX):
+            raise WeightsError(
+                f"it names the shard {shard!r}, which is no file beside it."
+            )
+        if not file.is_file():
+            raise WeightsError(
+                f"its shard {shard} is not beside it. Download all "
+                f"{len(set(places.values()))} shards."
+            )
+        found, _ = state_dict(_read_file(file))
+        listed = {name for name, place in places.items() if place == shard}
+        if found.keys() != listed:
+            odd = sorted(found.keys() ^ listed)[0]
+            where = "the index" if odd in found else f"the shard {shard}"
+            raise WeightsError(f"{odd} is not in {where}. Download all files again.")
+        arrays |= found
+    return arrays
+
+
+def _read_file(path: pathlib.Path) -> Any:
     if zipfile.is_zipfile(path):
         return _read_torch_zip(path)
     with path.open("rb") as file:
@@ -118,7 +185,8 @@ def _paths(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in tree.items():
         if len(flat) > _MOST_ARRAYS or len(prefix) > _LONGEST_NAME:
             raise WeightsError("it holds dicts in dicts without end.")
-        if isinstance(value, Mapping) and key not in _NESTED:
+        whole = key in _NESTED or key in averages.KEYS
+        if isinstance(value, Mapping) and not whole:
             flat |= _paths(value, f"{prefix}{key}/")
         else:
             flat[f"{prefix}{key}"] = value
@@ -164,21 +232,32 @@ def _read_pickles(path: pathlib.Path) -> Any:
     return tree
 
 
-def state_dict(tree: Any) -> dict[str, np.ndarray]:
-    """Finds the arrays by name in what a checkpoint holds.
+def state_dict(
+    tree: Any, average: bool = False
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Finds the arrays by name in what a checkpoint holds, and what to say of them.
+
+    ``average``: those of its averages, see `averages`.
 
     Raises:
       WeightsError: there is no dict with arrays at the known places.
     """
+    said: list[str] = []
     for _ in range(10):  # one of them may hold itself
         if not isinstance(tree, Mapping):
             break
         arrays = {str(k): v for k, v in tree.items() if isinstance(v, np.ndarray)}
         inside = [tree[key] for key in _NESTED if isinstance(tree.get(key), Mapping)]
-        if inside:
-            tree = inside[0]
+        plain = inside[0] if inside else arrays if arrays else None
+        chosen, words = averages.of_tree(tree, average, plain)
+        if words:
+            said.append(words)
+            average = False  # it is found
+        if chosen is not None and chosen is not arrays:
+            tree = chosen
         elif arrays:
-            return arrays
+            arrays, words = averages.of_names(arrays, average)
+            return arrays, [*said, *([words] if words else [])]
         else:
             keys = ", ".join(map(str, list(tree)[:8])) or "nothing"
             raise WeightsError(

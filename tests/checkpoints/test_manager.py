@@ -1,6 +1,5 @@
 """Checkpoints: exact continuation, damage, other models, other numbers of devices."""
 
-import dataclasses
 import functools
 import pathlib
 
@@ -264,32 +263,9 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
         manager.Checkpoints(tmp_path / "file" / "checkpoints")
 
 
-def test_one_streams_backbone_starts_from_a_model_of_two(tmp_path):
-    run = Run(tmp_path)
-    state = run.program.create()
-    own, other = state.params["backbone"], jax.tree.map(lambda x: x[:2], state.params)
-    both = {"backbone_rgb": own, "backbone_skeleton": other, "head": other}
-    run.save(dataclasses.replace(state, params=both), 1)
-
-    def weights(wanted):
-        abstract = {"params": wanted, "batch_stats": {}}
-        return run.checkpoints.restore_weights(1, abstract, "backbone")
-
-    params = weights({"backbone_rgb": own, "head": own})["params"]
-    assert_equal(params, {"backbone_rgb": own})
-    with pytest.raises(errors.UserError, match="backbone_ir/bias: checkpoint missing"):
-        weights({"backbone_rgb": own, "backbone_ir": own})
-
-
-def test_a_backbone_without_statistics_starts_from_a_model_with_some(tmp_path):
-    run = Run(tmp_path)
-    state = run.program.create()
-    own = state.params["backbone"]
-    both = {"backbone_rgb": own, "backbone_skeleton": own}
-    stats = {"backbone_rgb": {"norm": {"mean": state.params["head"]["bias"]}}}
-    run.save(dataclasses.replace(state, params=both, batch_stats=stats), 1)
-    wanted = {"backbone_skeleton": own}
-    abstract = {"params": wanted, "batch_stats": {}}
-    weights = run.checkpoints.restore_weights(1, abstract, "backbone")
-    assert_equal(weights["params"], wanted)
-    assert weights["batch_stats"] == {}
+def test_arrays_are_read_as_they_were_stored(saved):
+    state, _ = saved.restore()
+    arrays = saved.checkpoints.read_arrays(4)
+    assert_equal(arrays["params"], jax.device_get(state.params))
+    assert all(type(leaf) is np.ndarray for leaf in jax.tree.leaves(arrays))
+    assert "batch_stats" not in arrays

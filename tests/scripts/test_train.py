@@ -301,7 +301,7 @@ def test_weights_of_another_size_are_refused(finished, tmp_path):
         ({"eval.split": "val"}, "no clips in the split 'val' .* it has train"),
         ({"eval.best_metric": "auc"}, "is 'auc'; choose one of top1, top5"),
         ({"train.init_from": "nowhere"}, "nowhere"),
-        ({"train.init_part": "head"}, "is 'head'; choose all or backbone"),
+        ({"train.init_part": "head"}, "is 'head'; choose one of all, all_but_heads, b"),
     ],
 )
 def test_what_does_not_fit_is_said_before_the_first_step(tmp_path, changes, message):
