@@ -212,7 +212,17 @@ def npy(shape: str, dtype: str = "<f8") -> bytes:
         ("a.npy", npy("(1000000000000, 25, 3)"), "but the file has"),
         ("a.npy", npy("(1, 2, 3)", "|O"), "undecodable"),
         ("a.npy", npy("(-1, 2, 3)"), "undecodable"),
-        ("a.csv", b"frame,joint,x,y,z\n0,0,1,1,1\n999999,999,1,1,1\n", "have no row"),
+        (
+            "a.csv",
+            b"frame,joint,x,y,z\n0,0,1,1,1\n1,9,1,1,1\n3999999999999999999,999,1,1,1\n",
+            "have no row",
+        ),
+        (  # of many persons in one frame each
+            "a.csv",
+            b"person,frame,joint,x,y,z\n"
+            + b"".join(b"%d,%d,%d,1,1,1\n" % (i, i, i % 1000) for i in range(2000)),
+            "have no row",
+        ),
         ("a.csv", b"1,2," + b"3" * 200_000, "field larger than field limit"),
         ("a.csv", b"1,2,1e400\n", "nobody is seen"),
         ("a.skeleton", b"400000\n0\n", "the file ends where frame 2"),
