@@ -154,7 +154,7 @@ def _frames(numbers: np.ndarray) -> np.ndarray:
     apart = np.diff(there)
     if not len(apart):
         return at
-    unit = int(np.sort(apart)[len(apart) // 2])
+    unit = int(np.sort(apart)[(len(apart) - 1) // 2])
     # In whole numbers: floats know no nanoseconds since 1970.
     steps = np.maximum(1, apart // unit + (apart % unit * 2 >= unit))
     frames = np.concatenate([[0], np.cumsum(steps)])
