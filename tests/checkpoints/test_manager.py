@@ -5,6 +5,7 @@ import pathlib
 
 import chex
 import jax
+import numpy as np
 import pytest
 
 from jaxact import errors
