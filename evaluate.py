@@ -17,6 +17,8 @@ from input_pipeline import pipeline
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
 from jaxact import config as config_lib
+from jaxact import frame_choice
+from jaxact.batch import IMAGE_CHANNELS
 from jaxact.checkpoints.files import evaluated_split
 from jaxact.devices import distributed
 from jaxact.devices.distributed import say
@@ -67,12 +69,27 @@ def evaluate(
         "difficulty": result.difficulty,
         "difficulty_names": list(facts.difficulties),
         "selection": result.selection,
+        "frames": frames_kept(result, opened.network.inputs, facts.difficulties),
         "loss": result.metrics["loss"],
         "examples": result.examples,
         "bones": facts.bones,
         "history": log.read_history(folder.parent),
         "config": config_lib.config_text(experiment),
     }
+
+
+def frames_kept(result: Any, inputs: Any, difficulties: Any) -> dict[str, Any] | None:
+    """Describes the frames that were kept, where the truth is known."""
+    if result.frame_marks is None or result.actor_visible is None:
+        return None
+    videos = {name: inputs[name].shape[0] for name in inputs if name in IMAGE_CHANNELS}
+    return frame_choice.describe(
+        result.frame_marks,
+        result.actor_visible,
+        videos,
+        result.difficulty,
+        list(difficulties),
+    )
 
 
 def chosen(spec: config_lib.EvalConfig, folder: pathlib.Path, step: int) -> str:

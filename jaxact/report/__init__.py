@@ -34,7 +34,8 @@ def write_report(folder: str | os.PathLike, evaluation: Mapping[str, Any]) -> Pa
         [N y]; and, each of them optional: checkpoint, chosen (how), dataset,
         protocol, split, views, loss, branches (name -> scores [N y] of a part of the
         model), difficulty [N] (bit mask), difficulty_names, selection (shares and,
-        under ``*_chance``, those of a random choice), examples, bones (pairs of
+        under ``*_chance``, those of a random choice), frames (see
+        `jaxact.frame_choice`), examples, bones (pairs of
         joints), history, config. An example holds name, label, scores [y], streams
         (name -> uint8 [t h w 1 or 3],
         or under "skeleton" [m t v 3]) and, optional, frame_marks, frame_scores,

@@ -101,6 +101,28 @@ def confusion_chart(confusion: np.ndarray, classes: Sequence[str]) -> Markup:
     return Markup("".join(parts) + "</svg>")
 
 
+def shares_chart(title: str, shares: Sequence[float]) -> Markup:
+    """Draws a column for each of some shares, 0 to 1, numbered from 1."""
+    height, width = 90.0, 26.0
+    parts = [
+        f'<svg class="curve" viewBox="0 0 {len(shares) * width + 8:.0f} 140" '
+        f'width="{len(shares) * width + 8:.0f}" role="img" font-size="11" '
+        f'aria-label="{escape(title)}: share of clips in which each frame is kept">',
+        _text(2, 13, title, "strong"),
+    ]
+    for i, share in enumerate(shares):
+        x = 4 + i * width
+        parts.append(
+            f"<g><title>frame {i + 1}: kept in {share:.0%}</title>"
+            f'<rect class="plate" x="{x:.1f}" y="24" width="{width - 4:.1f}" '
+            f'height="{height:.0f}"/><rect class="right" x="{x:.1f}" '
+            f'y="{24 + height * (1 - share):.1f}" width="{width - 4:.1f}" '
+            f'height="{height * share:.1f}"/></g>'
+        )
+        parts.append(_text(x + (width - 4) / 2, 128, i + 1, "centre quiet"))
+    return Markup("".join(parts) + "</svg>")
+
+
 def difference_chart(difference: np.ndarray, classes: Sequence[str]) -> Markup:
     """Draws a difference of two confusion matrices' shares, rows true, ``[y y]``.
 

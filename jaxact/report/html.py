@@ -78,6 +78,7 @@ def render(summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
         ),
         curves=_curves(summary["history"]),
         selection=_selection(summary["selection"]),
+        frames=_frames(summary["frames"]),
         branches=_branches(summary),
         examples=[
             _example(example, evaluation)
@@ -152,6 +153,24 @@ def _selection(table: Mapping[str, float] | None) -> list[dict[str, Any]]:
         {"what": name.replace("_", " "), "value": table[name], "compared": False}
         for name in others
     ]
+
+
+def _frames(table: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Returns the rows and the histograms of the frames that were kept."""
+    if not table:
+        return None
+    names = overlays.STREAM_NAMES
+
+    def told(row: Mapping[str, Any]) -> str:
+        if row["kind"] == "all":
+            return "all frames"
+        if row["kind"] == "stream":
+            return names.get(row["name"], row["name"])
+        return "no difficulty" if row["name"] == "none" else row["name"]
+
+    rows = [dict(row) | {"name": told(row).replace("_", " ")} for row in table["rows"]]
+    shares = {names.get(name, name): v for name, v in table["positions"].items()}
+    return {"rows": rows, "charts": [figures.shares_chart(*i) for i in shares.items()]}
 
 
 def _maps(

@@ -82,6 +82,7 @@ def summarise(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "branches": _branches(evaluation, labels),
         "difficulties": _difficulties(evaluation, labels == predicted),
         "selection": _floats(evaluation.get("selection")),
+        "frames": evaluation.get("frames"),
         "mistakes": _mistakes(evaluation, labels, scores, predicted),
         "history": [dict(row) for row in evaluation.get("history") or ()],
         "config": str(evaluation.get("config") or ""),

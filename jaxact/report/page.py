@@ -132,6 +132,32 @@ many frames are kept is fixed: where the actor is in every frame, model and chan
 whatever is chosen.</p>
 </div>
 {% endif %}
+{% if frames %}
+<div id="frames">
+<h2>Kept frames that show the actor</h2>
+<div class="scroll"><table>
+<thead><tr><th></th><th class="n">Kept</th><th class="n">Model</th>
+<th class="n">Chance</th><th class="n">Fixed</th><th class="n">Best</th></tr></thead>
+<tbody>
+{% for row in frames.rows %}
+<tr><th scope="row">{{ row.name }}</th>
+<td class="n">{{ "%.1f" | format(row.kept) }}</td>
+<td class="n">{{ row.precision | percent }}</td>
+<td class="n quiet">{{ row.chance | percent }}</td>
+<td class="n quiet">{{ row.blind | percent }}</td>
+<td class="n quiet">{{ row.ceiling | percent }}</td></tr>
+{% endfor %}
+</tbody>
+</table></div>
+<p class="note">Chance draws as many frames of each clip. Fixed are the best positions,
+the same in every clip, chosen with the truth of these clips: a model that is no better
+does not look. Best is what the truth itself would keep. Below: in which share of the
+clips each frame is kept.</p>
+{% for chart in frames.charts %}
+<div class="scroll">{{ chart }}</div>
+{% endfor %}
+</div>
+{% endif %}
 {% if r.difficulties %}
 <div id="difficulties">
 <h2>By difficulty</h2>

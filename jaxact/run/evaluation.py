@@ -22,7 +22,8 @@ TRUTH = ("actor_visible", "actor_box", "difficulty")
 # What never goes to the devices: joints are only drawn; VIEW says which of a clip's
 # views are in the batch, where they come one part after another.
 JOINTS, VIEW = "joints_seen", "view"
-ROWS = ("id", "label", "scores", "difficulty")
+MARKS, VISIBLE = "frame_marks", "actor_visible"
+ROWS = ("id", "label", "scores", "difficulty", MARKS, VISIBLE)
 SCORES, BRANCH = "scores", "scores/"
 
 
@@ -39,6 +40,7 @@ class Result:
         selection figures.
       selection: the selection figures alone; None without ground truth or selection.
       difficulty: int [N] bit masks, or None.
+      frame_marks, actor_visible: [N f], see `jaxact.frame_choice`; None as selection.
       examples: what the report shows of a few clips.
       views: how many views a clip has.
     """
@@ -50,6 +52,8 @@ class Result:
     metrics: dict[str, float]
     selection: dict[str, float] | None
     difficulty: np.ndarray | None
+    frame_marks: np.ndarray | None
+    actor_visible: np.ndarray | None
     examples: list[dict[str, Any]]
     views: int
 
@@ -136,6 +140,8 @@ def evaluate(
         metrics=numbers | (selection or {}),
         selection=selection,
         difficulty=table.get("difficulty"),
+        frame_marks=table.get(MARKS) if selection else None,
+        actor_visible=table.get(VISIBLE) if selection else None,
         examples=examples,
         views=views,
     )

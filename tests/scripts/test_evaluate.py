@@ -6,6 +6,7 @@ import pytest
 import evaluate
 from jaxact import errors
 from jaxact.checkpoints import files
+from jaxact.report import write_report
 from tests import tiny
 from tests.scripts.test_train import finished, quick, run
 
@@ -63,3 +64,18 @@ def test_pictures_are_chosen_by_name_or_by_class(finished):  # noqa: F811
     ).tolist()
     with pytest.raises(errors.UserError, match="names clap, .* neither clips nor"):
         shown("clap")
+
+
+def test_frames_kept_are_told_by_stream_and_difficulty(finished, tmp_path):  # noqa: F811
+    result = evaluate.evaluate(
+        tiny.experiment(), *files.find(finished), tiny.TinyData()
+    )
+    whole, *rest = result["frames"]["rows"]
+    assert whole["precision"] == pytest.approx(result["selection"]["frame_precision"])
+    chance = result["selection"]["frame_precision_chance"]
+    assert whole["chance"] == pytest.approx(chance)
+    assert whole["chance"] <= whole["blind"] <= whole["ceiling"] + 1e-9
+    kinds = [row["kind"] for row in rest]
+    assert "stream" in kinds and "difficulty" in kinds
+    page = write_report(tmp_path, result).read_text()
+    assert "Kept frames that show the actor" in page and ": kept in " in page
