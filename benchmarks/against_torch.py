@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from benchmarks.arguments import at_least
 from benchmarks.turns import by_turns, row, timed
 from jaxact.backbones.i3d import I3D, pooled
 from jaxact.backbones.public_weights import initialize_from
@@ -217,10 +218,10 @@ def main() -> None:
     parser.add_argument("--net", nargs="+", default=list(NETS), choices=list(NETS))
     parser.add_argument("--torch_python", default="", help="interpreter with torch")
     parser.add_argument("--torch_compile", action="store_true", help="torch.compile")
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--frames", type=int, default=0, help="0: as published")
-    parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--batch", type=at_least(1), default=1)
+    parser.add_argument("--frames", type=at_least(0), default=0, help="0: as published")
+    parser.add_argument("--size", type=at_least(1), default=224)
+    parser.add_argument("--turns", type=at_least(1), default=5)
     parser.add_argument("--form", default="auto", help="of I3D: auto, taps or native")
     args = parser.parse_args()
     keep_freed_memory()  # as the scripts do

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.arguments import at_least
 from benchmarks.turns import by_turns, row, timed
 from jaxact.layers.nonlocal_blocks import AXES, DirectedNonLocal, order_costs
 
@@ -42,9 +43,9 @@ def calls(order: str, axis: str, x: jax.Array, training: bool) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stages", type=int, nargs="+", default=[2, 3, 4])
+    parser.add_argument("--stages", type=at_least(1), nargs="+", default=[2, 3, 4])
     parser.add_argument("--axes", nargs="+", default=["joint"], choices=tuple(AXES))
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--turns", type=at_least(1), default=5)
     args = parser.parse_args()
     print(f"Directed attention, one clip, float32; {jax.devices()}")
     for stage in args.stages:

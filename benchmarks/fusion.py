@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from benchmarks.arguments import at_least
 from benchmarks.turns import by_turns, row, timed
 from jaxact.layers import selection
 from jaxact.layers.attention import attention_weights
@@ -99,9 +100,9 @@ def rollout(batch: int, layers: int, turns: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--layers", type=int, default=10)
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--batch", type=at_least(1), default=1)
+    parser.add_argument("--layers", type=at_least(1), default=10)
+    parser.add_argument("--turns", type=at_least(1), default=5)
     args = parser.parse_args()
     print(f"float32; {jax.devices()}")
     fusion(args.batch, args.turns)

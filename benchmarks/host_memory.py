@@ -13,6 +13,8 @@ import sys
 import time
 from typing import Any
 
+from benchmarks.arguments import at_least
+
 CONFIG = "configs/demo_stafusion.py"
 
 
@@ -50,7 +52,7 @@ def ask(process: Any) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--serve", choices=("keep", "default"), help="for its own use")
-    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--turns", type=at_least(1), default=15)
     args = parser.parse_args()
     if args.serve:
         serve(args.serve == "keep")  # before anything else is imported

@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from benchmarks.arguments import at_least
 from input_pipeline import dataset, records
 from input_pipeline.config import DataConfig
 from input_pipeline.pipeline import eval_batches, train_batches
@@ -105,8 +106,9 @@ def measure(start: Callable[[], Iterator[dict]], clips: int) -> tuple[float, flo
 def main() -> None:
     """Writes the data set into a temporary folder, measures, prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--clips", type=int, default=88, help="clips to read a row")
-    parser.add_argument("--workers", type=int, default=0, help="threads; 0: one a core")
+    add, whole = parser.add_argument, at_least
+    add("--clips", type=whole(1), default=88, help="clips to read a row")
+    add("--workers", type=whole(0), default=0, help="threads; 0: one a core")
     args = parser.parse_args()
     inputs = {
         stream: types.SimpleNamespace(

@@ -1,6 +1,7 @@
 """What is checked before the first training step."""
 
 import dataclasses
+import math
 from typing import Any
 
 from jax.sharding import Mesh
@@ -78,6 +79,8 @@ def check(experiment: config_lib.Experiment, facts: Any) -> None:
             f"classes of {facts.name!r}. Its classes are "
             f"{', '.join(facts.classes)}; its clips are named like {facts.names[0]}."
         )
+    _at_least("eval.batch_size", experiment.eval.batch_size, 1)
+    _at_least("eval.pictures", experiment.eval.pictures, 0)
     if experiment.eval.best_metric not in METRICS:
         raise errors.UserError(
             f"eval.best_metric is {experiment.eval.best_metric!r}; choose one of "
@@ -99,11 +102,13 @@ def check_batch(train: config_lib.TrainConfig, mesh: Mesh) -> None:
     Raises:
       UserError: it cannot, or a number that must be positive is not.
     """
-    numbers = (train.batch_size, train.accumulate, train.epochs, train.log_every)
-    if min(numbers) <= 0:
+    for name in ("batch_size", "accumulate", "log_every", "keep"):
+        _at_least(f"train.{name}", getattr(train, name), 1)
+    for name in ("eval_every", "checkpoint_every"):
+        _at_least(f"train.{name}", getattr(train, name), 0)
+    if not 0 < train.epochs < math.inf:
         raise errors.UserError(
-            "train.batch_size, train.accumulate, train.epochs and train.log_every must "
-            f"be positive; got {', '.join(map(str, numbers))}."
+            f"train.epochs is {train.epochs:g}; expected more than 0, and an end."
         )
     parts = mesh.devices.size * train.accumulate
     if train.batch_size % parts:
@@ -113,6 +118,13 @@ def check_batch(train: config_lib.TrainConfig, mesh: Mesh) -> None:
             f"{mesh.devices.size} devices x {train.accumulate} micro-batches "
             f"(train.accumulate). Take a multiple of {parts}, for example "
             f"--config.train.batch_size={nearest}."
+        )
+
+
+def _at_least(key: str, value: float, least: int) -> None:
+    if not least <= value < math.inf:
+        raise errors.UserError(
+            f"{key} is {value:g}; expected {least} or more. Change --config.{key}."
         )
 
 

@@ -45,10 +45,10 @@ def make_network(model: config_lib.ModelConfig, mesh: Mesh) -> Network:
     try:
         inputs = model.inputs()
         module = model.build()
+        init = initializer(module, inputs)
+        shapes = jax.eval_shape(init, key_shape())  # layers check widths among others
     except ValueError as error:
         raise config_lib.ConfigError(f"The model cannot be built. {error}") from error
-    init = initializer(module, inputs)
-    shapes = jax.eval_shape(init, key_shape())
     abstract = distributed.abstract_on(shapes, mesh)
     eval_step = steps.make_eval_step(module, inputs, mesh=mesh)
     return Network(module, inputs, mesh, init, abstract, eval_step)
