@@ -4,6 +4,7 @@
 evaluation and the report look at the names below, where a model has them.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,3 +23,19 @@ SELECTION = (
 BACKGROUND, SECONDARY, KEY = 0, 1, 2
 # The end of the names of a model's other predictions: of one stream, of a teacher.
 BRANCH = "_logits"
+
+
+def patch_grid(patches: int, height: int, width: int) -> tuple[int, int]:
+    """Returns the rows and columns of square patches that tile a frame.
+
+    Raises:
+      ValueError: no square patch cuts the frame into that many.
+    """
+    side = math.sqrt(height * width / patches) if patches else 0.0
+    rows, columns = (round(height / side), round(width / side)) if side else (0, 0)
+    if rows * columns != patches or rows * width != columns * height:
+        raise ValueError(
+            f"Got {patches} patches of a {height} x {width} frame, which no square "
+            "patch gives; pass grid=(rows, columns)."
+        )
+    return rows, columns

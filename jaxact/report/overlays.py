@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxact.out import BACKGROUND, KEY, SECONDARY
+from jaxact.out import BACKGROUND, KEY, SECONDARY, patch_grid
 from jaxact.report import bodies
 
 DARKEN = 0.25  # brightness of what was dropped
@@ -62,22 +62,6 @@ def is_video(stream: np.ndarray) -> bool:
 def colour(frame: np.ndarray) -> np.ndarray:
     """Returns a frame ``[h w 1 or 3]`` as ``[h w 3]``."""
     return np.broadcast_to(frame, (*frame.shape[:2], 3))
-
-
-def patch_grid(patches: int, height: int, width: int) -> tuple[int, int]:
-    """Returns the rows and columns of square patches that tile a frame.
-
-    Raises:
-      ValueError: no square patch cuts the frame into that many.
-    """
-    side = math.sqrt(height * width / patches) if patches else 0.0
-    rows, columns = (round(height / side), round(width / side)) if side else (0, 0)
-    if rows * columns != patches or rows * width != columns * height:
-        raise ValueError(
-            f"Got {patches} patches of a {height} x {width} frame, which no square "
-            "patch gives; pass grid=(rows, columns)."
-        )
-    return rows, columns
 
 
 def darken(frame: np.ndarray, factor: float = DARKEN) -> np.ndarray:

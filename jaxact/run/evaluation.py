@@ -5,7 +5,6 @@ the batch size and the number of devices and hosts.
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -168,14 +167,12 @@ def _selection(real: Mapping[str, Any], inputs: Inputs) -> dict[str, metrics.Pai
     patches = real["keep"].shape[-1]
     videos = [inputs[name].shape for name in inputs if name in IMAGE_CHANNELS]
     height, width = videos[0][1:3]
-    patch = math.sqrt(height * width / patches)
-    grid = (round(height / patch), round(width / patch))
     return metrics.selection_recall(
         real["frame_marks"],
         real["keep"],
         real["actor_visible"],
         real["actor_box"],
-        grid,
+        out.patch_grid(patches, height, width),
     )
 
 

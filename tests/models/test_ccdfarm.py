@@ -196,6 +196,26 @@ def test_config_values_that_mean_nothing(fields, message):
         small(**fields).build()
 
 
+@pytest.mark.parametrize("missing", ["rgb", "skeleton"])
+def test_a_stream_that_a_clip_lacks_has_no_influence(missing):
+    fields = (("transfer", "none"), ("tiam", False), ("mffm", False))
+    config = small(**dict(fields))
+    batch, variables = batch_of(config), variables_of(fields)
+    present = np.array([[True, True], [missing != "rgb", missing != "skeleton"]])
+    batch["present"] = present
+    apply = jax.jit(config.build().apply)
+    out = apply(variables, batch)
+    there = {"rgb": "skeleton", "skeleton": "rgb"}[missing]
+    alone = out[f"{there}_logits"]
+    np.testing.assert_allclose(out["logits"][1], alone[1], atol=1e-6)
+    mean = (out["rgb_logits"] + out["skeleton_logits"])[0] / 2
+    np.testing.assert_allclose(out["logits"][0], mean, atol=1e-6)
+    other = batch[missing].copy()
+    other[1] = other[1, ::-1] + 1
+    again = apply(variables, batch | {missing: other})
+    np.testing.assert_array_equal(out["logits"], again["logits"])
+
+
 def test_a_missing_stream_is_named():
     config = small()
     batch = {k: v for k, v in batch_of(config).items() if k != "skeleton"}
