@@ -1,4 +1,4 @@
-"""Any backbone over any streams under a plain fusion: STAFusion's Tables 1 and 2.
+"""Any backbone over any streams under any fusion: STAFusion's Tables 1 and 2.
 
 Table 1's rows add both streams' features under one classifier; Table 2 compares single
 streams, averaging and concatenation.
@@ -14,8 +14,10 @@ import jax
 from jaxact.backbones.protocol import BackboneConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import PRESENT
+from jaxact.layers.fusions.confident import PDF, QMF
+from jaxact.layers.fusions.evidential import ETMC, TMC
+from jaxact.layers.fusions.gated import Gated
 from jaxact.layers.fusions.plain import Add, Average, Concat
-from jaxact.losses import CrossEntropy
 from jaxact.models.streams import (
     Branches,
     Head,
@@ -24,8 +26,17 @@ from jaxact.models.streams import (
     TimeSformerStreamsConfig,
 )
 
-FusionName = Literal["add", "concat", "average"]
-FUSIONS: dict[str, Any] = {"add": Add, "concat": Concat, "average": Average}
+FusionName = Literal["add", "concat", "average", "gated", "tmc", "etmc", "qmf", "pdf"]
+FUSIONS: dict[str, Any] = {
+    "add": Add,
+    "concat": Concat,
+    "average": Average,  # of the streams' logits
+    "gated": Gated,
+    "tmc": TMC,
+    "etmc": ETMC,
+    "qmf": QMF,
+    "pdf": PDF,
+}
 
 
 def fusion_of(name: str) -> Any:
@@ -41,7 +52,7 @@ class DualStreamConfig(StreamsConfig):
 
     backbone: BackboneConfig = dataclasses.field(default_factory=TimeSformerConfig)
     layout: Layout = "passes"  # see `Branches`
-    fusion: FusionName = "add"  # "add" | "concat" features, "average" streams' logits
+    fusion: FusionName = "add"  # see `FUSIONS`
     head_dropout: float = 0.0
 
     def build(self) -> "DualStream":
@@ -53,7 +64,7 @@ class DualStreamConfig(StreamsConfig):
         )
 
     def losses(self) -> tuple[Any, ...]:
-        return (CrossEntropy(),)
+        return fusion_of(self.fusion).losses()
 
 
 @dataclasses.dataclass
@@ -75,7 +86,7 @@ class BaselineConfig(TimeSformerStreamsConfig):
         )
 
     def losses(self) -> tuple[Any, ...]:
-        return (CrossEntropy(),)
+        return fusion_of(self.fusion).losses()
 
 
 class DualStream(nn.Module):

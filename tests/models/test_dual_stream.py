@@ -14,7 +14,7 @@ from jaxact.backbones.resnet import TSMResNetConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import example_batch
 from jaxact.config import Config, ConfigError, Experiment, OptimConfig, set_value
-from jaxact.models.dual_stream import BaselineConfig, DualStreamConfig
+from jaxact.models.dual_stream import FUSIONS, BaselineConfig, DualStreamConfig
 from jaxact.run import optim, steps
 from jaxact.state import State
 from tests import tiny
@@ -88,6 +88,19 @@ def test_every_net_in_every_layout_under_every_fusion(net, fusion, layout):
         width = variables["params"]["head"]["fc"]["kernel"].shape[0]
         both = fusion == "concat" and layout != "time"
         assert width == WIDTHS[net] * (2 if both else 1)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_every_fusion_has_the_losses_that_it_can_be_trained_with(fusion):
+    config = small("timesformer", fusion=fusion)
+    variables, _ = shapes_of(config)
+
+    def total(variables, batch):
+        out = config.build().apply(variables, batch)
+        return sum(term.weight * term(out, batch) for term in config.losses())
+
+    batch = batch_of(config) | {"present": np.ones((3, 2), bool)}
+    assert jax.eval_shape(total, variables, batch).shape == (3,)
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -41,6 +41,10 @@ class Fusion(Protocol):
         """
         ...
 
+    def losses(self) -> tuple[Any, ...]:
+        """Returns the terms it is trained with; see `jaxact.losses`."""
+        ...
+
 
 def only_present(x: jax.Array, present: jax.Array | None) -> jax.Array:
     """Returns ``[b s ...]`` with zeros for the streams that are not there.

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxact.layers.fusions import mean_of_present, only_present
+from jaxact.losses import CrossEntropy
 
 
 class Add(nn.Module):
@@ -36,6 +37,9 @@ class Add(nn.Module):
             return {"token": tokens.sum(axis=1)}
         return {"token": tokens.shape[1] * mean_of_present(tokens, present)}
 
+    def losses(self) -> tuple[Any, ...]:
+        return (CrossEntropy(),)
+
 
 class Concat(nn.Module):
     """The streams' vectors side by side, ``[b s*d]``; zeros for one that is missing.
@@ -56,6 +60,9 @@ class Concat(nn.Module):
     ) -> dict[str, Any]:
         tokens = only_present(streams["tokens"], present)
         return {"token": tokens.reshape(tokens.shape[0], -1)}
+
+    def losses(self) -> tuple[Any, ...]:
+        return (CrossEntropy(),)
 
 
 class Average(nn.Module):
@@ -94,3 +101,6 @@ class Average(nn.Module):
             return {"logits": jnp.einsum("bsy,bs->by", logits, shares)}
         scores = jax.nn.log_softmax(logits)
         return {"logits": jax.nn.logsumexp(scores, axis=1, b=shares[:, :, None])}
+
+    def losses(self) -> tuple[Any, ...]:
+        return (CrossEntropy(),)
