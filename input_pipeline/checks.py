@@ -25,6 +25,12 @@ def check_inputs(
       DatasetError: the data set lacks a stream, or has it in another form.
       DataConfigError: crops do not fit into the resized frames.
     """
+    if data.stream_dropout and len(inputs) < 2:
+        raise DataConfigError(
+            f"data.stream_dropout is {data.stream_dropout}, but the model reads "
+            f"{', '.join(inputs)} alone: there is no other stream to go on with. Set "
+            "it to 0."
+        )
     for stream, spec in inputs.items():
         stored = source(stream)
         if stored not in dataset.streams or stream not in STREAMS:
@@ -96,16 +102,36 @@ def mirror_of(dataset: PreparedDataset, data: DataConfig) -> tuple[int, ...] | N
 
 
 def check_rows(
-    dataset: PreparedDataset, rows: np.ndarray, inputs: Mapping[str, Any]
+    dataset: PreparedDataset,
+    rows: np.ndarray,
+    inputs: Mapping[str, Any],
+    data: DataConfig,
 ) -> None:
-    """Raises DatasetError if some clips of a split lack a stream that is read."""
-    for stream in inputs:
-        frames = dataset.index.get(frames_column(source(stream)))
-        lacking = rows[:0] if frames is None else rows[frames[rows] == 0]
-        if len(lacking):
+    """Raises DatasetError if clips of a split lack a stream that is read, or all."""
+    lacking = {stream: _lacks(dataset, rows, stream) for stream in inputs}
+    if data.allow_missing:
+        lacking = {"of these": np.logical_and.reduce(list(lacking.values()))}
+    for stream, lacks in lacking.items():
+        if lacks.any():
+            what = f"stream {stream!r}, which the model reads"
+            cure = "Leave them out of the split and prepare the data set again, or "
+            if data.allow_missing:
+                what = f"stream at all of {', '.join(inputs)}, which the model reads"
+                cure += "choose a model of other streams."
+            elif len(inputs) > 1:
+                cure += (
+                    "choose a model without this stream, or set data.allow_missing: "
+                    "the stream is then zeros in these clips."
+                )
+            else:
+                cure += "choose a model without this stream."
             raise DatasetError(
-                f"{len(lacking)} of {len(rows)} clips of the split have no stream "
-                f"{stream!r}, which the model reads, the first of them "
-                f"{str(dataset.names[lacking[0]])!r}. Leave them out of the split and "
-                "prepare the data set again, or choose a model without this stream."
+                f"{lacks.sum()} of {len(rows)} clips of the split have no {what}, the "
+                f"first of them {str(dataset.names[rows[lacks][0]])!r}. {cure}"
             )
+
+
+def _lacks(dataset: PreparedDataset, rows: np.ndarray, stream: str) -> np.ndarray:
+    """Which clips have no frame of a stream, by the index; none if it cannot tell."""
+    frames = dataset.index.get(frames_column(source(stream)))
+    return np.zeros(len(rows), bool) if frames is None else frames[rows] == 0

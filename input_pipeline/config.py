@@ -89,6 +89,13 @@ class DataConfig(_Strict):
     shared_crop: bool = True
     shared_flip: bool = True
 
+    # Whether clips may lack some of a model's streams: such a stream is zeros, and the
+    # batch's ``present`` says False of it. Otherwise they are refused.
+    allow_missing: bool = False
+    # Training: probability with which each stream of a clip is left out in the same
+    # way, but never all of them (modality dropout).
+    stream_dropout: float = 0.0
+
     # Whether training batches carry the ground truth as evaluation batches do: who is
     # seen in which frame, where, and the clip's difficulties.
     truth: bool = False

@@ -4,7 +4,8 @@ Read (the record alone, by its offset, checksum verified) -> parse (the features
 for) -> sample -> decode (the sampled frames alone, the crop alone) -> augment.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class ExampleReader:
             found = lenses.of_rows(dataset, [source(name) for name in self.videos])
             self._lenses = found and [tf.constant(array) for array in found]
         self._names = tf.constant(dataset.names.astype(object))
+        self._dropout = data.stream_dropout if seed is not None else 0.0
 
     def keep_in_memory(self, rows: np.ndarray) -> None:
         """Reads these records now, if they are small enough, and never again.
@@ -74,7 +76,8 @@ class ExampleReader:
 
     def explain(self, row: int, error: Exception | None) -> DatasetError:
         """Returns an error that says which record is at fault, and how to mend it."""
-        return self.read.explain(row, error, self.shapes)
+        needed = () if self.data.allow_missing else self.shapes
+        return self.read.explain(row, error, needed)
 
     def parse(self, serialized: tf.Tensor) -> Example:
         """Returns the stored features that the inputs need."""
@@ -99,14 +102,20 @@ class ExampleReader:
         if self.seed is not None:
             seed = ops.example_seed(self.seed, epoch, row)
         draws = Draws(self.data, seed, cut=bool(self.bodies))
+        present = self._present(record, draws)
         example: Example = {}
         if self._lenses is not None:
-            example["joints_seen"] = self._joints_seen(record, row, draws)
+            example["joints_seen"] = self._joints_seen(record, row, draws, present)
         for stream in self.shapes:
-            example[stream] = self._stream(record, stream, draws, epoch)
+            read = functools.partial(self._stream, record, stream, draws, epoch)
+            nothing = functools.partial(self._nothing, stream)
+            example[stream] = self._if(present[stream], read, nothing)
+        if len(self.shapes) > 1:
+            example["present"] = tf.stack(list(present.values()))
         if self.truth and self.videos:
             found = [
-                self._truth(record, stream, draws, epoch) for stream in self.videos
+                self._truth(record, stream, draws, epoch, present[stream])
+                for stream in self.videos
             ]
             boxes, visible = zip(*found, strict=True)
             example["actor_box"] = tf.concat(boxes, 0)
@@ -121,20 +130,70 @@ class ExampleReader:
             return video.read(record, stream, shape, draws, part)
         return skeleton.read(record, stream, shape, draws, part, self._mirror)
 
-    def _truth(
-        self, record: Example, stream: str, draws: Draws, part: tf.Tensor | int
-    ) -> video.Truth:
-        return video.truth(record, stream, self.shapes[stream], draws, part)
+    def _present(self, record: Example, draws: Draws) -> dict[str, tf.Tensor]:
+        """Which streams the clip has and keeps; all of them where it must."""
+        there = dict.fromkeys(self.shapes, tf.constant(True))
+        if self.data.allow_missing:
+            kinds: dict[str, Any] = {"video": video, "skeleton": skeleton}
+            there = {
+                stream: kinds[STREAMS[stream].kind].present(record, source(stream))
+                for stream in self.shapes
+            }
+        if self._dropout:
+            seed = draws.seed("stream dropout")
+            kept = ops.random_kept(seed, tf.stack(list(there.values())), self._dropout)
+            there = dict(zip(there, tf.unstack(kept), strict=True))
+        return there
 
-    def _joints_seen(self, record: Example, row: tf.Tensor, draws: Draws) -> tf.Tensor:
+    def _if(
+        self, present: tf.Tensor, read: Callable[[], Any], lacking: Callable[[], Any]
+    ) -> Any:
+        """What ``read`` returns, or ``lacking`` where the stream is not there."""
+        if self.data.allow_missing or self._dropout:
+            return tf.cond(present, read, lacking)
+        return read()
+
+    def _nothing(self, stream: str) -> tf.Tensor:
+        """Zeros in place of a stream, with the axis of views where there is one."""
+        data, views = self.data, 1
+        if self.seed is None:
+            views = data.eval_views_time * data.eval_views_space
+            views = data.eval_views_at_once or views
+        shape = self.shapes[stream]
+        return tf.zeros((views, *shape) if views > 1 else shape, STREAMS[stream].dtype)
+
+    def _truth(
+        self,
+        record: Example,
+        stream: str,
+        draws: Draws,
+        part: tf.Tensor | int,
+        present: tf.Tensor,
+    ) -> video.Truth:
+        shape = self.shapes[stream]
+        look = functools.partial(video.truth, record, stream, shape, draws, part)
+        t = shape[0]
+        return self._if(present, look, lambda: (tf.zeros((t, 4)), tf.zeros(t, tf.bool)))
+
+    def _joints_seen(
+        self,
+        record: Example,
+        row: tf.Tensor,
+        draws: Draws,
+        present: Mapping[str, tf.Tensor],
+    ) -> tf.Tensor:
         """Where the joints are seen in the first view of the videos, [s*t m v 2]."""
         matrices, slots = self._lenses  # type: ignore[misc]
         (body,) = self.bodies
-        camera = tf.gather(matrices, tf.gather(slots, row))
-        seen = [
-            skeleton.seen_in(record, body, stream, self.shapes, camera[i], draws)
-            for i, stream in enumerate(self.videos)
-        ]
-        frames = sum(self.shapes[stream][0] for stream in self.videos)
         persons, _, joints = self.shapes[body][:3]
-        return tf.ensure_shape(tf.concat(seen, 0), [frames, persons, joints, 2])
+        camera = tf.gather(matrices, tf.gather(slots, row))
+        seen = []
+        for i, stream in enumerate(self.videos):
+            look = functools.partial(
+                skeleton.seen_in, record, body, stream, self.shapes, camera[i], draws
+            )
+            shape = (self.shapes[stream][0], persons, joints, 2)
+            nothing = functools.partial(tf.fill, shape, np.float32("nan"))
+            both = present[body] & present[stream]
+            seen.append(tf.ensure_shape(self._if(both, look, nothing), shape))
+        return tf.concat(seen, 0)

@@ -5,12 +5,16 @@ No TensorFlow here, so that the error reaches machines that only have a config.
 
 from pathlib import Path
 
+from input_pipeline.streams import STORED
+
 _NTU = (
     "{title} cannot be downloaded by a program: fill in the request form of the ROSE "
     "Lab (https://rose1.ntu.edu.sg/dataset/actionRecognition/, an academic e-mail "
     "address is needed) and, once it is granted, download three families of zip files "
     "from its download page: the RGB videos ({rgb}), the IR videos ({ir}) and the 3D "
-    "skeletons ({skeletons}); depth maps are not needed. Unzip all of them into one "
+    "skeletons ({skeletons}). The masked depth maps are only needed for the stream "
+    "depth: --streams rgb,ir,depth reads nturgb+d_depth_masked/CLIP/MDepth-*.png. "
+    "Unzip all of them into one "
     "folder, RAW, so that it holds RAW/nturgb+d_rgb/*_rgb.avi, "
     "RAW/nturgb+d_ir/*_ir.avi and RAW/nturgb+d_skeletons/*.skeleton (they are also "
     "found in folders further below). A stream you do not have is left out by "
@@ -69,7 +73,7 @@ _TEXTS = {
 
 _CLIPS = (
     "Data sets that come with a builder are: {known}. If {name!r} is your own, write "
-    "a CSV manifest with the columns rgb, ir, skeleton (those that you have), label, "
+    "a CSV manifest with the columns {streams} (those that you have), label, "
     "split and run: "
     "python -m input_pipeline.prepare clips --manifest MANIFEST.csv --name {name} "
     "--out {out}; videos in SPLIT/CLASS/VIDEO need no manifest: "
@@ -80,4 +84,6 @@ _CLIPS = (
 def text(name: str, out: str | Path) -> str:
     """Say what to download, where to put it and which command prepares ``name``."""
     template = _TEXTS.get(name, _CLIPS)
-    return template.format(name=name, out=out, known=", ".join(_TEXTS))
+    return template.format(
+        name=name, out=out, known=", ".join(_TEXTS), streams=", ".join(STORED)
+    )

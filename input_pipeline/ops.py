@@ -127,6 +127,19 @@ def random_tick(seed: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_uniform([], seed, 0, sampling.TICKS, tf.int64)
 
 
+def random_kept(seed: tf.Tensor, there: tf.Tensor, dropout: float) -> tf.Tensor:
+    """Returns which streams [s] of those that are there are kept; never none of them.
+
+    Each is left out with probability ``dropout``; where all would be, one of them, each
+    as likely, is kept.
+    """
+    drawn = tf.random.stateless_uniform(there.shape, seed)
+    kept = there & (drawn >= dropout)
+    last = tf.argmax(tf.where(there, drawn, -1.0), output_type=tf.int32)
+    only = tf.range(there.shape[0]) == last
+    return tf.where(tf.reduce_any(kept), kept, only & there)
+
+
 def random_flip(seed: tf.Tensor, probability: float) -> tf.Tensor:
     """Returns a random bool."""
     return tf.random.stateless_uniform([], seed) < probability
@@ -153,8 +166,22 @@ def decode(
 
     Of JPEG images, uint8 [t h w c], only the window is decoded, not the frame. The
     accurate DCT costs nothing measurable here. Enlarging is bilinear; shrinking is
-    antialiased, at three times the cost: without it fine texture turns to noise.
+    antialiased, at three times the cost: without it fine texture turns to noise. Of
+    16-bit PNG images, uint16, every new pixel is the old one that its centre lies in:
+    distances are not mixed, least of all with 0, "not measured".
     """
+    if stream.codec == "png16":
+        rows, columns = (
+            part[i] + (2 * tf.range(size[i]) + 1) * part[2 + i] // (2 * size[i])
+            for i in range(2)
+        )
+
+        def exact(png: tf.Tensor) -> tf.Tensor:
+            frame = tf.io.decode_png(png, channels=stream.channels, dtype=tf.uint16)
+            return tf.gather(tf.gather(frame, rows), columns, axis=1)
+
+        pixels = tf.map_fn(exact, encoded, fn_output_signature=tf.uint16)
+        return tf.ensure_shape(pixels, [encoded.shape[0], *size, stream.channels])
 
     def one(jpeg: tf.Tensor) -> tf.Tensor:
         frame = tf.io.decode_and_crop_jpeg(

@@ -105,8 +105,10 @@ def train_batches(
 
     Returns:
       Dicts of numpy arrays: the streams with b in front, and label int32 [b], mask
-      bool [b] (all True), id int64 [b]; with data.truth also the ground truth of
-      `eval_batches`, moved along with crop, flip and choice of frames.
+      bool [b] (all True), id int64 [b]; where there are several streams, present bool
+      [b s]: which of them, in the order of ``inputs``, are not zeros because the clip
+      lacks them (data.allow_missing, data.stream_dropout); with data.truth also the
+      ground truth of `eval_batches`, moved along with crop, flip and choice of frames.
 
     Raises:
       DatasetError: at once, if data set, protocol or stream is not there or there are
@@ -129,7 +131,7 @@ def train_batches(
             "raise data.limit if that is what leaves so few."
         )
     reader = ExampleReader(dataset, data, inputs, seed)
-    check_rows(dataset, rows, inputs)
+    check_rows(dataset, rows, inputs, data)
 
     @functools.lru_cache(maxsize=2)
     def order(epoch: int) -> np.ndarray:
@@ -176,7 +178,7 @@ def eval_batches(
     dataset = _open(data)
     rows = splits.rows(dataset, data, split)
     reader = ExampleReader(dataset, data, inputs)
-    check_rows(dataset, rows, inputs)
+    check_rows(dataset, rows, inputs, data)
 
     views = data.eval_views_time * data.eval_views_space
     together = data.eval_views_at_once or views
@@ -240,6 +242,7 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
             data.crop in ("random", "corners")
             and all(0 < scale <= 1 for scale in data.crop_scales or (0,))
         ),
+        "stream_dropout must be at least 0 and below 1": 0 <= data.stream_dropout < 1,
         "crop_distort must not be negative": data.crop_distort >= 0,
         "window must not be negative": data.window >= 0,
         "limit, cache_mb and workers must not be negative": (

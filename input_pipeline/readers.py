@@ -8,6 +8,7 @@ raise `UnusableFile` if the file cannot become part of a record.
 from pathlib import Path
 
 from input_pipeline import records
+from input_pipeline.formats.depth import read_depth
 from input_pipeline.formats.frames import read_frames
 from input_pipeline.formats.skeleton import read_skeleton
 from input_pipeline.formats.video import VideoOptions, read_video
@@ -16,6 +17,12 @@ from input_pipeline.formats.video import VideoOptions, read_video
 def images(path: Path, stream: str, options: VideoOptions) -> records.Video:
     """Reads a video file or a folder of numbered images."""
     return (read_frames if path.is_dir() else read_video)(path, stream, options)
+
+
+def depth(path: Path, stream: str, options: VideoOptions) -> records.Video:
+    """Reads a folder of 16-bit PNG images, in millimetres."""
+    del stream
+    return read_depth(path, options)
 
 
 def skeleton(path: Path, stream: str, options: VideoOptions) -> records.Skeleton:

@@ -45,6 +45,12 @@ STREAMS = {
             made_from="rgb",
         ),
         Stream(
+            *("depth", "video", 1, "uint16"),
+            about="distance in millimetres, 0 where it was not measured",
+            reader="depth",
+            codec="png16",
+        ),
+        Stream(
             *("skeleton", "skeleton", 3, "float32"),
             about="joints of m persons, metres",
             reader="skeleton",

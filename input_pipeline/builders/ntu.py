@@ -20,12 +20,15 @@ FILES = {
     "rgb": ("nturgb+d_rgb", "_rgb.avi"),
     "ir": ("nturgb+d_ir", "_ir.avi"),
     "skeleton": ("nturgb+d_skeletons", ".skeleton"),
+    "depth": ("nturgb+d_depth_masked", ""),
 }
+# Streams whose clip is a folder, named as the clip, of frames that are named so.
+FRAMES = {"depth": "MDepth-"}
 # Subjects that MFAS, MMTM and MSAF take out of cross-subject's training half to choose
 # between models.
 DEV_SUBJECTS = frozenset((2, 5, 9, 14))
 # What the .skeleton files' pixels are of: height and width of Kinect v2's images.
-PIXELS = {"rgb": (1080, 1920), "ir": (424, 512)}
+PIXELS = {"rgb": (1080, 1920), "ir": (424, 512), "depth": (424, 512)}
 # Files of which a camera's lens is fitted.
 LENS_FILES = 8
 
@@ -48,14 +51,17 @@ class NtuLayout(ClipBuilder):
         files: dict[str, dict[str, Path]] = {s: {} for s in self.options.streams}
         for folder, folders, names in os.walk(self.raw, followlinks=True):
             folders.sort()
+            for stream in files.keys() & FRAMES.keys():
+                if any(name.startswith(FRAMES[stream]) for name in names):
+                    self._add(files[stream], Path(folder))
             for name in sorted(names):
                 for stream, found in files.items():
-                    if name.endswith(FILES[stream][1]):
+                    if stream not in FRAMES and name.endswith(FILES[stream][1]):
                         self._add(found, Path(folder, name))
         for stream, found in files.items():
             if not found:
                 raise RawDataError(
-                    f"There is no *{FILES[stream][1]} in {self.raw} or below. Leave "
+                    f"There is no {_pattern(stream)} in {self.raw} or below. Leave "
                     f"{stream} out of --streams, or get it. {self._howto()}"
                 )
         return files
@@ -212,6 +218,10 @@ class Ntu120(Ntu60):
     protocols = ("xsub", "xset")
     ntu_classes = 120
     official_clips = 114_480
+
+
+def _pattern(stream: str) -> str:
+    return f"{FRAMES[stream]}*.png" if stream in FRAMES else f"*{FILES[stream][1]}"
 
 
 def _some_bodies(clips: Sequence[encode.Clip]) -> list[ntu.Skeletons]:

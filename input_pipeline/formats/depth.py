@@ -1,0 +1,92 @@
+"""Depth maps: folders of numbered 16-bit PNG images, in millimetres, 0 not measured.
+
+That is how Kinect's are published, NTU RGB+D's masked ones among them. Nothing is lost:
+frames are stored as PNG, and smaller ones are made of whole pixels, because the mean of
+a hand and the wall behind it is a distance at which there is nothing.
+"""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from input_pipeline import records
+from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.video import MAX_PIXELS, VideoOptions, stored_size
+
+
+def read_depth(folder: str | Path, options: VideoOptions) -> records.Video:
+    """Read a folder's PNG images, in the order of their numbers, as frames of depth.
+
+    Raises UnusableFile if it is no folder, has too few images, one is damaged or not of
+    16 bits, or their sizes differ.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise UnusableFile("missing", "there is no such folder")
+    if not folder.is_dir():
+        raise UnusableFile(
+            "undecodable", "depth is a folder of 16-bit PNG images, in millimetres"
+        )
+    # Names that begin with a dot are other systems' notes about the file.
+    files = [p for p in folder.glob("*.[pP][nN][gG]") if not p.name.startswith(".")]
+    files.sort(key=lambda path: (_number(path.stem), path.name))
+    if len(files) < options.min_frames:
+        raise UnusableFile(
+            "too short",
+            f"{len(files)} PNG images; at least {options.min_frames} are needed",
+        )
+    frames, size = [], None
+    for path in files:
+        data, shown = _stored(path, options.short_side)
+        if size is not None and shown != size:
+            raise UnusableFile(
+                "undecodable",
+                f"the image size changes from {size} to {shown} (height, width) at "
+                f"{path.name}",
+            )
+        frames.append(data)
+        size = shown
+    assert size is not None
+    return records.Video(frames=frames, height=size[0], width=size[1])
+
+
+def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize [h w] to ``size``, taking the pixel that each new one's centre lies in."""
+    rows, columns = (
+        (2 * np.arange(new) + 1) * old // (2 * new)
+        for new, old in zip(size, image.shape, strict=True)
+    )
+    return image[rows[:, None], columns]
+
+
+def _number(stem: str) -> int:
+    numbers = re.findall(r"\d+", stem)
+    return int(numbers[-1]) if numbers else -1
+
+
+def _stored(path: Path, short_side: int) -> tuple[bytes, tuple[int, int]]:
+    """Returns the PNG that is stored of an image, and its height and width."""
+    data = path.read_bytes()
+    if not data:
+        raise UnusableFile("empty", f"{path.name} has no bytes")
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            given = (image.height, image.width)
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width * image.height} pixels")
+            if not image.mode.startswith("I;16"):
+                raise ValueError(
+                    f"its pixels are {image.mode!r}; expected is one channel of 16 "
+                    "bits, in millimetres"
+                )
+            size = stored_size(*given, short_side)
+            pixels = np.asarray(image, np.uint16)  # a file that was cut off fails here
+        # Written anew even where the size stays: Pillow reads odder files than most.
+        buffer = io.BytesIO()
+        Image.fromarray(nearest(pixels, size)).save(buffer, "PNG")
+        return buffer.getvalue(), size
+    except Exception as error:  # damaged images make Pillow raise almost anything
+        raise UnusableFile("undecodable", f"{path.name}: {error}") from None
