@@ -1,7 +1,8 @@
 """What goes into a model: normalisation on the device, and batches made in memory."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +19,27 @@ PROGRESS = "progress"
 # without it has all of them.
 PRESENT = "present"
 
-# Streams of images, and how many channels each has in a batch.
-IMAGE_CHANNELS = {"rgb": 3, "ir": 1}
-# Channels of rgb_diff: five differences of six successive frames.
-DIFFERENCE_CHANNELS = 15
+
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """What a stream is in a batch: frames ``[b t h w c]`` or joints ``[b m t v c]``."""
+
+    kind: Literal["video", "skeleton"]
+    channels: int
+    dtype: str
+
+
+# What the pipeline's own table, `input_pipeline.streams`, says too: a test holds the
+# two equal. docs/design.md says what they show.
+STREAMS = {
+    "rgb": Stream("video", 3, "uint8"),
+    "ir": Stream("video", 1, "uint8"),
+    "rgb_diff": Stream("video", 15, "int16"),
+    "depth": Stream("video", 1, "uint16"),
+    "skeleton": Stream("skeleton", 3, "float32"),
+}
+# Metres between which depth is told apart: what Kinect v2 measures.
+NEAREST, FARTHEST = 0.5, 8.0
 # Intensities of the images on which most public networks were trained.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -70,6 +88,32 @@ def normalize_differences(
     return (video.astype(jnp.float32) * scale.reshape(shape)).astype(dtype)
 
 
+def normalize_depth(
+    video: jax.Array,
+    mean: Sequence[float],
+    std: Sequence[float],
+    dtype: DTypeLike = jnp.float32,
+) -> jax.Array:
+    """Turns uint16 millimetres ``[... 1]`` into ``(nearness - mean) / std``.
+
+    Nearness is 1 at `NEAREST` metres and closer, 0 at `FARTHEST` and beyond, straight
+    between them; where nothing was measured (0) it is 0 too, as of what is far away.
+
+    Args:
+      video: millimetres; 0: not measured.
+      mean, std: of nearness, as of an image's intensities in [0, 1].
+      dtype: of the result.
+    """
+    if video.dtype != jnp.uint16:
+        raise TypeError(f"Got depth of {video.dtype}; expected uint16, millimetres.")
+    metres = video.astype(jnp.float32) / 1000
+    nearness = jnp.clip((FARTHEST - metres) / (FARTHEST - NEAREST), 0.0, 1.0)
+    nearness = jnp.where(video > 0, nearness, 0.0)
+    shape = (1,) * (video.ndim - 1) + (-1,)
+    shift, scale = (np.asarray(x, np.float32).reshape(shape) for x in (mean, std))
+    return ((nearness - shift) / scale).astype(dtype)
+
+
 def example_batch(experiment: Any, batch_size: int, seed: int = 0) -> dict[str, Any]:
     """Returns a random batch with the keys, shapes and dtypes the model expects.
 
@@ -86,11 +130,16 @@ def example_batch(experiment: Any, batch_size: int, seed: int = 0) -> dict[str, 
             batch[name] = random.integers(0, 256, shape, np.uint8)
         elif spec.dtype == np.int16:  # differences of such
             batch[name] = random.integers(-255, 256, shape, np.int16)
+        elif spec.dtype == np.uint16:  # millimetres
+            batch[name] = random.integers(0, 9000, shape, np.uint16)
         else:
             batch[name] = random.normal(size=shape).astype(spec.dtype)
     classes = experiment.model.num_classes
     batch["label"] = random.integers(0, classes, batch_size).astype(np.int32)
     batch["mask"] = np.ones(batch_size, bool)
+    if len(experiment.model.inputs()) > 1:
+        streams = len(experiment.model.inputs())
+        batch[PRESENT] = np.ones((batch_size, streams), bool)
     # Row numbers; int32 on devices unless jax_enable_x64 is set.
     batch["id"] = np.arange(batch_size, dtype=np.int64)
     return batch

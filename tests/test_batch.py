@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxact.batch import example_batch, normalize_differences, normalize_video
+from input_pipeline import streams
+from jaxact.batch import (
+    STREAMS,
+    example_batch,
+    normalize_depth,
+    normalize_differences,
+    normalize_video,
+)
 from jaxact.config import Experiment, ModelConfig
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -17,6 +24,7 @@ class Streams(ModelConfig):
         return {
             "rgb_diff": jax.ShapeDtypeStruct((3, 7, 5, 15), np.int16),
             "rgb": jax.ShapeDtypeStruct((3, 7, 5, 3), np.uint8),
+            "depth": jax.ShapeDtypeStruct((3, 7, 5, 1), np.uint16),
             "skeleton": jax.ShapeDtypeStruct((2, 3, 11, 3), np.float32),
         }
 
@@ -26,9 +34,11 @@ def test_example_batch_has_the_streams_ranges():
     assert {key: str(value.dtype) for key, value in batch.items()} == {
         "rgb_diff": "int16",
         "rgb": "uint8",
+        "depth": "uint16",
         "skeleton": "float32",
         "label": "int32",
         "mask": "bool",
+        "present": "bool",
         "id": "int64",
     }
     assert batch["rgb_diff"].shape == (17, 3, 7, 5, 15)
@@ -36,6 +46,31 @@ def test_example_batch_has_the_streams_ranges():
     assert (batch["rgb"].min(), batch["rgb"].max()) == (0, 255)
     assert batch["skeleton"].std() == pytest.approx(1.0, abs=0.05)
     assert batch["label"].max() == 12
+    assert batch["present"].shape == (17, 4) and batch["present"].all()
+
+
+def test_pipeline_and_models_have_one_table_of_streams():
+    theirs = {
+        name: (stream.kind, stream.channels, stream.dtype)
+        for name, stream in streams.STREAMS.items()
+    }
+    ours = {
+        name: (stream.kind, stream.channels, stream.dtype)
+        for name, stream in STREAMS.items()
+    }
+    assert ours == theirs
+
+
+def test_depth_is_nearness():
+    # 4.25 m is half way between 0.5 and 8 m; 0 is not measured, and as far as can be.
+    millimetres = jnp.array([0, 300, 500, 4250, 8000, 65535], jnp.uint16)[:, None]
+    nearness = normalize_depth(millimetres, (0.0,), (1.0,))[:, 0]
+    np.testing.assert_allclose(nearness, [0, 1, 1, 0.5, 0, 0], atol=1e-6)
+    normal = normalize_depth(millimetres, (0.5,), (0.25,), jnp.bfloat16)[:, 0]
+    assert normal.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(
+        normal.astype(jnp.float32), np.array([-2, 2, 2, 0, -2, -2])
+    )
 
 
 def test_differences_are_those_of_normalised_frames():
@@ -55,5 +90,7 @@ def test_differences_are_those_of_normalised_frames():
 def test_wrong_types_are_refused():
     with pytest.raises(TypeError, match="Got differences of uint8; expected int16"):
         normalize_differences(jnp.zeros((1, 15), jnp.uint8), STD)
+    with pytest.raises(TypeError, match="Got depth of int16; expected uint16"):
+        normalize_depth(jnp.zeros((1, 1), jnp.int16), MEAN, STD)
     with pytest.raises(TypeError, match="Got video of int16; expected uint8"):
         normalize_video(jnp.zeros((1, 3), jnp.int16), MEAN, STD)

@@ -13,9 +13,9 @@ from jax.typing import DTypeLike
 from jaxact.backbones.protocol import BackboneConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import (
-    DIFFERENCE_CHANNELS,
-    IMAGE_CHANNELS,
     PRESENT,
+    STREAMS,
+    normalize_depth,
     normalize_differences,
     normalize_video,
 )
@@ -24,9 +24,9 @@ from jaxact.layers.fusions import only_present
 
 # Streams a model of images may have: dtype and channels.
 VIDEOS = {
-    "rgb": (jnp.uint8, IMAGE_CHANNELS["rgb"]),
-    "ir": (jnp.uint8, IMAGE_CHANNELS["ir"]),
-    "rgb_diff": (jnp.int16, DIFFERENCE_CHANNELS),
+    name: (jnp.dtype(stream.dtype), stream.channels)
+    for name, stream in STREAMS.items()
+    if stream.kind == "video"
 }
 Layout = Literal["passes", "time", "unshared"]
 
@@ -104,7 +104,9 @@ def normalized(
         video = normalize_differences(video, std, dtype)
     elif video.shape[-1] == 1:
         grey = [sum(x) / len(x) for x in (mean, std)]
-        video = normalize_video(video, grey[:1], grey[1:], dtype)
+        depth = video.dtype == jnp.uint16
+        normalize = normalize_depth if depth else normalize_video
+        video = normalize(video, grey[:1], grey[1:], dtype)
     else:
         video = normalize_video(video, mean, std, dtype)
     return zero_if_missing(video, batch, name, streams)

@@ -89,14 +89,17 @@ def as_videos(
     """Returns the streams with those that are no frames as frames to look at.
 
     Args:
-      streams: name -> frames, or ``[m t v 3]`` under "skeleton", or int16
-        ``[t h w 15]`` under "rgb_diff".
+      streams: name -> frames, or ``[m t v 3]`` under "skeleton"; int16 frames are
+        differences, uint16 ones depth.
       bones: pairs of joints.
       over: it will be drawn over the other frames, and needs none of its own.
     """
     shown = dict(streams)
-    if "rgb_diff" in shown:
-        shown["rgb_diff"] = maps.difference_frames(shown["rgb_diff"])
+    for name, frames in shown.items():
+        if frames.dtype == np.int16:
+            shown[name] = maps.difference_frames(frames)
+        elif frames.dtype == np.uint16:
+            shown[name] = maps.depth_frames(frames)
     points = shown.pop("skeleton", None)
     if points is not None and not over:
         shown["skeleton"] = panels(points, bones)

@@ -1,4 +1,5 @@
-"""Pictures of what a model sees besides plain frames: differences, clusters, heat.
+"""Pictures of what a model sees besides plain frames: differences, depth,
+clusters, heat.
 
 Alphabet: t frames, h w a frame, n m rows and columns of a feature map, k clusters.
 """
@@ -7,6 +8,8 @@ import colorsys
 
 import numpy as np
 from PIL import Image
+
+from jaxact.batch import FARTHEST, NEAREST
 
 # The part of a colour in a picture where it is strongest.
 TINT = 0.65
@@ -25,6 +28,15 @@ def difference_frames(differences: np.ndarray) -> np.ndarray:
     t, h, w, channels = differences.shape
     change = differences.reshape(t, h, w, channels // 3, 3).sum(axis=3, dtype=np.int32)
     return np.clip(128 + change // 2, 0, 255).astype(np.uint8)
+
+
+def depth_frames(depth: np.ndarray) -> np.ndarray:
+    """Returns depth, uint16 millimetres ``[t h w 1]``, as frames: near is bright.
+
+    Black is what is `jaxact.batch.FARTHEST` away, or was not measured.
+    """
+    nearness = np.clip((FARTHEST - depth / 1000) / (FARTHEST - NEAREST), 0, 1)
+    return np.where(depth > 0, 255 * nearness, 0).round().astype(np.uint8)
 
 
 def cluster_colours(clusters: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jaxact import metrics, out
-from jaxact.batch import IMAGE_CHANNELS
+from jaxact.batch import STREAMS
 from jaxact.devices import distributed
 from jaxact.run.network import Network
 from jaxact.state import Inputs
@@ -165,7 +165,7 @@ def _views(batch: Mapping[str, np.ndarray], inputs: Inputs) -> int:
 
 def _selection(real: Mapping[str, Any], inputs: Inputs) -> dict[str, metrics.Pair]:
     patches = real["keep"].shape[-1]
-    videos = [inputs[name].shape for name in inputs if name in IMAGE_CHANNELS]
+    videos = [inputs[n].shape for n in inputs if STREAMS[n].kind == "video"]
     height, width = videos[0][1:3]
     return metrics.selection_recall(
         real["frame_marks"],

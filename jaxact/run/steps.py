@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from jaxact.batch import PROGRESS
+from jaxact.batch import PRESENT, PROGRESS
 from jaxact.devices import distributed, platform
 from jaxact.losses import Loss
 from jaxact.out import BRANCH, SELECTION
@@ -222,6 +222,8 @@ def make_eval_step(module: nn.Module, inputs: Inputs, *, mesh: Mesh) -> EvalStep
             if batch[name].ndim == len(spec.shape) + 2:
                 views = batch[name].shape[1]
                 flat[name] = einops.rearrange(batch[name], "b u ... -> (b u) ...")
+        if PRESENT in batch:
+            flat[PRESENT] = einops.repeat(batch[PRESENT], "b s -> (b u) s", u=views)
         out: Any = module.apply(variables, flat, train=False)
 
         def scores(name: str) -> jax.Array:

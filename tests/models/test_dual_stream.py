@@ -230,3 +230,18 @@ def test_the_baseline_is_the_same_model_with_flat_fields():
     ours = jax.tree.map(lambda x: x.shape, shapes_of(small("timesformer"))[0])
     theirs = shapes_of(BaselineConfig(**SIZES, **flat))[0]
     assert ours == jax.tree.map(lambda x: x.shape, theirs)
+
+
+def test_depth_beside_colours_by_config_alone():
+    config = small(streams=("rgb", "depth"))
+    module, variables = config.build(), filled(config)
+    batch = batch_of(config)
+    assert batch["depth"].dtype == np.uint16
+
+    def logits(millimetres):
+        depth = np.full_like(batch["depth"], millimetres)
+        return np.asarray(module.apply(variables, {**batch, "depth": depth})["logits"])
+
+    # Beyond eight metres is as far as what was not measured; half a metre is not.
+    np.testing.assert_array_equal(logits(0), logits(9000))
+    assert np.abs(logits(500) - logits(0)).max() > 1e-3

@@ -107,3 +107,10 @@ def test_the_page_explains_the_maps(tmp_path):
         page = path.read_text()
         assert tuple(word in page for word in words) == expected
         assert page.count("<img") == 1 + sum(expected)
+
+
+def test_depth_is_bright_where_near():
+    depth = np.array([0, 500, 4250, 8000], np.uint16).reshape(1, 2, 2, 1)
+    frames = maps.depth_frames(depth)
+    assert frames.dtype == np.uint8
+    assert frames.ravel().tolist() == [0, 255, 128, 0]  # 127.5, to even

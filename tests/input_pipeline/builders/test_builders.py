@@ -1,13 +1,16 @@
 """Which clips a data set has, with which labels, splits and files."""
 
 import dataclasses
+import io
 import json
 import pickle
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from input_pipeline import howto
 from input_pipeline.builders.base import RawDataError
@@ -244,7 +247,7 @@ def test_integer_labels_count_from_zero(tmp_path):
     ("text", "match"),
     [
         ("rgb,label,splitt\na,1,train\n", "line 1: .*Missing: split. Unknown: splitt"),
-        ("label,split\n1,train\n", "Missing: one of rgb, ir, skeleton"),
+        ("label,split\n1,train\n", "Missing: one of rgb, ir, depth, skeleton"),
         ("rgb,rgb,label,split\na,a,1,train\n", "each at most once"),
         ("rgb,label,split\n", "no line for a clip"),
         ("", "columns are none"),
@@ -301,7 +304,7 @@ def test_builders_travel_to_other_processes(tmp_path):
     assert other.name == "mine" and other.clips() == builder.clips()
 
 
-@pytest.mark.parametrize("streams", [(), ("rgb", "rgb"), ("rgb", "depth")])
+@pytest.mark.parametrize("streams", [(), ("rgb", "rgb"), ("rgb", "flow")])
 def test_wrong_streams_are_refused(streams):
     with pytest.raises(ValueError, match="expected one or more"):
         EncodeOptions(streams=streams)
@@ -314,3 +317,36 @@ def test_builders_leave_options_as_they_were(tmp_path):
     want = dataclasses.replace(ALL, difficulties=("dark", "late"))
     assert builder.options == want
     assert Counter(clip.label for clip in builder.clips()) == {0: 1}
+
+
+def test_ntu_depth_is_a_folder_of_frames_a_clip(tmp_path):
+    name = raw.names(1)[0]
+    raw.write_video(tmp_path / "nturgb+d_rgb" / f"{name}_rgb.avi")
+    folder = tmp_path / "nturgb+d_depth_masked" / name
+    folder.mkdir(parents=True)
+    maps = (
+        np.full((8, 12, 20), 2000, np.uint16)
+        + np.arange(8, dtype=np.uint16)[:, None, None]
+    )
+    for i, image in enumerate(maps):
+        Image.fromarray(image).save(folder / f"MDepth-{i:08d}.png")
+    options = EncodeOptions(streams=("rgb", "depth"))
+    builder = Ntu60(raw=tmp_path, options=options, data_dir=tmp_path)
+    (clip,) = builder.clips()
+    assert clip.paths["depth"] == folder
+    record = encode_clip(clip, options)
+    frames = record.video("depth").frames
+    first = [np.asarray(Image.open(io.BytesIO(frame)))[0, 0] for frame in frames]
+    assert first == list(range(2000, 2008))
+    missing = raw.names(2)[1]
+    raw.write_video(tmp_path / "nturgb+d_rgb" / f"{missing}_rgb.avi")
+    more = Ntu60(raw=tmp_path, options=options, data_dir=tmp_path).clips()
+    with pytest.raises(ClipError, match=f"depth_masked/{missing}: missing"):
+        encode_clip(next(c for c in more if c.name == missing), options)
+    options = EncodeOptions(streams=("ir", "depth"))
+    with pytest.raises(RawDataError, match=r"There is no \*_ir.avi"):
+        Ntu60(raw=tmp_path, options=options, data_dir=tmp_path).clips()
+    shutil.rmtree(folder)
+    options = EncodeOptions(streams=("depth",))
+    with pytest.raises(RawDataError, match=r"There is no MDepth-\*.png"):
+        Ntu60(raw=tmp_path, options=options, data_dir=tmp_path).clips()
