@@ -7,7 +7,6 @@ gets, and when too many clips have failed.
 import contextlib
 import csv
 import errno
-import fcntl
 import hashlib
 import io
 import json
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 
 from input_pipeline import dataset, records
@@ -148,25 +148,25 @@ def lock(folder: Path) -> Iterator[None]:
     """Let one process at a time prepare a folder; freed even if it is killed."""
     path = folder.parent / f".{folder.name}.lock"
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    # A soft lock, a file that must not exist, would outlive a process that is killed.
+    held = filelock.FileLock(path, blocking=False, fallback_to_soft=False)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
-            raise PrepareError(
-                f"Process {pid} is preparing {folder} at this moment ({path} is "
-                "locked). Wait until it is done, or end it."
-            ) from None
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            print(f"{folder} knows no locks: see that nobody else prepares it now.")
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        held.acquire()
+        path.write_text(f"{os.getpid()}\n")
+    except filelock.Timeout:
+        pid = path.read_text(errors="replace").strip() or "unknown"
+        raise PrepareError(
+            f"Process {pid} is preparing {folder} at this moment ({path} is "
+            "locked). Wait until it is done, or end it."
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        print(f"{folder} knows no locks: see that nobody else prepares it now.")
+    try:
         yield
     finally:
-        os.close(handle)
+        held.release()
 
 
 def estimate_bytes(builder: ClipBuilder, clips: list[Clip]) -> float | None:

@@ -7,13 +7,14 @@ it when the process ends, however it ends.
 
 import contextlib
 import errno
-import fcntl
 import functools
 import os
 import pathlib
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import filelock
 
 from jaxact import config as config_lib
 from jaxact import errors
@@ -52,33 +53,29 @@ def claim(folder: pathlib.Path) -> Iterator[None]:
       UserError: on all processes, if another run is at work there or the folder cannot
         be written to.
     """
-    handle = None
+    held = None
     otherwise = f"The main process cannot use the folder {folder}; it says why."
     try:
         with distributed.together(otherwise):
             if distributed.is_main():
-                handle = _lock(folder)
+                held = _lock(folder)
         yield
     finally:
-        if handle is not None:
-            os.close(handle)
+        if held is not None:
+            held.release()
 
 
-def _lock(folder: pathlib.Path) -> int:
-    """Returns the open lock file, with this process's name in it."""
+def _lock(folder: pathlib.Path) -> filelock.FileLock:
+    """Returns the lock on a folder, whose file has this process's name in it."""
     path = folder / LOCK_FILE
+    # A soft lock, a file that must not exist, would outlive a process that is killed.
+    held = filelock.FileLock(path, blocking=False, fallback_to_soft=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise _unusable(folder, error) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}".encode(), 0)
-    except BlockingIOError:
-        owner = os.pread(handle, 300, 0).decode(errors="replace") or "unknown"
-        os.close(handle)
+        held.acquire()
+        path.write_text(f"{os.getpid()} on {socket.gethostname()}")
+    except filelock.Timeout:
+        owner = path.read_text(errors="replace") or "unknown"
         raise errors.UserError(
             f"Another run is at work in {folder}: process {owner} holds {path}. Wait "
             "until it is done, end it (kill PID saves and leaves), or choose another "
@@ -86,10 +83,10 @@ def _lock(folder: pathlib.Path) -> int:
         ) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
-            os.close(handle)
+            held.release()
             raise _unusable(folder, error) from error
         print(f"{folder} knows no locks: see that no second run writes there.")
-    return handle
+    return held
 
 
 def _unusable(folder: pathlib.Path, error: OSError) -> errors.UserError:

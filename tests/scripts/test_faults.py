@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import pathlib
 import resource
@@ -252,7 +253,7 @@ def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch, capsys):
     def unknown(handle, operation):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(workdir.fcntl, "flock", unknown)
+    monkeypatch.setattr(fcntl, "flock", unknown)
     with workdir.claim(tmp_path):
         pass
     assert "knows no locks" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import fcntl
 import io
 import os
 import resource
@@ -256,10 +257,10 @@ def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch, capsys):
 
         return flock
 
-    monkeypatch.setattr(plan.fcntl, "flock", failing(errno.ENOLCK))
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
     with plan.lock(tmp_path / "1.0.0"):
         assert "knows no locks" in capsys.readouterr().out
-    monkeypatch.setattr(plan.fcntl, "flock", failing(errno.EIO))
+    monkeypatch.setattr(fcntl, "flock", failing(errno.EIO))
     with pytest.raises(OSError, match="Input/output"):
         with plan.lock(tmp_path / "1.0.0"):
             pass
