@@ -93,7 +93,7 @@ def draw(
         name: stream if stream.ndim == len(inputs[name].shape) else stream[0]
         for name, stream in clip.items()
     }
-    count = next((inputs[n].shape[2] for n in of_kind("skeleton", inputs)), 0)
+    count = next((inputs[n].shape[2] for n in of_kind("joints", inputs)), 0)
     layout = joints.of_stream({"joints": count, **body})
     shown = bodies.as_videos(first, layout.bones if layout else (), over=False)
     videos = {name: s for name, s in shown.items() if overlays.is_video(s)}

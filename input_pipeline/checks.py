@@ -46,7 +46,7 @@ def check_inputs(
         about = STREAMS[stream]
         fits = len(shape) == 4 and shape[3] == about.channels and dtype == about.dtype
         want, cure = "(frames, height, width", "Change the model's inputs()."
-        if about.kind == "skeleton":
+        if about.kind == "joints":
             joints = dataset.streams[stored].get("joints", shape[-2])
             fits = fits and shape[2] == joints
             want = f"(persons, frames, {joints}"

@@ -107,7 +107,7 @@ class PreparedDataset:
     @property
     def skeleton(self) -> dict[str, Any]:
         """What is known of the stream of joints; empty if there is none."""
-        return next(map(self.streams.get, of_kind("skeleton", self.streams)), {}) or {}
+        return next(map(self.streams.get, of_kind("joints", self.streams)), {}) or {}
 
     @property
     def protocols(self) -> dict[str, dict[str, int]]:

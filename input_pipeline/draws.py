@@ -37,7 +37,7 @@ class Draws:
     def times(self, stream: str, frames: int) -> list[np.ndarray | tf.Tensor]:
         """Returns the timestamps [t] of each view; see `sampling`."""
         owner = "" if self.data.shared_time else source(stream)
-        of_joints = STREAMS[stream].kind == "skeleton"
+        of_joints = STREAMS[stream].kind == "joints"
         if not self.training:
             views = list(sampling.view_ticks(frames, self.data.eval_views_time))
         elif of_joints:  # evenly: what it is made of are differences

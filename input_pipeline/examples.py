@@ -43,7 +43,7 @@ class ExampleReader:
         self.read = RecordReader(dataset)
         self.shapes = {stream: tuple(spec.shape) for stream, spec in inputs.items()}
         self.videos = of_kind("video", self.shapes)
-        self.bodies = of_kind("skeleton", self.shapes)
+        self.bodies = of_kind("joints", self.shapes)
         self.seed = seed
         self.truth = dataset.has_truth and (seed is None or data.truth)
         flips = self.bodies and seed is not None
@@ -134,7 +134,7 @@ class ExampleReader:
         """Which streams the clip has and keeps; all of them where it must."""
         there = dict.fromkeys(self.shapes, tf.constant(True))
         if self.data.allow_missing:
-            kinds: dict[str, Any] = {"video": video, "skeleton": skeleton}
+            kinds: dict[str, Any] = {"video": video, "joints": skeleton}
             there = {
                 stream: kinds[STREAMS[stream].kind].present(record, source(stream))
                 for stream in self.shapes

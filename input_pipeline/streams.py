@@ -15,8 +15,8 @@ class Stream:
     """One stream of a clip: what its files are, how it is stored, what a batch has."""
 
     name: str
-    # "video": frames [t h w channels]; "skeleton": joints [m t v channels].
-    kind: Literal["video", "skeleton"]
+    # "video": frames [t h w channels]; "joints": positions [m t v channels].
+    kind: Literal["video", "joints"]
     channels: int
     dtype: str  # in a batch
     about: str
@@ -51,7 +51,7 @@ STREAMS = {
             codec="png16",
         ),
         Stream(
-            *("skeleton", "skeleton", 3, "float32"),
+            *("skeleton", "joints", 3, "float32"),
             about="joints of m persons, metres",
             reader="skeleton",
         ),

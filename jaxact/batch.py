@@ -24,7 +24,7 @@ PRESENT = "present"
 class Stream:
     """What a stream is in a batch: frames ``[b t h w c]`` or joints ``[b m t v c]``."""
 
-    kind: Literal["video", "skeleton"]
+    kind: Literal["video", "joints"]
     channels: int
     dtype: str
 
@@ -36,7 +36,7 @@ STREAMS = {
     "ir": Stream("video", 1, "uint8"),
     "rgb_diff": Stream("video", 15, "int16"),
     "depth": Stream("video", 1, "uint16"),
-    "skeleton": Stream("skeleton", 3, "float32"),
+    "skeleton": Stream("joints", 3, "float32"),
 }
 # Metres between which depth is told apart: what Kinect v2 measures.
 NEAREST, FARTHEST = 0.5, 8.0

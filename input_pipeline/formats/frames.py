@@ -9,9 +9,11 @@ from PIL import Image
 from input_pipeline import records
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.video import VideoOptions, stored_size
+from input_pipeline.streams import STREAMS
 
 ENDINGS = (".jpg", ".jpeg", ".png")
-_MODES = {"rgb": "RGB", "ir": "L"}
+# Pillow's name of pixels of so many channels.
+_MODES = {3: "RGB", 1: "L"}
 
 
 def read_frames(
@@ -31,7 +33,7 @@ def read_frames(
         )
     frames, size = [], None
     for path in files:
-        data, shown = _stored(path, _MODES[stream], options)
+        data, shown = _stored(path, _MODES[STREAMS[stream].channels], options)
         if size is not None and shown != size:
             raise UnusableFile(
                 "undecodable",

@@ -16,6 +16,7 @@ from PIL import Image
 
 from input_pipeline import records
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.streams import STREAMS
 
 # A file is truncated if it yields fewer frames than its container promises, by more
 # than both of these: many cameras write a header that is off by a frame or two.
@@ -36,7 +37,8 @@ _CONTAINER = {
 
 _CODEC = {"max_pixels": str(MAX_PIXELS)}
 
-_FORMATS = {"rgb": "rgb24", "ir": "gray"}
+# FFmpeg's name of pixels of so many channels.
+_FORMATS = {3: "rgb24", 1: "gray"}
 # Averaging over the area that becomes one pixel does not alias, however strong the
 # reduction; the other two flags ask for exact colour where speed would round it.
 _FILTER = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -184,7 +186,11 @@ def _to_array(
     shown = max(1, round(frame.width * aspect))
     height, width = stored_size(frame.height, shown, short_side)
     resized = scaler.reformat(
-        frame, width, height, format=_FORMATS[stream], interpolation=_FILTER
+        frame,
+        width,
+        height,
+        format=_FORMATS[STREAMS[stream].channels],
+        interpolation=_FILTER,
     )
     image = resized.to_ndarray()
     # A phone stores how it was held, in degrees counterclockwise.

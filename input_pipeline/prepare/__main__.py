@@ -91,7 +91,7 @@ def prepare(
         f"s, {remaining / seconds:.1f} clips/s). Failed: {info['failed']}. Clips by "
         f"protocol: {info['protocols']}."
     )
-    for name in of_kind("skeleton", info["streams"]):
+    for name in of_kind("joints", info["streams"]):
         skeletons = info["streams"][name]
         layout = skeletons["layout"] or "not known, so data.flip must be 0 in training"
         print(f"Skeletons of {skeletons['joints']} joints; their layout: {layout}.")

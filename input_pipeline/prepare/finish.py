@@ -88,7 +88,7 @@ def correct_layout(builder: ClipBuilder, folder: Path) -> bool:
     """
     path = folder / dataset.INFO_FILE
     info = json.loads(path.read_text())
-    stream = next(iter(of_kind("skeleton", info["streams"])), "")
+    stream = next(iter(of_kind("joints", info["streams"])), "")
     if not stream or not builder.layout_given:
         return False
     facts = info["streams"][stream]

@@ -44,6 +44,14 @@ def test_evaluation_batches_are_those_of_before():
     check(next(eval_batches(data, make_prepared.INPUTS, "test", 2)), "test")
 
 
+def test_a_stream_missing_before_is_zeros_where_that_is_allowed():
+    """The split val is one clip, without infrared; it has nothing of depth."""
+    data = DataConfig(**DATA, allow_missing=True)
+    batch = next(eval_batches(data, make_prepared.INPUTS, "val", 1))
+    assert batch["present"].tolist() == [[True, False, True, True]]
+    assert batch["rgb"].any() and not batch["ir"].any()
+
+
 def test_records_are_written_byte_for_byte_as_before():
     dataset = PreparedDataset.open(GOLDEN / "prepared", "before")
     assert dataset.digest == "2a48bd515fdcb926"

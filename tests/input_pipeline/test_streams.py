@@ -1,5 +1,6 @@
 """The table of streams, and depth all the way: raw files, records, batches."""
 
+import ast
 import io
 import types
 
@@ -14,6 +15,7 @@ from input_pipeline.pipeline import eval_batches, train_batches
 from input_pipeline.prepare import __main__ as command
 from input_pipeline.streams import STREAMS
 from tests.input_pipeline import raw
+from tests.paths import ROOT
 
 H, W, FRAMES = 12, 17, 4
 
@@ -31,6 +33,20 @@ def test_rows_of_the_table_fit_together():
     assert STREAMS["rgb_diff"].channels == frames * STREAMS["rgb"].channels
     assert streams.written(["depth", "rgb"]) == ("rgb", "ir", "depth", "skeleton")
     assert streams.source("rgb_diff") == "rgb" and streams.source("flow") == "flow"
+
+
+def test_nothing_else_names_a_stream():
+    """Beside the table: those that say which files are a data set's, or draw some."""
+    folder = ROOT / "input_pipeline"
+    own = [folder / name for name in ("builders", "synthetic", "conversions")]
+    found = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted(folder.rglob("*.py"))
+        if path.name != "streams.py" and not any(p in own for p in path.parents)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in tuple(STREAMS)
+    ]
+    assert found == []
 
 
 def test_a_record_has_features_of_its_sets_streams():
