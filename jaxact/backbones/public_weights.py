@@ -7,6 +7,7 @@ from flax import traverse_util
 
 from jaxact.backbones import (
     i3d_weights,
+    resnet3d_weights,
     resnet_weights,
     timesformer_weights,
     video_swin_weights,
@@ -29,6 +30,7 @@ __all__ = [
 # parameters and statistics (`key_map`), and what it is called (`NAMES`).
 KINDS: tuple[Any, ...] = (
     timesformer_weights,
+    resnet3d_weights,
     resnet_weights,
     i3d_weights,
     video_swin_weights,

@@ -30,6 +30,7 @@ STAGE_STRIDES = (1, 2, 2, 2)  # of the first unit's 3x3 convolution, as in torch
 VARIANTS: dict[str, tuple[int, ...]] = {
     "resnet50": (3, 4, 6, 3),
     "resnet101": (3, 4, 23, 3),
+    "resnet152": (3, 8, 36, 3),
 }
 # Strides along time of conv1, pool1 and pool2 (1: no pooling along time at all). C2D is
 # DAM's Table 2, whose sizes (32 -> 16 -> 8 -> 4 frames) win over its strides.
@@ -42,6 +43,8 @@ FROZEN_NORMS = ("none", "partial", "all")
 
 # What a model puts between units: (stage, unit, x) -> x, both counted from 1.
 BeforeUnit = Callable[[int, int, jax.Array], jax.Array]
+# A module (x, train) -> x, made with ``dtype`` and ``name`` where it is called.
+MakeModule = Callable[..., Any]
 
 _he = nn.initializers.variance_scaling(2.0, "fan_out", "truncated_normal")
 
@@ -108,12 +111,14 @@ class Bottleneck(nn.Module):
       taps: of the first convolution along time; 1 looks at one frame.
       shift: applied to ``[b t h w c]`` before the first convolution, on the residual
         branch alone.
+      after_first: makes the module that follows the first convolution's ReLU.
     """
 
     width: int
     stride: int = 1
     taps: int = 1
     shift: Callable[[jax.Array], jax.Array] | None = None
+    after_first: MakeModule | None = None
     frozen_norm: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -129,6 +134,8 @@ class Bottleneck(nn.Module):
         else:
             y = Pointwise(self.width, self.dtype, name="conv1")(y)
         y = nn.relu(norm(y, "norm1"))
+        if self.after_first is not None:
+            y = self.after_first(dtype=self.dtype, name="after_first")(y, train=train)
         y = Spatial(self.width, 3, self.stride, self.dtype, name="conv2")(y)
         y = nn.relu(norm(y, "norm2"))
         out = EXPANSION * self.width
@@ -155,7 +162,7 @@ class ResNet(nn.Module):
       time_strides: see `C2D_TIME_STRIDES`.
       inflated: C3D_{3x1x1}: the first convolution of every second unit, from the first
         one on, spans three frames.
-      shift: see `Bottleneck`.
+      shift, after_first: see `Bottleneck`.
       before_unit: called before every unit; where a model puts its own blocks.
       frozen_norm: which norms are frozen, of `FROZEN_NORMS`; see `BatchNorm`.
       remat: recompute the units' activations in the backward pass.
@@ -166,6 +173,7 @@ class ResNet(nn.Module):
     time_strides: tuple[int, int, int] = C2D_TIME_STRIDES
     inflated: bool = False
     shift: Callable[[jax.Array], jax.Array] | None = None
+    after_first: MakeModule | None = None
     before_unit: BeforeUnit | None = None
     frozen_norm: str = "none"
     remat: bool = False
@@ -209,6 +217,7 @@ class ResNet(nn.Module):
                     STAGE_STRIDES[stage - 1] if unit == 1 else 1,
                     3 if self.inflated and number % 2 == 0 else 1,
                     self.shift,
+                    self.after_first,
                     self.frozen_norm != "none",
                     self.dtype,
                     name=f"res{stage}_{unit}",

@@ -16,8 +16,9 @@ import numpy as np
 
 from jaxact.weights import keymap
 from jaxact.weights.keymap import KeyMap, Rule, WeightsError
+from jaxact.weights.rules import batch_norm, dense
 
-NAMES = ("ResNet, torchvision and timm names",)
+NAMES = ("ResNet, names of torchvision, timm, mmaction2, TSM or TANet",)
 
 # What wrappers put before the names: DataParallel, torch.compile, the model classes.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "base_model.", "backbone.", "resnet.")
@@ -38,8 +39,19 @@ _LAYERS = {  # of a unit: our name of convolution and norm, and theirs
 def clean(source: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Returns the arrays under their names without what wrappers put around them."""
     stripped = keymap.strip_prefixes(source, _PREFIXES)
-    # TSM's files wrap the convolutions that it shifts before: "conv1.net.weight".
-    return {name.replace(".net.", "."): array for name, array in stripped.items()}
+    return {_plain(name): array for name, array in stripped.items()}
+
+
+def _plain(name: str) -> str:
+    """Returns torchvision's name for one of mmaction2's or TSM's; others stay."""
+    # TSM's files wrap the convolutions that it shifts before: "conv1.net.weight";
+    # TANet's put a unit's layers into "block", beside its module.
+    name = name.replace(".net.", ".").replace(".block.", ".")
+    name = name.replace("cls_head.fc_cls.", "fc.")
+    name = name.replace("downsample.conv.", "downsample.0.")
+    name = name.replace("downsample.bn.", "downsample.1.")
+    name = re.sub(r"\bconv(\d)\.conv\.", r"conv\1.", name)
+    return re.sub(r"\bconv(\d)\.bn\.", r"bn\1.", name)
 
 
 def recognizes(source: Mapping[str, np.ndarray]) -> bool:
@@ -107,7 +119,31 @@ def _rules(root: str, params: Mapping[str, Any]) -> list[Rule]:
                     theirs + their_norm,
                     params,
                 )
+        if f"{ours}after_first/global_1/kernel" in params:
+            rules += _adaptive(f"{ours}after_first/", f"{theirs}tam.")
     return rules
+
+
+def _adaptive(ours: str, theirs: str) -> list[Rule]:
+    """Rules of a temporal adaptive module: its local convolutions are dense layers."""
+    local = Rule(
+        f"{ours}local_1/kernel",
+        (f"{theirs}L.0.weight",),
+        lambda x: einops.rearrange(x, "o i k -> (k i) o"),
+    )
+    last = Rule(
+        f"{ours}local_2/kernel",
+        (f"{theirs}L.3.weight",),
+        lambda x: einops.rearrange(x, "o i 1 -> i o"),
+    )
+    return [
+        *dense(f"{ours}global_1", f"{theirs}G.0", bias=False),
+        *batch_norm(f"{ours}global_norm", f"{theirs}G.1"),
+        *dense(f"{ours}global_2", f"{theirs}G.3", bias=False),
+        local,
+        *batch_norm(f"{ours}local_norm", f"{theirs}L.1"),
+        last,
+    ]
 
 
 def _pair(

@@ -4,9 +4,11 @@ Alphabet: b batch, t h w a grid of tokens, c channels, g windows, n tokens of a 
 a heads.
 """
 
+import dataclasses
 import functools
 import itertools
-from typing import Any
+import math
+from typing import Any, ClassVar
 
 import einops
 import flax.linen as nn
@@ -15,6 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
+from jaxact.backbones.protocol import (
+    BackboneConfig,
+    Features,
+    run_stems,
+    stem_name,
+)
+from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.attention import QKV, attend
 from jaxact.layers.mlp import DropPath, Mlp
 
@@ -170,6 +179,16 @@ class PatchMerging(nn.Module):
         return nn.Dense(2 * c, use_bias=False, dtype=self.dtype, name="reduction")(x)
 
 
+def patches(video: jax.Array, patch: Grid) -> jax.Array:
+    """Cuts ``[b t h w c]``, filled up with zeros, into patches ``[b t h w pqrc]``."""
+    p, q, r = patch
+    fill = [(-n) % k for n, k in zip(video.shape[1:4], patch, strict=True)]
+    x = jnp.pad(video, ((0, 0), *((0, more) for more in fill), (0, 0)))
+    return einops.rearrange(
+        x, "b (t p) (h q) (w r) c -> b t h w (p q r c)", p=p, q=q, r=r
+    )
+
+
 class VideoSwin(nn.Module):
     """The backbone on normalised video; the defaults are Swin-T.
 
@@ -194,20 +213,21 @@ class VideoSwin(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, video: jax.Array, *, train: bool = False) -> dict[str, Any]:
-        """Embeds ``[b t h w c]`` and runs the stages.
+    def __call__(self, *videos: jax.Array, train: bool = False) -> Features:
+        """Embeds ``[b t h w c]`` and runs the stages; see `Backbone`.
 
         Returns:
           ``features`` ``[b t h w c]`` after the last norm, t half and h, w a 32nd of
-          the video's with the published patch, and ``stages``, every stage's last map.
+          the clip's with the published patch; ``token`` ``[b c]``, their mean in
+          float32; ``stages``, every stage's last map.
         """
-        p, q, r = self.patch
-        fill = [(-n) % k for n, k in zip(video.shape[1:4], self.patch, strict=True)]
-        x = jnp.pad(video, ((0, 0), *((0, more) for more in fill), (0, 0)))
-        x = einops.rearrange(
-            x, "b (t p) (h q) (w r) c -> b t h w (p q r c)", p=p, q=q, r=r
-        )
-        x = nn.Dense(self.width, dtype=self.dtype, name="patch_embed")(x)
+
+        def stem(size: int) -> nn.Dense:
+            channels = size // math.prod(self.patch)
+            name = stem_name("patch_embed", channels, videos[0].shape[-1])
+            return nn.Dense(self.width, dtype=self.dtype, name=name)
+
+        x = run_stems([patches(video, self.patch) for video in videos], stem)
         x = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="patch_norm")(x)
         x = nn.Dropout(self.dropout)(x, deterministic=not train)
 
@@ -235,4 +255,47 @@ class VideoSwin(nn.Module):
                 number += 1
             stages.append(x)
         norm = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="final_norm")
-        return {"features": norm(x), "stages": tuple(stages)}
+        x = norm(x)
+        token = x.mean(axis=(1, 2, 3), dtype=jnp.float32)
+        return {"token": token, "features": x, "stages": tuple(stages)}
+
+
+@dataclasses.dataclass
+class VideoSwinConfig(BackboneConfig):
+    """Video Swin-T; `VARIANTS` has the others' fields."""
+
+    mean: ClassVar[tuple[float, ...]] = IMAGENET_MEAN
+    std: ClassVar[tuple[float, ...]] = IMAGENET_STD
+    width: int = 96
+    depths: tuple[int, ...] = (2, 2, 6, 2)
+    heads: tuple[int, ...] = (3, 6, 12, 24)
+    window: tuple[int, ...] = (8, 7, 7)  # in tokens of t, h and w
+    patch: tuple[int, ...] = (2, 4, 4)  # pixels of a token
+    mlp_ratio: float = 4.0
+    dropout: float = 0.0
+    drop_path: float = 0.1
+    remat: bool = False
+
+    def build(self, dtype: DTypeLike) -> VideoSwin:
+        if len(self.depths) != len(self.heads):
+            raise ValueError(
+                f"Got depths {self.depths} and heads {self.heads}; expected one number "
+                "of each for every stage."
+            )
+        for name, size in (("window", self.window), ("patch", self.patch)):
+            if len(size) != 3 or min(size) < 1:
+                raise ValueError(
+                    f"Got {name} {size}; expected three sizes, of t, h and w."
+                )
+        return VideoSwin(
+            width=self.width,
+            depths=self.depths,
+            heads=self.heads,
+            window=(self.window[0], self.window[1], self.window[2]),
+            patch=(self.patch[0], self.patch[1], self.patch[2]),
+            mlp_ratio=self.mlp_ratio,
+            dropout=self.dropout,
+            drop_path=self.drop_path,
+            remat=self.remat,
+            dtype=dtype,
+        )

@@ -20,6 +20,7 @@ class BatchNorm(nn.Module):
     frozen: bool = False
     scale_init: Any = nn.initializers.ones_init()
     dtype: DTypeLike = jnp.float32
+    epsilon: float = EPSILON
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -39,7 +40,7 @@ class BatchNorm(nn.Module):
             if not self.is_initializing():
                 mean.value = MOMENTUM * mean.value + (1 - MOMENTUM) * now
                 var.value = MOMENTUM * var.value + (1 - MOMENTUM) * spread
-        factor = scale * jax.lax.rsqrt(spread + EPSILON)
+        factor = scale * jax.lax.rsqrt(spread + self.epsilon)
         shift = bias - now * factor
         # One multiply-add an element.
         shape = (1,) * (x.ndim - 1) + size

@@ -89,6 +89,39 @@ def conv3d(
     return einops.rearrange(y, "(b t) h w c -> b t h w c", b=x.shape[0])
 
 
+def depthwise_conv3d(
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: Sequence[int],
+    padding: Padding,
+    form: str = "auto",
+) -> jax.Array:
+    """Convolves each channel of ``[b t h w c]`` by itself with ``[k l m c]``.
+
+    "taps" adds up shifted products, which every platform and every export format has;
+    grouped convolutions in three axes are slow in XLA and missing in LiteRT.
+    """
+    if chosen_form(form, NATIVE_CONVOLUTION) == "native":
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel[:, :, :, None],
+            strides,
+            padding,
+            dimension_numbers=("NDHWC", "DHWIO", "NDHWC"),
+            feature_group_count=x.shape[-1],
+        )
+    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    total: jax.Array | None = None
+    for k, frames in enumerate(_shifted(x, 1, kernel.shape[0], strides[0])):
+        for m, rows in enumerate(_shifted(frames, 2, kernel.shape[1], strides[1])):
+            columns = _shifted(rows, 3, kernel.shape[2], strides[2])
+            for n, part in enumerate(columns):
+                product = part * kernel[k, m, n].reshape(1, 1, 1, 1, -1)
+                total = product if total is None else total + product
+    assert total is not None
+    return total
+
+
 def _frames(x: jax.Array, taps: int, stride: int, pad: tuple[int, int]) -> jax.Array:
     """Puts neighbouring frames side by side: ``[b t h w c] -> [b s h w k*c]``."""
     if taps == 1 and stride == 1:

@@ -67,6 +67,34 @@ def patches(path: str, name: str, frames: int) -> list[Rule]:
     ]
 
 
+def convolution(path: str, name: str, rank: int) -> Rule:
+    """A convolution without bias, ``[o i t h w]`` or ``[o i h w]``, into our forms.
+
+    Args:
+      rank: of ours: 2 for 1x1x1 ``[i o]``; 3 along time ``[t i o]``; 4 in frames
+        ``[h w i o]`` or, of each channel by itself, ``[t h w c]``; 5 for all axes
+        ``[t h w i o]``. One that does not fit stays as it is and is reported.
+    """
+
+    def kernel(array: np.ndarray) -> np.ndarray:
+        if array.ndim == 4:
+            array = array[:, :, None]
+        _, i, t, h, w = array.shape
+        if rank == 2 and (t, h, w) == (1, 1, 1):
+            return einops.rearrange(array, "o i 1 1 1 -> i o")
+        if rank == 3 and (h, w) == (1, 1):
+            return einops.rearrange(array, "o i t 1 1 -> t i o")
+        if rank == 4 and i == 1 and t > 1:
+            return einops.rearrange(array, "c 1 t h w -> t h w c")
+        if rank == 4 and t == 1:
+            return einops.rearrange(array, "o i 1 h w -> h w i o")
+        if rank == 5:
+            return einops.rearrange(array, "o i t h w -> t h w i o")
+        return array
+
+    return Rule(f"{path}/kernel", (f"{name}.weight",), kernel)
+
+
 def heads(
     source: Mapping[str, np.ndarray], params: Mapping[str, Any], names: Iterable[str]
 ) -> list[Rule]:

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from jaxact.backbones import public_weights
+from jaxact.backbones.csn import CSNConfig
 from jaxact.backbones.i3d import I3DConfig
 from jaxact.backbones.resnet import TSMResNetConfig
+from jaxact.backbones.slowfast import SlowFastConfig
+from jaxact.backbones.tanet import TANetConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
+from jaxact.backbones.video_swin import VideoSwinConfig
 from jaxact.batch import example_batch
 from jaxact.config import Config, ConfigError, Experiment, OptimConfig, set_value
 from jaxact.models.dual_stream import FUSIONS, BaselineConfig, DualStreamConfig
@@ -24,9 +28,14 @@ NETS = {
     "tsm": TSMResNetConfig(blocks=(1, 1), width=8),
     "i3d": I3DConfig(width=1 / 16, conv3d="native"),
     "timesformer": TimeSformerConfig(patch=8, width=12, depth=1, heads=2),
+    "swin": VideoSwinConfig(width=6, depths=(1, 1), heads=(1, 2), window=(2, 3, 3)),
+    "slowfast": SlowFastConfig(blocks=(1, 1), width=8, alpha=5, channel_ratio=4),
+    "csn": CSNConfig(blocks=(1, 1), width=8, conv3d="native"),
+    "tanet": TANetConfig(blocks=(1, 1), width=8),
 }
 # 8 x 2 x 4; 1024 / 16.
 WIDTHS = {"tsm": 64, "i3d": 64, "timesformer": 12}
+WIDTHS |= {"swin": 12, "slowfast": 64 + 16, "csn": 64, "tanet": 64}
 SIZES = dict(num_classes=5, frames=5, image_size=24, dtype="float32")
 
 
@@ -130,6 +139,8 @@ def test_a_step_reaches_every_parameter(net):
     before = flax.traverse_util.flatten_dict(variables["params"], sep="/")
     after = flax.traverse_util.flatten_dict(jax.device_get(state.params), sep="/")
     stem = {"tsm": "conv1_1", "i3d": "conv1_1/kernel", "timesformer": "patch_embed_1"}
+    stem |= {"swin": "patch_embed_1", "slowfast": "fast_conv1_1"}
+    stem |= {"csn": "conv1_1", "tanet": "conv1_1"}
     assert any(stem[net] in name for name in before)
     for name, value in after.items():
         # Of so narrow a network a few channels are dead.
