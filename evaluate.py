@@ -18,7 +18,7 @@ from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
 from jaxact import config as config_lib
 from jaxact import frame_choice
-from jaxact.batch import IMAGE_CHANNELS
+from jaxact.batch import STREAMS
 from jaxact.checkpoints.files import evaluated_split
 from jaxact.devices import distributed
 from jaxact.devices.distributed import say
@@ -82,7 +82,7 @@ def frames_kept(result: Any, inputs: Any, difficulties: Any) -> dict[str, Any] |
     """Describes the frames that were kept, where the truth is known."""
     if result.frame_marks is None or result.actor_visible is None:
         return None
-    videos = {name: inputs[name].shape[0] for name in inputs if name in IMAGE_CHANNELS}
+    videos = {n: inputs[n].shape[0] for n in inputs if STREAMS[n].kind == "video"}
     return frame_choice.describe(
         result.frame_marks,
         result.actor_visible,
