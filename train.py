@@ -57,14 +57,15 @@ def train(
     checkpoints = Checkpoints(folder, metric, config.keep)
     state, meta = initialize.start_state(experiment, opened, checkpoints)
     first = step = meta["step"]
-    # A signal may have come between a step and its evaluation, or in it.
-    due = meta.get("evaluation_due", False)
     batches = opened.train_batches(step)
     text = config_lib.config_text(experiment)
     identity = checks.data_identity(opened.facts)
-    log = progress.MetricsLog(
-        workdir, step, text, enabled=distributed.is_main(), evaluation_due=due
-    )
+
+    def owes_evaluation() -> bool:
+        return plan.evaluates(step) and not checkpoints.metrics(step)
+
+    main, owed = distributed.is_main(), owes_evaluation()
+    log = progress.MetricsLog(workdir, step, text, main, evaluation_owed=owed)
     window = progress.Window(meta.get("window"))
     meter = progress.Meter(config.batch_size)
 
@@ -73,19 +74,19 @@ def train(
         say(f"{split} after step {step}: {progress.eval_line(metrics)}")
         return metrics
 
-    def evaluate_and_log(stop: StopSignal) -> dict[str, float]:
-        metrics = evaluate(stop.until(opened.eval_batches()))
-        log.write(step, {f"eval/{k}": v for k, v in metrics.items()})
-        return metrics
-
     metrics: dict[str, float] = {}
     say(f"Compiling, then {plan.total_steps - step} steps to go.")
     try:
         with StopSignal(checkpoints.wait) as stop, jax.transfer_guard("disallow"):
-            if due:
-                metrics = evaluate_and_log(stop)
-                checkpoints.add_metrics(step, metrics)
-            while step < plan.total_steps:
+            while True:
+                if owes_evaluation():
+                    metrics = evaluate(stop.until(opened.eval_batches()))
+                    log.write(step, {f"eval/{k}": v for k, v in metrics.items()})
+                    log.sync()
+                    checkpoints.add_metrics(step, metrics)
+                    meter.restart()
+                if step >= plan.total_steps:
+                    break
                 with meter.waiting():
                     batch = distributed.put_batch(next(batches), opened.mesh)
                 state, step_metrics = program.train_step(state, batch)
@@ -99,22 +100,14 @@ def train(
                     values |= meter.take(plan.total_steps - step)
                     log.write(step, values)
                     say(progress.train_line(step, plan.total_steps, values))
-                metrics, due = {}, plan.evaluates(step)
-                # A machine about to be taken away has no time for an evaluation.
-                code = stop.exit_code(0 if due else step)
-                if due and code is None:
-                    window.flush()
-                    try:
-                        metrics, due = evaluate_and_log(stop), False
-                    except Stopped as stopped:
-                        code = stopped.code
-                    meter.restart()
+                # A machine about to be taken away has no time for an evaluation: what
+                # is owed of a saved step is made up for by the next run.
+                code = stop.exit_code(0 if plan.evaluates(step) else step)
                 if plan.saves(step) or code is not None:
                     meta = {"step": step, "epoch": epoch, "config": text}
-                    meta |= {"data": identity, "window": window.sums()}
-                    meta |= {"evaluation_due": due, "split": split}
+                    meta |= {"data": identity, "window": window.sums(), "split": split}
                     log.sync()
-                    checkpoints.save(state, meta, metrics)
+                    checkpoints.save(state, meta)
                 if code is not None:
                     raise Stopped(code)
     except Stopped as stopped:

@@ -5,7 +5,9 @@ No TensorFlow here: configs are loaded on machines that have none.
 
 import dataclasses
 import difflib
-from typing import Any
+import functools
+import typing
+from typing import Any, Literal
 
 
 class DataConfigError(ValueError):
@@ -13,7 +15,7 @@ class DataConfigError(ValueError):
 
 
 class _Strict:
-    """Setting an attribute that is no field raises AttributeError."""
+    """Only fields can be set, and choices (``Literal``) only to one of their values."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         fields = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
@@ -24,7 +26,28 @@ class _Strict:
                 f"{type(self).__name__} has no field {name!r}.{hint} "
                 f"Its fields are: {', '.join(fields)}."
             )
+        kind = _annotations(type(self))[name]  # type: ignore[arg-type]
+        choices = typing.get_args(kind)
+        if typing.get_origin(kind) is Literal and value not in choices:
+            raise DataConfigError(
+                f"data.{name} is {value!r}; choose one of {', '.join(choices)}."
+            )
         object.__setattr__(self, name, value)
+
+
+@functools.cache
+def _annotations(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _free(default: Any) -> Any:
+    """A field that may change when a run is continued: no training batch changes."""
+    return dataclasses.field(default=default, metadata={"may_differ": "runs"})
+
+
+def _local(default: Any) -> Any:
+    """A field that is each machine's own: no batch depends on it."""
+    return dataclasses.field(default=default, metadata={"may_differ": "processes"})
 
 
 @dataclasses.dataclass
@@ -38,9 +61,9 @@ class DataConfig(_Strict):
     # Name of the prepared data set, as given to `python -m input_pipeline.prepare`.
     name: str = "synthetic"
     # Folder that holds prepared data sets: <dir>/<name>/<version>/dataset.json.
-    dir: str = "data"
+    dir: str = _local("data")
     # Version folder; "": the newest complete one.
-    version: str = ""
+    version: str = _free("")  # a run is compared by the version that was found
     # Which official split is used, for example "xsub"; "": the data set's default.
     protocol: str = ""
     # Where the protocol has no validation clips: these training subjects, or this share
@@ -63,7 +86,7 @@ class DataConfig(_Strict):
     crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)
     crop_distort: int = 1
     # Evaluation: length of the short side before the centre crop.
-    test_resize: int = 256
+    test_resize: int = _free(256)
     # Training: probability of a horizontal flip.
     flip: float = 0.5
 
@@ -102,16 +125,16 @@ class DataConfig(_Strict):
 
     # Evaluation views: frame offsets inside the segments, times crops along the long
     # side (1: the centre; 3: both ends and the centre). Scores are averaged over them.
-    eval_views_time: int = 1
-    eval_views_space: int = 1
+    eval_views_time: int = _free(1)
+    eval_views_space: int = _free(1)
     # So many of a clip's views are read and evaluated together, then the next ones: a
     # batch of 30 views would not fit into memory. It must divide their number; 0: all.
-    eval_views_at_once: int = 0
+    eval_views_at_once: int = _free(0)
 
     # Serialized records are kept in memory if all that are read fit in this many MiB
     # (0: never, always read them from disk).
-    cache_mb: int = 256
+    cache_mb: int = _local(256)
     # Threads that read, decode and augment; 0: one a core.
-    workers: int = 0
+    workers: int = _local(0)
     # Batches made ready ahead of the step that uses them.
-    prefetch: int = 2
+    prefetch: int = _local(2)

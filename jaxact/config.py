@@ -1,50 +1,34 @@
 """Experiments as typed dataclasses: every key in one place, unknown keys refused.
 
-A config file is a Python file with ``get_config(arg: str = "") -> Experiment``. It is
-read by `load_experiment` here and by ml_collections' ``config_flags`` in the scripts;
-both change single values by attribute, so `Config` refuses attributes that are not
-fields.
+A config file is a Python file with ``get_config(arg: str = "") -> Experiment``, read by
+`load_experiment`. A field that is a choice is annotated ``Literal[...]``; whatever sets
+it, `Config` refuses other values, as it refuses attributes that are not fields.
 """
 
 import ast
 import contextlib
 import dataclasses
-import difflib
 import importlib.util
 import pathlib
 import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 
-INIT_PARTS = ("all", "all_but_heads", "backbone")
-
-
-class ConfigError(ValueError):
-    """A config file, key or value that cannot be used; the message says how to mend."""
-
-
-def unknown_key_message(config: Any, name: str) -> str:
-    """Says which fields ``config`` has, the likeliest one first."""
-    if not dataclasses.is_dataclass(config):
-        return f"{type(config).__name__} has no fields."
-    fields = [field.name for field in dataclasses.fields(config)]
-    close = difflib.get_close_matches(name, fields, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    kind = type(config).__name__
-    return f"{kind} has no field {name!r}.{hint} Its fields are: {', '.join(fields)}."
-
-
-class Config:
-    """Base of all config dataclasses: only fields can be set, else AttributeError."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in {field.name for field in dataclasses.fields(self)}:  # type: ignore[arg-type]
-            raise AttributeError(unknown_key_message(self, name))
-        object.__setattr__(self, name, value)
+from jaxact.strict import (
+    MAY_DIFFER,
+    Config,
+    ConfigError,
+    annotations,
+    check_choice,
+    field_names,
+    free,
+    local,
+    unknown_key_message,
+)
 
 
 @dataclasses.dataclass
@@ -96,7 +80,7 @@ class ModelConfig(Config):
 class OptimConfig(Config):
     """The optimiser. Weight decay skips biases, norms, class tokens and positions."""
 
-    optimizer: str = "sgd"  # "sgd" | "adam" | "adamw"
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: float = 0.005  # peak learning rate at `reference_batch`
     reference_batch: int = 0  # > 0: lr is scaled by batch_size / reference_batch
     momentum: float = 0.9  # sgd only
@@ -109,7 +93,7 @@ class OptimConfig(Config):
 class ScheduleConfig(Config):
     """The learning rate over time; all durations are in epochs."""
 
-    kind: str = "step"  # "step" | "cosine" | "exponential" | "constant"
+    kind: Literal["step", "cosine", "exponential", "constant"] = "step"
     warmup_epochs: float = 0.0  # linear from 0
     milestones: tuple[float, ...] = (35.0, 70.0)  # "step": epochs at which to decay
     decay: float = 0.1  # "step": factor at a milestone; "exponential": per epoch
@@ -122,41 +106,42 @@ class TrainConfig(Config):
     batch_size: int = 64  # global: over all hosts and devices
     epochs: float = 100.0
     accumulate: int = 1  # micro-batches whose gradients are added in one step
-    fsdp: int = 1  # devices over which parameters and optimiser state are divided
+    fsdp: int = free(1)  # devices over which parameters and optimiser state are divided
     seed: int = 0  # of weights, data order, augmentation and dropout
     # Weights to start from: a run or a foreign file; or several, with commas between,
     # each of which gives what it has besides heads (two streams from two runs).
-    init_from: str = ""
-    # Of a run: "all" | "all_but_heads" (classes may differ) | "backbone" (blocks and
+    init_from: str = free("")
+    # Of a run: all, all but the heads (classes may differ), or the backbone (blocks and
     # fusion start from the seed, too). A foreign file only ever holds a backbone.
-    init_part: str = "all"
-    log_every: int = 20  # steps between progress lines
-    eval_every: float = 1.0  # epochs between evaluations; 0: only at the end
-    checkpoint_every: int = 0  # steps between checkpoints; 0: at every evaluation
-    keep: int = 2  # latest checkpoints kept, besides the best one
-    compilation_cache: str = ""  # folder of JAX's compilation cache; "": off
+    init_part: Literal["all", "all_but_heads", "backbone"] = free("all")
+    log_every: int = free(20)  # steps between progress lines
+    eval_every: float = free(1.0)  # epochs between evaluations; 0: only at the end
+    checkpoint_every: int = free(0)  # steps between checkpoints; 0: as evaluations
+    keep: int = free(2)  # latest checkpoints kept, besides the best one
+    compilation_cache: str = local("")  # folder of JAX's compilation cache; "": off
 
 
 @dataclasses.dataclass
 class EvalConfig(Config):
     """The evaluation run. How many views a clip has is said in the data config."""
 
-    batch_size: int = 64  # global
-    split: str = "test"  # that evaluate.py reports on
+    batch_size: int = free(64)  # global
+    split: str = free("test")  # that evaluate.py reports on
     # The split that training evaluates on, by which the best checkpoint is chosen. "":
     # "val" where the data have one, else `split`.
-    choose_on: str = ""
-    best_metric: str = "top1"  # by which the best checkpoint is chosen
-    pictures: int = 8  # clips shown in the report
+    choose_on: str = free("")
+    # By which the best checkpoint is chosen.
+    best_metric: Literal["top1", "top5", "mean_class_accuracy"] = free("top1")
+    pictures: int = free(8)  # clips shown in the report
     # Names of clips, or of classes, of which they are; (): from all over the split.
-    show: tuple[str, ...] = ()
+    show: tuple[str, ...] = free(())
 
 
 @dataclasses.dataclass
 class Experiment(Config):
     """One experiment, whole: what is trained, on what, and how."""
 
-    name: str
+    name: str = dataclasses.field(metadata={MAY_DIFFER: "runs"})
     model: ModelConfig
     data: Any  # input_pipeline.config.DataConfig, which this library never reads
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
@@ -180,11 +165,31 @@ def config_text(config: Any) -> str:
     return "\n".join(f"{key} = {value!r}" for key, value in leaves(config)) + "\n"
 
 
-def _names(config: Any) -> set[str]:
-    """Returns the names of the fields; none if it is no config."""
-    if not dataclasses.is_dataclass(config):
-        return set()
-    return {field.name for field in dataclasses.fields(config)}
+def keys_that_may_differ(
+    config: Any, between: Literal["runs", "processes"]
+) -> set[str]:
+    """Returns the dotted keys whose values need not agree; see `free` and `local`."""
+    found = set()
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            inner = keys_that_may_differ(value, between)
+            found |= {f"{field.name}.{key}" for key in inner}
+        elif field.metadata.get(MAY_DIFFER) in (between, "processes"):
+            found.add(field.name)
+    return found
+
+
+def keys_left_alone(config: Any) -> set[str]:
+    """Returns the dotted keys that have their fields' default values."""
+    found = set()
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= {f"{field.name}.{key}" for key in keys_left_alone(value)}
+        elif value == field.default:
+            found.add(field.name)
+    return found
 
 
 def set_value(config: Any, key: str, value: Any) -> None:
@@ -195,12 +200,14 @@ def set_value(config: Any, key: str, value: Any) -> None:
     """
     *parents, last = key.split(".")
     for name in parents:
-        if name not in _names(config):
+        if name not in field_names(config):
             raise ConfigError(f"Key {key!r}: {unknown_key_message(config, name)}")
         config = getattr(config, name)
-    if last not in _names(config):
+    if last not in field_names(config):
         raise ConfigError(f"Key {key!r}: {unknown_key_message(config, last)}")
-    setattr(config, last, _checked(key, value, getattr(config, last)))
+    value = _checked(key, value, getattr(config, last))
+    check_choice(f"Key {key!r}", annotations(config)[last], value)
+    setattr(config, last, value)
 
 
 def _checked(key: str, value: Any, old: Any) -> Any:
@@ -308,18 +315,30 @@ def load_experiment(
 def parse_arg(arg: str, **defaults: Any) -> dict[str, Any]:
     """Reads a config argument ``"protocol=xsub,classes=12"`` over ``defaults``.
 
-    A bare word sets a boolean default to True.
+    A bare word sets a boolean default to True. A tuple as default names the choices,
+    ``dataset=("ntu60", "ntu120")``; the first one is the default.
 
     Raises:
-      ConfigError: a name that is not among the defaults, or a value of another type.
+      ConfigError: a name that is not among the defaults, a value of another type, or
+        none of the choices.
     """
-    values = dict(defaults)
+    choices = {
+        name: tuple(dict.fromkeys(value))
+        for name, value in defaults.items()
+        if isinstance(value, tuple)
+    }
+    values = {k: v[0] if k in choices else v for k, v in defaults.items()}
     for part in filter(None, arg.split(",")):
         name, has_value, text = part.partition("=")
         if name not in defaults:
             known = ", ".join(defaults) or "none"
             raise ConfigError(f"Config argument {name!r} is unknown; known: {known}.")
-        if not has_value and not isinstance(defaults[name], bool):
+        if not has_value and not isinstance(values[name], bool):
             raise ConfigError(f"Config argument {name!r} needs a value: {name}=...")
-        values[name] = _checked(name, text if has_value else True, defaults[name])
+        values[name] = _checked(name, text if has_value else True, values[name])
+        if name in choices and values[name] not in choices[name]:
+            raise ConfigError(
+                f"Got {name}={values[name]}; choose one of "
+                f"{', '.join(map(str, choices[name]))}."
+            )
     return values

@@ -1,11 +1,17 @@
+import dataclasses
 import sys
+from typing import Literal
 
 import pytest
 
+from input_pipeline.config import DataConfig
 from jaxact.config import (
+    Config,
     ConfigError,
     Experiment,
+    OptimConfig,
     config_text,
+    keys_that_may_differ,
     load_experiment,
     parse_arg,
     set_value,
@@ -52,11 +58,57 @@ def test_a_config_that_builds_on_another_loads_from_anywhere(tmp_path):
         ("model.depth", 2.5, "got 2.5 of type float, expected int"),
         ("model.depth.x", 1, "int has no fields"),
         ("train.batch_size", True, "got True of type bool, expected int"),
+        ("optim.optimizer", "lamb", "optimizer' is 'lamb'; choose one of sgd, adam"),
+        ("schedule.kind", "linear", "is 'linear'; choose one of step, cosine, exp"),
+        ("eval.best_metric", "auc", "is 'auc'; choose one of top1, top5, mean_class"),
+        ("train.init_part", "head", "is 'head'; choose one of all, all_but_heads, b"),
     ],
 )
 def test_wrong_keys_and_values(key, value, message):
     with pytest.raises(ConfigError, match=message):
         set_value(experiment(), key, value)
+
+
+def test_choices_are_checked_whatever_sets_them():
+    with pytest.raises(ConfigError, match="optimizer is 'lamb'; choose one of sgd"):
+        OptimConfig(optimizer="lamb")
+    config = experiment()
+    with pytest.raises(ConfigError, match="kind is 'linear'; choose one of step"):
+        config.schedule.kind = "linear"
+    with pytest.raises(ConfigError, match="kind is 'linear'"):
+        dataclasses.replace(config.schedule, kind="linear")
+
+
+@dataclasses.dataclass
+class Layers(Config):
+    kinds: tuple[Literal["a", "b"], ...] = ("a",)
+    places: tuple[tuple[int, Literal["c"]], ...] = ()
+
+
+def test_choices_inside_tuples_are_checked():
+    assert Layers(("b", "a"), ((1, "c"),)).kinds == ("b", "a")
+    with pytest.raises(ConfigError, match="An entry of kinds is 'x'; choose one of a"):
+        Layers(("b", "x"))
+    with pytest.raises(ConfigError, match="An entry of places is 'd'; choose"):
+        Layers(places=((1, "c"), (2, "d")))
+
+
+def test_fields_say_themselves_what_may_differ():
+    config = Experiment("test", STAFusionConfig(), DataConfig())
+    own = keys_that_may_differ(config, "processes")
+    assert own == {
+        *("data.dir", "data.cache_mb", "data.workers", "data.prefetch"),
+        "train.compilation_cache",
+    }
+    free = keys_that_may_differ(config, "runs")
+    assert free == own | {
+        *("name", "data.version", "data.test_resize", "data.eval_views_time"),
+        *("data.eval_views_space", "data.eval_views_at_once", "eval.choose_on"),
+        *("train.init_from", "train.init_part", "train.fsdp", "train.log_every"),
+        *("train.eval_every", "train.checkpoint_every", "train.keep"),
+        *("eval.batch_size", "eval.split", "eval.best_metric", "eval.pictures"),
+        "eval.show",
+    }
 
 
 def test_setting_an_unknown_attribute_lists_the_fields():
@@ -80,6 +132,13 @@ def test_config_arguments():
         parse_arg("c=3", a=1, b=False)
     with pytest.raises(ConfigError, match="'a' needs a value"):
         parse_arg("a", a=1, b=False)
+    choices = {"a": ("x", "y"), "split": (1, 2, 3)}
+    assert parse_arg("", **choices) == {"a": "x", "split": 1}
+    assert parse_arg("a=y,split=3", **choices) == {"a": "y", "split": 3}
+    with pytest.raises(ConfigError, match="Got a=z; choose one of x, y."):
+        parse_arg("a=z", **choices)
+    with pytest.raises(ConfigError, match="Got split=4; choose one of 1, 2, 3."):
+        parse_arg("split=4", **choices)
 
 
 def test_config_text_names_every_value():

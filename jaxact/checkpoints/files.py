@@ -1,7 +1,7 @@
 """A folder of checkpoints as it lies on the disk: steps, metadata, metrics.
 
 A step's folder holds ``meta/metadata``, JSON sealed by a digest: "meta" (what the run
-says of itself), "metrics" and "arrays", their fingerprints.
+says of itself) and "arrays", their fingerprints; of earlier versions "metrics", too.
 """
 
 import contextlib
@@ -15,8 +15,8 @@ from typing import Any
 from jaxact import errors
 from jaxact.devices import distributed
 
-# In a step's folder: metrics that were known only after it was saved.
-LATE_METRICS = "evaluation.json"
+# In a step's folder, once it is evaluated.
+METRICS_FILE = "evaluation.json"
 
 
 def find(
@@ -66,7 +66,11 @@ def steps_in(folder: pathlib.Path) -> list[int]:
 
 
 def read_sealed(folder: pathlib.Path, step: int) -> dict[str, Any]:
-    """Returns "meta", "metrics" and "arrays"; ValueError, OSError: it is damaged."""
+    """Returns "meta", "arrays" and "metrics", which earlier versions kept there.
+
+    Raises:
+      ValueError, OSError: it is damaged.
+    """
     sealed = json.loads((folder / str(step) / "meta" / "metadata").read_text())
     if "digest" not in sealed and "step" in sealed:  # of an earlier version
         sealed = {"meta": sealed, "arrays": None}
@@ -83,7 +87,7 @@ def digest_of(meta: Mapping[str, Any]) -> str:
 def read_metrics(folder: pathlib.Path, step: int) -> dict[str, float]:
     """Returns a step's metrics; none where they cannot be read."""
     with contextlib.suppress(OSError, ValueError, TypeError):
-        found = json.loads((folder / str(step) / LATE_METRICS).read_text())
+        found = json.loads((folder / str(step) / METRICS_FILE).read_text())
         return {str(name): float(value) for name, value in found.items()}
     with contextlib.suppress(Exception):  # whatever it is, it is not the best one
         return read_sealed(folder, step)["metrics"]

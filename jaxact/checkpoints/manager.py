@@ -1,9 +1,10 @@
 """Checkpoints: saved in the background, restored into whatever devices there are.
 
 The only file that imports Orbax. A run's folder ``checkpoints/`` holds a folder a
-step with ``state`` (the arrays) and ``meta`` (step, epoch, config text, metrics,
-fingerprints). The latest few are kept, and the best one. A save appears under its name
-only once it is whole; what an interruption leaves is never read.
+step with ``state`` (the arrays), ``meta`` (step, epoch, config text, fingerprints)
+and, once it is evaluated, its metrics. The latest few are kept, and the best one. A
+save appears under its name only once it is whole; what an interruption leaves is never
+read.
 
 Where several processes run together they agree on everything that decides what is
 done: the main one says which steps there are and which is best, and what one of them
@@ -63,11 +64,12 @@ class Checkpoints:
     ):
         self.folder = pathlib.Path(folder).absolute()
         self._read_only = read_only
+        self._keep = _Keep(self._best_of, max(keep, 1))
         try:
             self._manager = ocp.CheckpointManager(
                 self.folder,
                 options=ocp.CheckpointManagerOptions(
-                    preservation_policy=_Keep(self._best_of, max(keep, 1)),
+                    preservation_policy=self._keep,
                     read_only=read_only,
                 ),
                 item_handlers={
@@ -100,15 +102,18 @@ class Checkpoints:
         known = {step: self._metrics.get(step, {}) for step in steps}
         return files.best(known, self._metric)
 
-    def save(self, state: State, meta: Meta, metrics: Mapping[str, float]) -> None:
+    def metrics(self, step: int) -> dict[str, float]:
+        """Returns a step's metrics; none before it is evaluated."""
+        return self._metrics.get(step, {})
+
+    def save(self, state: State, meta: Meta) -> None:
         """Starts saving; the arrays may be donated as soon as this returns.
 
-        ``metrics`` may be empty; a step without metrics is never the best one.
+        A step without metrics, see `add_metrics`, is never the best one.
         """
-        sealed: Meta = {"meta": meta, "metrics": dict(metrics)}
-        sealed["arrays"] = fingerprint.of_tree(state)
+        sealed: Meta = {"meta": meta, "arrays": fingerprint.of_tree(state)}
         sealed["digest"] = files.digest_of(sealed)
-        self._metrics[meta["step"]] = dict(metrics)
+        self._metrics[meta["step"]] = {}
         items = ocp.args.Composite(
             state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(sealed)
         )
@@ -118,17 +123,23 @@ class Checkpoints:
             raise self._write_error(error) from error
 
     def add_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Gives a step that was saved without metrics those of a later evaluation."""
+        """Gives a saved step the metrics of its evaluation.
+
+        Of the steps that are there, those that need not be kept any more are removed.
+        """
+        self.wait()
         self._metrics[step] = dict(metrics)
-        if not distributed.is_main():
-            return
-        path = self.folder / str(step) / files.LATE_METRICS
-        try:
-            part = path.with_suffix(".tmp")
-            part.write_text(json.dumps(dict(metrics)))
-            part.replace(path)
-        except OSError as error:
-            raise self._write_error(error) from error
+        if distributed.is_main():
+            path = self.folder / str(step) / files.METRICS_FILE
+            try:
+                part = path.with_suffix(".tmp")
+                part.write_text(json.dumps(dict(metrics)))
+                part.replace(path)
+            except OSError as error:
+                raise self._write_error(error) from error
+        steps = sorted(self._manager.all_steps())
+        for surplus in set(steps) - self._keep.kept(steps):
+            self._manager.delete(surplus)
 
     def wait(self) -> None:
         """Waits until what is being saved is on disk; a failed save raises here."""
@@ -351,9 +362,12 @@ class _Keep:
 
     def should_preserve(self, checkpoints: Any, *, context: Any) -> list[bool]:
         del context
-        steps = [info.step for info in checkpoints]
-        kept = {*sorted(steps)[-self._latest :], self._best(steps)}
-        return [step in kept for step in steps]
+        kept = self.kept([info.step for info in checkpoints])
+        return [info.step in kept for info in checkpoints]
+
+    def kept(self, steps: list[int]) -> set[int | None]:
+        """Returns those of the steps that stay."""
+        return {*sorted(steps)[-self._latest :], self._best(steps)}
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Set
 from typing import Any
 
 from jax.sharding import Mesh
@@ -9,30 +10,6 @@ from jax.sharding import Mesh
 from jaxact import config as config_lib
 from jaxact import errors
 from jaxact.devices import distributed
-
-# Keys that may differ when a run is continued: they do not change what is computed.
-FREE_KEYS = (
-    "name",
-    "train.init_from",
-    "train.init_part",
-    "train.fsdp",
-    "train.log_every",
-    "train.eval_every",
-    "train.checkpoint_every",
-    "train.keep",
-    "train.compilation_cache",
-    "eval.",
-    "data.dir",
-    "data.version",  # `check_same_data` knows which it was
-    "data.cache_mb",
-    "data.workers",
-    "data.prefetch",
-    "data.test_resize",
-    "data.eval_views",
-)
-# Keys that may differ between the processes of one run.
-OWN_KEYS = ("data.dir", "data.cache_mb", "data.workers", "data.prefetch")
-METRICS = ("top1", "top5", "mean_class_accuracy")
 
 
 def in_training(experiment: config_lib.Experiment, facts: Any) -> config_lib.Experiment:
@@ -66,11 +43,6 @@ def check(experiment: config_lib.Experiment, facts: Any) -> None:
             f"(model.num_classes), but the data set {facts.name!r} has {classes}. Add "
             f"--config.model.num_classes={classes}, or name another data set."
         )
-    if experiment.train.init_part not in config_lib.INIT_PARTS:
-        raise errors.UserError(
-            f"train.init_part is {experiment.train.init_part!r}; choose one of "
-            f"{', '.join(config_lib.INIT_PARTS)}."
-        )
     known = {*map(str, facts.names), *facts.classes}
     unknown = [name for name in experiment.eval.show if name not in known]
     if unknown:
@@ -81,11 +53,6 @@ def check(experiment: config_lib.Experiment, facts: Any) -> None:
         )
     _at_least("eval.batch_size", experiment.eval.batch_size, 1)
     _at_least("eval.pictures", experiment.eval.pictures, 0)
-    if experiment.eval.best_metric not in METRICS:
-        raise errors.UserError(
-            f"eval.best_metric is {experiment.eval.best_metric!r}; choose one of "
-            f"{', '.join(METRICS)}."
-        )
     split = experiment.eval.split
     if not facts.num_clips.get(split):
         there = ", ".join(f"{k} ({n})" for k, n in facts.num_clips.items() if n)
@@ -154,7 +121,8 @@ def check_same_everywhere(experiment: config_lib.Experiment, facts: Any) -> None
     text, identity = config_lib.config_text(experiment), data_identity(facts)
     main_text, main_identity = distributed.of_main([text, identity])
     with distributed.together():
-        changed = differences(main_text, text, OWN_KEYS)
+        own = config_lib.keys_that_may_differ(experiment, "processes")
+        changed = differences(main_text, text, own)
         changed += _other_data(main_identity, identity)
         if changed:
             raise errors.UserError(
@@ -164,13 +132,26 @@ def check_same_everywhere(experiment: config_lib.Experiment, facts: Any) -> None
             )
 
 
-def check_same_config(stored: str, current: str, where: str) -> None:
+def other_values(stored: str, experiment: config_lib.Experiment) -> list[str]:
+    """Returns a line for each value that is not that of the stored config's text.
+
+    What may differ between a run and its continuation is left out, and what did not
+    exist then and is as if it did not.
+    """
+    free = config_lib.keys_that_may_differ(experiment, "runs")
+    free |= config_lib.keys_left_alone(experiment) - _table(stored).keys()
+    return differences(stored, config_lib.config_text(experiment), free)
+
+
+def check_same_config(
+    stored: str, experiment: config_lib.Experiment, where: str
+) -> None:
     """Compares the config of a run with the one it is to be continued with.
 
     Raises:
       UserError: a key that changes what is computed differs.
     """
-    changed = differences(stored, current, FREE_KEYS)
+    changed = other_values(stored, experiment)
     if changed:
         raise errors.UserError(
             f"The run in {where} was begun with another config:\n"
@@ -202,13 +183,13 @@ def check_same_data(
     )
 
 
-def differences(stored: str, current: str, free: tuple[str, ...]) -> list[str]:
+def differences(stored: str, current: str, free: Set[str]) -> list[str]:
     """Returns a line for each key of two configs that differs and is not free to."""
     old, new = _table(stored), _table(current)
     return [
         f"  {key}: was {old.get(key, 'absent')}, now {new.get(key, 'absent')}"
         for key in dict.fromkeys([*old, *new])
-        if old.get(key) != new.get(key) and not key.startswith(free)
+        if old.get(key) != new.get(key) and key not in free
     ]
 
 

@@ -1,25 +1,26 @@
 """What the scripts' command lines have in common: --config, --workdir, overrides."""
 
-import itertools
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import app, flags, logging
-from ml_collections import config_flags
 
 from jaxact import config as config_lib
 from jaxact import errors
 from jaxact.devices import host_memory
 from jaxact.run.workdir import default_workdir
 
-CONFIG = config_flags.DEFINE_config_file("config", help_string="FILE[:ARG]")
+CONFIG = flags.DEFINE_string(
+    "config", None, "FILE[:ARG] of the experiment; --config.KEY=VALUE sets a value."
+)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run [runs/NAME].")
+_LOADED: list[config_lib.Experiment] = []
 
 
 def experiment() -> config_lib.Experiment:
     """Returns the experiment of --config with all --config.KEY=VALUE applied."""
-    return CONFIG.value
+    return _LOADED[-1]
 
 
 def workdir() -> pathlib.Path:
@@ -46,37 +47,44 @@ def run(main: Callable[[], Any], *known: type[Exception]) -> None:
 def parse_flags(argv: Sequence[str]) -> list[str]:
     """Parses the command line for ``absl.app.run``; a wrong one ends the program.
 
-    ``--config.KEY=VALUE`` is tried on the config first, because absl answers an
-    unknown key with a traceback.
+    Loads the experiment, too. Returns what is left: no flags.
     """
     try:
-        if not any(word.startswith(("-h", "--help")) for word in argv[1:]):
-            check_overrides(argv)
-        return flags.FLAGS(list(argv))
+        words, overrides = split_overrides(argv)
+        left = flags.FLAGS(words)
+        if not CONFIG.value:
+            raise config_lib.ConfigError(
+                "No experiment is given. Add --config FILE, for example --config "
+                "configs/demo_stafusion.py."
+            )
+        _LOADED.append(config_lib.load_experiment(CONFIG.value, overrides))
+        return left
     except (flags.Error, config_lib.ConfigError) as error:
         errors.die(error, errors.EXIT_USER_ERROR)
 
 
-def check_overrides(argv: Sequence[str]) -> None:
-    """Applies the ``--config...`` arguments to a throw-away copy of the experiment.
+def split_overrides(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Takes ``--config.KEY=VALUE`` out of a command line.
 
-    Raises:
-      ConfigError: no config, no such file or key, or a value of another type.
+    ``--config.KEY VALUE`` is the same; ``--config.KEY`` alone sets True.
+
+    Returns:
+      The other words, and the values by key.
     """
-    path, overrides = "", {}
-    for word, following in itertools.pairwise([*argv[1:], "-"]):
-        name, has_value, value = word.lstrip("-").partition("=")
-        if not word.startswith("-") or name.partition(".")[0] != "config":
+    words: list[str] = []
+    overrides: dict[str, str] = {}
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":  # no flags behind it
+            return [*words, word, *rest], overrides
+        key = word.lstrip("-")
+        if not word.startswith("-") or not key.startswith("config."):
+            words.append(word)
             continue
-        if not has_value:  # "--config FILE", or "--config.x.flag" alone: true
-            value = "True" if following.startswith("-") else following
-        if name == "config":
-            path = value
-        else:
-            overrides[name.removeprefix("config.")] = value
-    if not path:
-        raise config_lib.ConfigError(
-            "No experiment is given. Add --config FILE, for example --config "
-            "configs/demo_stafusion.py."
-        )
-    config_lib.load_experiment(path, overrides)
+        key, has_value, value = key.removeprefix("config.").partition("=")
+        if not has_value:
+            alone = not rest or rest[0].startswith("-")
+            value = "True" if alone else rest.pop(0)
+        overrides[key] = value
+    return words, overrides

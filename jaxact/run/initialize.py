@@ -67,7 +67,7 @@ def start_state(
       UserError: the run was begun with another config or other data, or weights do not
         fit.
     """
-    train, text = experiment.train, config_lib.config_text(experiment)
+    train = experiment.train
     program, mesh = opened.program, opened.mesh
     where = str(checkpoints.folder.parent)
     steps = checkpoints.steps()
@@ -77,11 +77,11 @@ def start_state(
         except manager.DamagedError:
             stored = None  # restore_latest deals with it
         if stored:
-            checks.check_same_config(stored["config"], text, where)
+            checks.check_same_config(stored["config"], experiment, where)
     restored = checkpoints.restore_latest(program.abstract)
     if restored is not None:
         state, meta = restored
-        checks.check_same_config(meta["config"], text, where)
+        checks.check_same_config(meta["config"], experiment, where)
         checks.check_same_data(
             meta.get("data"), checks.data_identity(opened.facts), where
         )

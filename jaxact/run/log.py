@@ -128,7 +128,7 @@ class MetricsLog:
       start_step: the step that was restored, 0 at the start.
       config_text: written to config.txt, for people.
       enabled: False on all processes but one; nothing is written then.
-      evaluation_due: an evaluation's line of ``start_step`` will come again, too.
+      evaluation_owed: an evaluation's line of ``start_step`` will come again, too.
 
     Raises:
       UserError: here and in every method, if the disk is full or read-only.
@@ -140,7 +140,7 @@ class MetricsLog:
         start_step: int,
         config_text: str = "",
         enabled: bool = True,
-        evaluation_due: bool = False,
+        evaluation_owed: bool = False,
     ):
         self._folder = folder
         self._file: Any = None
@@ -155,7 +155,7 @@ class MetricsLog:
             if damaged:
                 _keep_copy(path, damaged)
             kept = [row for row in rows if row["step"] <= start_step]
-            if evaluation_due and kept and _is_evaluation(kept[-1], start_step):
+            if evaluation_owed and kept and _is_evaluation(kept[-1], start_step):
                 kept.pop()
             temporary = path.with_suffix(".tmp")
             with temporary.open("w") as file:

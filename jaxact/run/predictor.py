@@ -160,7 +160,7 @@ def restore_weights(
         stored = source.meta(step).get("config", current)
         others = "\n".join(
             line
-            for line in checks.differences(stored, current, checks.FREE_KEYS)
+            for line in checks.other_values(stored, experiment)
             if line.startswith(("  model.", "  data."))
         )
         variables = source.restore_weights(step, network.abstract)

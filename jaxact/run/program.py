@@ -33,7 +33,7 @@ class Plan:
 
     def evaluates(self, step: int) -> bool:
         """Says whether there is an evaluation after this many steps."""
-        due = self.eval_every and step % self.eval_every == 0
+        due = self.eval_every and step > 0 and step % self.eval_every == 0
         return bool(due) or step == self.total_steps
 
     def saves(self, step: int) -> bool:

@@ -113,7 +113,7 @@ def convert(
     Args:
       arrays: of the run, by path.
       target: of the model, by path; their shapes and dtypes count.
-      part: one of `jaxact.config.INIT_PARTS`.
+      part: see `TrainConfig.init_part`.
       name: of the run, for the report.
       several: whether other sources fill what this one does not have.
 

@@ -252,8 +252,6 @@ def test_the_table_of_slices(monkeypatch, tmp_path):
     assert "old" not in text
 
 
-# ml_collections loads the config file in a way that Python will drop.
-@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 def test_the_flags_of_the_script_reach_the_report(monkeypatch, tmp_path):
     file = tmp_path / "tiny_config.py"
     file.write_text("from tests import tiny\n\nget_config = tiny.experiment\n")

@@ -30,7 +30,7 @@ def saved(tmp_path_factory):
         state = state.replace(
             params=jax.tree.map(lambda x, step=step: x + step, state.params)
         )
-        checkpoints.save(state, META | {"step": step}, {})
+        checkpoints.save(state, META | {"step": step})
         states[step] = jax.device_get(state)
     checkpoints.close()
     return folder, states, built.abstract

@@ -1,6 +1,7 @@
 """Checkpoints: exact continuation, damage, other models, other numbers of devices."""
 
 import functools
+import json
 import pathlib
 
 import chex
@@ -37,7 +38,9 @@ class Run:
 
     def save(self, state, step, **metrics):
         meta = {"step": step, "window": {"loss": 0.1}}
-        self.checkpoints.save(state, meta, metrics)
+        self.checkpoints.save(state, meta)
+        if metrics:
+            self.checkpoints.add_metrics(step, metrics)
         self.checkpoints.wait()
 
     def restore(self):
@@ -128,7 +131,7 @@ def test_a_damaged_checkpoint_is_reported_set_aside_and_skipped(saved, copied, c
     assert "Checkpoint 4 is damaged and left out" in capsys.readouterr().out
     assert (copied / "4.unreadable").is_dir() and run.steps() == [1, 3]
     # The step can be saved again.
-    run.save(state, {"step": 4}, {})
+    run.save(state, {"step": 4})
     run.close()
     assert run.steps() == [1, 3, 4]
 
@@ -139,7 +142,7 @@ def test_what_was_set_aside_before_stays(saved, copied):
         damage(copied, 4)
         state, _ = run.restore_latest(saved.program.abstract)
         assert (copied / name).is_dir()
-        run.save(state, {"step": 4}, {})
+        run.save(state, {"step": 4})
         run.close()
     assert run.steps() == [1, 3, 4]
 
@@ -182,6 +185,17 @@ def test_what_may_pass_is_not_taken_for_damage(saved, copied, monkeypatch, error
     assert run.steps() == [1, 3, 4] and not list(copied.glob("*.unreadable"))
 
 
+def test_metrics_that_earlier_versions_stored_count(copied):
+    path = copied / "3" / "meta" / "metadata"
+    sealed = json.loads(path.read_text())
+    del sealed["digest"]
+    sealed["metrics"] = {"top1": 0.97}
+    path.write_text(json.dumps(sealed | {"digest": files.digest_of(sealed)}))
+    (copied / "3" / files.METRICS_FILE).unlink()
+    run = manager.Checkpoints(copied)
+    assert run.best_step() == 3 and run.metrics(3) == {"top1": 0.97}
+
+
 def test_metrics_that_come_late_count(saved, copied):
     run = manager.Checkpoints(copied)
     assert run.best_step() == 1
@@ -189,13 +203,16 @@ def test_metrics_that_come_late_count(saved, copied):
     assert run.best_step() == 4
     assert manager.Checkpoints(copied, read_only=True).best_step() == 4
     assert files.find(copied, "best") == (copied, 4)
+    # What was the best one need not be kept any more.
+    assert run.steps() == [3, 4]
     # Kept for them, though it is neither of the latest two.
     state, _ = run.restore_latest(saved.program.abstract)
     for step in (5, 6, 7):
-        run.save(state, {"step": step}, {"top1": 0.5})
+        run.save(state, {"step": step})
+        run.add_metrics(step, {"top1": 0.5})
     run.close()
     assert run.steps() == [4, 6, 7]
-    (copied / "4" / files.LATE_METRICS).write_text("{")
+    (copied / "4" / files.METRICS_FILE).write_text("{")
     assert manager.Checkpoints(copied).best_step() == 7  # the later of equals
 
 

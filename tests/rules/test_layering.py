@@ -186,7 +186,7 @@ def test_every_imported_package_is_declared():
     own = {"jaxact", "input_pipeline", "configs"} | {p.stem for p in ROOT.glob("*.py")}
     owners = importlib.metadata.packages_distributions()
     known = declared(ROOT)
-    assert {"jax", "tensorflow-cpu", "ml-collections", "apache-beam"} <= known
+    assert {"jax", "tensorflow-cpu", "apache-beam"} <= known
     missing = set()
     for module, path in modules(ROOT):
         for name in imports(path, module):

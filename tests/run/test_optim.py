@@ -40,8 +40,6 @@ def test_exponential_decays_by_its_factor_every_epoch():
 
 
 def test_wrong_schedules_are_refused():
-    with pytest.raises(config.ConfigError, match="'linear'; choose one of step"):
-        rates([0], kind="linear")
     with pytest.raises(config.ConfigError, match="is 100 steps, but the training has"):
         rates([0], warmup_epochs=10.0)
 
@@ -87,11 +85,6 @@ def test_clipping_scales_the_whole_gradient_to_the_norm():
     gradient = {"a": jnp.array([3.0]), "b": jnp.array([4.0])}
     got = updated(fields, params, [gradient], rate=1.0)
     np.testing.assert_allclose([got["a"][0], got["b"][0]], [-0.6, -0.8], rtol=1e-6)
-
-
-def test_unknown_optimizer_is_refused():
-    with pytest.raises(config.ConfigError, match="'lamb'; choose one of sgd, adam"):
-        updated({"optimizer": "lamb"}, {}, [])
 
 
 def test_weight_decay_spares_biases_norms_tokens_and_positions():

@@ -34,7 +34,8 @@ def run_folder(one_device, tmp_path_factory):
     for step, top1 in ((3, 0.9), (5, 0.2)):
         params = state.params | {"head": {k: x + step for k, x in HEAD.items()}}
         meta = {"step": step, "config": jaxact.config.config_text(experiment)}
-        checkpoints.save(state.replace(params=params), meta, {"top1": top1})
+        checkpoints.save(state.replace(params=params), meta)
+        checkpoints.add_metrics(step, {"top1": top1})
     checkpoints.close()
     return folder
 

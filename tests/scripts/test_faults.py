@@ -84,17 +84,17 @@ def test_a_disk_that_fills_up_while_a_checkpoint_is_saved(tmp_path):
     program = make_program(experiment, mesh, make_plan(experiment.train, 20))
     state = program.create()
     run_of = manager.Checkpoints(tmp_path)
-    run_of.save(state, {"step": 1}, {})
+    run_of.save(state, {"step": 1})
     run_of.wait()
     with full_disk(64), pytest.raises(errors.UserError) as error:
-        run_of.save(state, {"step": 2}, {})
+        run_of.save(state, {"step": 2})
         run_of.wait()
     text = str(error.value)
     assert f"The checkpoint could not be written to {tmp_path}" in text
     assert "Make room there" in text and "the last whole one, of [1]" in text
     again = manager.Checkpoints(tmp_path)
     assert again.steps() == [1]
-    again.save(state, {"step": 2}, {})
+    again.save(state, {"step": 2})
     again.close()
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["1", "2"]
 

@@ -57,7 +57,8 @@ def test_predicts_what_the_model_says_of_the_clip(tmp_path, experiment):
     program = make_program(experiment, mesh, make_plan(experiment.train, 16))
     state = program.create()
     checkpoints = manager.Checkpoints(tmp_path / "run" / "checkpoints")
-    checkpoints.save(state, {"step": 7}, {"top1": 0.5})
+    checkpoints.save(state, {"step": 7})
+    checkpoints.add_metrics(7, {"top1": 0.5})
     checkpoints.close()
 
     done = run(tmp_path, "--rgb", str(video), "--out", str(tmp_path / "out"))
@@ -118,7 +119,7 @@ def save_fresh(experiment, folder: pathlib.Path):
         experiment, distributed.make_mesh(), make_plan(experiment.train, 16)
     )
     checkpoints = manager.Checkpoints(folder / "run" / "checkpoints")
-    checkpoints.save(program.create(), {"step": 1}, {"top1": 0.5})
+    checkpoints.save(program.create(), {"step": 1})
     checkpoints.close()
 
 

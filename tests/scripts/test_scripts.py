@@ -1,11 +1,13 @@
 """The scripts as commands: signals, flags, exit codes."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import sys
 
 import pytest
+from absl import app
 
 from jaxact import config, errors
 from jaxact.run import commandline, stopping
@@ -78,8 +80,6 @@ def get_config(arg=""):
 """
 
 
-# ml_collections loads the config file in a way that Python will drop.
-@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -89,6 +89,8 @@ def get_config(arg=""):
         (["--config=FILE", "--config.optimizer.lr=1"], "Its fields are: name, model"),
         (["--config=FILE", "--config.optim.lr=abc"], "expected float"),
         (["--config", "FILE", "--config.train.epochs", "x"], "expected float"),
+        (["--config=FILE", "--config.optim.optimizer=lamb"], "choose one of sgd, adam"),
+        (["--config=FILE", "--config.train.init_part"], "choose one of all"),
         (["--config=FILE", "--worckdir=x"], "Unknown command line flag 'worckdir'"),
     ],
 )
@@ -108,7 +110,21 @@ def test_right_overrides_pass(tmp_path):
     file = tmp_path / "tiny_config.py"
     file.write_text(CONFIG)
     words = ["--config", f"{file}:arg", "--config.model.norm", "--config.optim.lr=1"]
-    commandline.check_overrides(["train.py", *words, "--workdir", "x"])
+    words += ["--config.train.epochs", "3", "--workdir", "x", "--", "--config.a=1"]
+    left = commandline.parse_flags(["train.py", *words])
+    assert left == ["train.py", "--config.a=1"]
+    found = commandline.experiment()
+    assert (found.model.norm, found.optim.lr, found.train.epochs) == (True, 1.0, 3.0)
+    assert commandline.workdir() == pathlib.Path("x")
+
+
+def test_help_needs_no_config(capsys):
+    app.define_help_flags()
+    with pytest.raises(SystemExit) as stop:
+        commandline.parse_flags(["train.py", "--helpfull"])
+    assert stop.value.code == 1  # absl's
+    shown = capsys.readouterr()
+    assert "--config: FILE[:ARG]" in shown.out and not shown.err
 
 
 def test_friendly_ends_with_the_documented_codes(capsys):

@@ -1,0 +1,92 @@
+"""Strict dataclasses: unknown attributes and values that are no choice are refused."""
+
+import dataclasses
+import difflib
+import functools
+import itertools
+import typing
+from typing import Any, Literal
+
+
+class ConfigError(ValueError):
+    """A config file, key or value that cannot be used; the message says how to mend."""
+
+
+def unknown_key_message(config: Any, name: str) -> str:
+    """Says which fields ``config`` has, the likeliest one first."""
+    if not dataclasses.is_dataclass(config):
+        return f"{type(config).__name__} has no fields."
+    fields = [field.name for field in dataclasses.fields(config)]
+    close = difflib.get_close_matches(name, fields, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    kind = type(config).__name__
+    return f"{kind} has no field {name!r}.{hint} Its fields are: {', '.join(fields)}."
+
+
+class Config:
+    """Base of all config dataclasses: only fields can be set, choices to their values.
+
+    Raises:
+      AttributeError: another attribute is set.
+      ConfigError: a ``Literal`` field is set to something else.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in field_names(self):
+            raise AttributeError(unknown_key_message(self, name))
+        check_choice(name, annotations(self)[name], value)
+        object.__setattr__(self, name, value)
+
+
+def annotations(config: Any) -> dict[str, Any]:
+    """Returns the annotations of a config's fields, by name."""
+    return _annotations(type(config))  # type: ignore[arg-type]
+
+
+@functools.cache
+def _annotations(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def check_choice(key: str, annotation: Any, value: Any, nested: bool = False) -> None:
+    """Compares a value, or those in a tuple, with ``Literal`` in the annotation.
+
+    Raises:
+      ConfigError: it is none of the choices.
+    """
+    kinds = typing.get_args(annotation)
+    if typing.get_origin(annotation) is Literal:
+        if value not in kinds:
+            raise ConfigError(
+                f"{key} is {value!r}; choose one of {', '.join(map(str, kinds))}."
+            )
+    elif typing.get_origin(annotation) is tuple and isinstance(value, tuple):
+        if kinds[-1:] == (...,):
+            kinds = tuple(itertools.repeat(kinds[0], len(value)))
+        for kind, item in zip(kinds, value, strict=False):
+            check_choice(f"{'' if nested else 'An entry of '}{key}", kind, item, True)
+
+
+# Between what a field's value may differ, in its metadata: "runs" (one and its
+# continuation) or "processes" (of one run, and runs). Of no other field it may.
+MAY_DIFFER = "may_differ"
+
+
+def free(default: Any) -> Any:
+    """Returns a field that may change when a run is continued.
+
+    What a training step computes does not depend on it.
+    """
+    return dataclasses.field(default=default, metadata={MAY_DIFFER: "runs"})
+
+
+def local(default: Any) -> Any:
+    """Returns a field that is each machine's own: no number depends on it."""
+    return dataclasses.field(default=default, metadata={MAY_DIFFER: "processes"})
+
+
+def field_names(config: Any) -> set[str]:
+    """Returns the names of the fields; none if it is no config."""
+    if not dataclasses.is_dataclass(config):
+        return set()
+    return {field.name for field in dataclasses.fields(config)}
