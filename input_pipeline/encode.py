@@ -13,6 +13,7 @@ import numpy as np
 
 from input_pipeline import readers, records
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.jpegs import check_size
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.streams import ALWAYS, STORED, STREAMS, of_kind
 
@@ -89,9 +90,17 @@ def encode_clip(clip: Clip, options: EncodeOptions) -> records.Record:
             else:
                 read = getattr(readers, STREAMS[stream].reader)
                 record.streams[stream] = read(path, stream, options.video)
+                check_size(*_held(record))
         except (UnusableFile, OSError) as error:
             raise ClipError(clip.name, str(path), stream, str(error)) from None
     return record
+
+
+def _held(record: records.Record) -> tuple[int, int]:
+    """Bytes of all pictures of a record, and how many there are."""
+    videos = filter(None, map(record.video, record.streams))
+    frames = [frame for video in videos for frame in video.frames]
+    return sum(map(len, frames)), len(frames)
 
 
 def _add_truth(

@@ -17,6 +17,9 @@ from input_pipeline import streams, tfrecord
 
 # Version of the record layout; raised when records of before can no longer be read.
 FORMAT = 1
+# A protocol buffer has less than 2 GiB, or nothing can parse it; the rest of a record
+# is a small part of this.
+MAX_BYTES = 2**31 - 2**20
 
 # Value of a number that the raw data does not tell.
 UNKNOWN = -1

@@ -1,6 +1,13 @@
 """Why a raw file cannot be used."""
 
-REASONS = ("missing", "empty", "undecodable", "truncated", "too short")
+REASONS = (
+    "missing",
+    "empty",
+    "undecodable",
+    "truncated",
+    "too short",
+    "too long",
+)
 
 
 class UnusableFile(Exception):

@@ -1,80 +1,185 @@
 """Folders of numbered images, the form in which some data sets give their videos."""
 
 import io
-import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from PIL import Image
+import av
+import numpy as np
+from PIL import Image, ImageOps
 
 from input_pipeline import records
+from input_pipeline.formats import notes, shown
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.jpegs import Frames, encode_jpeg
+from input_pipeline.formats.levels import Range
+from input_pipeline.formats.order import natural
 from input_pipeline.formats.video import VideoOptions, stored_size
 from input_pipeline.streams import STREAMS
 
-ENDINGS = (".jpg", ".jpeg", ".png")
-# Pillow's name of pixels of so many channels.
-_MODES = {3: "RGB", 1: "L"}
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+# Pictures, too, but of formats that are not read.
+_UNREAD = (
+    *(".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".jxl", ".avif", ".heic"),
+    *(".heif", ".exr", ".hdr", ".tga", ".dng", ".cr2", ".nef", ".raw", ".npy", ".svg"),
+    *(".jfif", ".jpe", ".j2k", ".dcm", ".fits", ".psd"),
+)
+# Pillow reads many more, some by starting other programs.
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+_MODES = {3: "RGB", 1: "L"}  # by channels
+# Pillow's modes of one channel that hold more than 8 bits.
+_DEEP = {"I;16": 16, "I;16L": 16, "I;16B": 16, "I;16N": 16, "I": 32, "F": 32}
+_ORIENTATION = 0x0112
+# EXIF's orientations 2 to 8 as matrices, see `shown.matrix_of`.
+_TURNS = {
+    2: [[-1, 0], [0, 1]],
+    3: [[-1, 0], [0, -1]],
+    4: [[1, 0], [0, -1]],
+    5: [[0, 1], [1, 0]],
+    6: [[0, -1], [1, 0]],
+    7: [[0, -1], [-1, 0]],
+    8: [[0, 1], [-1, 0]],
+}
 
 
 def read_frames(
     folder: str | Path, stream: str, options: VideoOptions
 ) -> records.Video:
-    """Read a folder's images, in the order of their numbers, as the frames of a video.
+    """Read a folder's images, in the natural order of their names, as a video.
 
-    JPEG images that are small enough are stored as they are, byte for byte. Raises
-    UnusableFile if there are too few, one is damaged or their sizes differ.
+    Images are turned upright. JPEG images that are small enough are otherwise stored
+    as they are, byte for byte; values of more than 8 bits are scaled over their range
+    in the whole folder. Raises UnusableFile if there are too few, one is damaged, their
+    sizes or depths differ, or their order is ambiguous.
     """
-    files = [path for path in Path(folder).iterdir() if _is_image(path)]
-    files.sort(key=lambda path: (_number(path.stem), path.name))
-    if len(files) < options.min_frames:
+    files = _files(Path(folder), options.min_frames)
+    deep = _range(files)
+    frames = Frames()
+    for hold in (False, True):
+        if hold and frames.whole:
+            break
+        frames = Frames(hold)
+        for path in files:
+            data, size, image = _stored(path, stream, options, deep)
+            frames.look(image)
+            frames.add(data, size, path.name)
+    return frames.video(options.min_frames)
+
+
+def _files(folder: Path, least: int) -> list[Path]:
+    """The images of a folder, in their order."""
+    # Names that begin with a dot are other systems' notes about the file.
+    every = [p for p in folder.iterdir() if not p.name.startswith(".") and p.is_file()]
+    files = [path for path in every if path.suffix.lower() in ENDINGS]
+    counts = Counter(
+        path.suffix.lower() for path in every if path.suffix.lower() in _UNREAD
+    )
+    unread = ", ".join(f"{count} {ending}" for ending, count in sorted(counts.items()))
+    if len(files) < least:
+        beside = f" (and {unread} files, which are not read)" if unread else ""
         raise UnusableFile(
             "too short",
-            f"{len(files)} images; at least {options.min_frames} are needed",
+            f"{len(files)} images{beside}; at least {least} are needed, and read are "
+            f"{', '.join(ENDINGS)}",
         )
-    frames, size = [], None
-    for path in files:
-        data, shown = _stored(path, _MODES[STREAMS[stream].channels], options)
-        if size is not None and shown != size:
+    if unread:
+        notes.note(
+            "pictures passed over", f"{unread} files; read are {', '.join(ENDINGS)}"
+        )
+    return [files[i] for i in natural([path.stem for path in files])]
+
+
+def _range(files: list[Path]) -> Range | None:
+    """The range of values of a folder; None if the first image has 8 bits."""
+    found, colour = Range(), False
+    for number, path in enumerate(files):
+        image = _read(path)
+        if not isinstance(image, tuple):
+            if not number:
+                return None
             raise UnusableFile(
-                "undecodable",
-                f"the image size changes from {size} to {shown} (height, width) at "
-                f"{path.name}",
+                "undecodable", f"{path.name} has 8 bits, {files[0].name} has more"
             )
-        frames.append(data)
-        size = shown
-    assert size is not None
-    return records.Video(frames=frames, height=size[0], width=size[1])
+        values, bits = image
+        found.add(values, bits, path.name)
+        colour = values.ndim == 3
+    found = found.colour() if colour else found
+    found.say()
+    return found
 
 
-def _is_image(path: Path) -> bool:
-    # Names that begin with a dot are other systems' notes about the file.
-    return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+def _read(path: Path, data: bytes = b"") -> Any:
+    """The image upright: a Pillow image of 8 bits, else its values and their bits."""
+    data = data or path.read_bytes()
+    if not data:
+        raise UnusableFile("empty", f"{path.name} has no bytes")
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            pages = getattr(image, "n_frames", 1)
+            if pages > 1 and image.format not in ("JPEG", "MPO"):
+                raise ValueError(f"it holds {pages} pictures; expected is one")
+            image.load()  # a file that was cut off fails here
+            if image.format == "PNG" and data[24] == 16 and data[25]:
+                turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+                values = _deep_png(data)
+                return shown.turn(values, np.array(turn)) if turn else values, 16
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode in _DEEP:
+                return np.asarray(upright), _DEEP[upright.mode]
+            # Only one that was stored as it is shown may be kept as it is.
+            turned = image.getexif().get(_ORIENTATION, 1) in _TURNS
+            upright.format = None if turned else image.format
+            return upright
+    except Exception as error:  # damaged images make Pillow raise almost anything
+        raise UnusableFile("undecodable", f"{path.name}: {error}") from None
 
 
-def _number(stem: str) -> int:
-    """The last number in a name; images without one come first."""
-    numbers = re.findall(r"\d+", stem)
-    return int(numbers[-1]) if numbers else -1
+def _deep_png(data: bytes) -> np.ndarray:
+    """The values of a PNG of 16 bits a channel, which Pillow would cut to 8."""
+    codec = av.CodecContext.create("png", "r")
+    codec.thread_count = 1
+    frames = [*codec.decode(av.Packet(data)), *codec.decode(None)]
+    if len(frames) != 1:
+        raise ValueError("it holds no picture")
+    grey = frames[0].format.name.startswith(("gray", "ya"))
+    return frames[0].reformat(format="gray16le" if grey else "rgb48le").to_ndarray()
 
 
 def _stored(
-    path: Path, mode: str, options: VideoOptions
-) -> tuple[bytes, tuple[int, int]]:
-    """Returns the JPEG that is stored of an image, and its height and width."""
+    path: Path, stream: str, options: VideoOptions, deep: Range | None
+) -> tuple[bytes, tuple[int, int], np.ndarray]:
+    """Returns the JPEG that is stored of an image, its height and width, its pixels."""
     data = path.read_bytes()
+    image = _read(path, data)
+    if isinstance(image, tuple) != (deep is not None):
+        raise UnusableFile("undecodable", f"{path.name} has more than 8 bits; not all")
+    if deep is not None:
+        pixels = _scaled(image[0], stream, options, deep)
+        return encode_jpeg(pixels, options.quality), pixels.shape[:2], pixels
     try:
-        # Pillow reads many more formats, some by starting other programs.
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
-            image.load()  # a file that was cut off fails here
-            size = stored_size(image.height, image.width, options.short_side)
-            same = size == (image.height, image.width)
-            if same and image.format == "JPEG" and image.mode == mode:
-                return data, size
-            converted = image.convert(mode)
-            if not same:
-                converted = converted.resize(size[::-1], Image.Resampling.BOX)
-            buffer = io.BytesIO()
-            converted.save(buffer, "JPEG", quality=options.quality)
-            return buffer.getvalue(), size
-    except Exception as error:  # damaged images make Pillow raise almost anything
+        mode = _MODES[STREAMS[stream].channels]
+        size = stored_size(image.height, image.width, options.short_side)
+        same = size == (image.height, image.width)
+        if same and image.format == "JPEG" and image.mode == mode:
+            return data, size, np.asarray(image)
+        converted = image.convert(mode)
+        if not same:
+            converted = converted.resize(size[::-1], Image.Resampling.BOX)
+        pixels = np.asarray(converted)
+        return encode_jpeg(pixels, options.quality), size, pixels
+    except Exception as error:
         raise UnusableFile("undecodable", f"{path.name}: {error}") from None
+
+
+def _scaled(
+    values: np.ndarray, stream: str, options: VideoOptions, deep: Range
+) -> np.ndarray:
+    height, width = values.shape[:2]
+    size = stored_size(height, width, options.short_side)
+    if values.ndim == 3 and STREAMS[stream].channels == 1:
+        values = values @ np.array([0.299, 0.587, 0.114], np.float32)
+    pixels = deep.scaled(values, *size)
+    if pixels.ndim == 2 and STREAMS[stream].channels == 3:
+        return np.repeat(pixels[..., None], 3, -1)
+    return pixels

@@ -5,43 +5,32 @@ enlarged. All frames are kept, in order of showing.
 """
 
 import dataclasses
-import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
-from PIL import Image
 
 from input_pipeline import records
+from input_pipeline.formats import container as containers
+from input_pipeline.formats import shown
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.jpegs import Frames, encode_jpeg
+from input_pipeline.formats.levels import Range
 from input_pipeline.streams import STREAMS
 
-# A file is truncated if it yields fewer frames than its container promises, by more
-# than both of these: many cameras write a header that is off by a frame or two.
-MISSING_FRAMES = 2
-MISSING_FRACTION = 0.05
-
-# Larger than 8K: a header's promise that would take all memory.
-MAX_PIXELS = 2**26
-# FFmpeg goes by the content, whatever the name says; playlists, lists of parts and
-# session descriptions would have it open other files, or wait for the network.
-_CONTAINER = {
-    "protocol_whitelist": "file",
-    "format_whitelist": (
-        "avi,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpeg,mpegts,mpegvideo,m4v,h264,hevc,"
-        "asf,flv,ogg,mjpeg,gif,ivf,nut,dv,mxf,wtv,rm"
-    ),
-}
-
-_CODEC = {"max_pixels": str(MAX_PIXELS)}
-
-# FFmpeg's name of pixels of so many channels.
-_FORMATS = {3: "rgb24", 1: "gray"}
+_FORMATS = {3: "rgb24", 1: "gray"}  # by channels
 # Averaging over the area that becomes one pixel does not alias, however strong the
 # reduction; the other two flags ask for exact colour where speed would round it.
 _FILTER = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# So many bits of a colour are a sensor's numbers; less, and they mean black to white.
+_SENSOR_BITS = 14
+# The container's mapping says that its keys are texts; they are these.
+_MATRIX: Any = Type.DISPLAYMATRIX
+_DISPLAYED = np.eye(2, dtype=int)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,123 +65,169 @@ def stored_size(height: int, width: int, short_side: int) -> tuple[int, int]:
 def read_video(path: str | Path, stream: str, options: VideoOptions) -> records.Video:
     """Decode a file to the JPEG frames of ``stream`` ("ir": one channel).
 
-    Raises UnusableFile if the file is missing, empty, undecodable, truncated or short.
+    A file with several videos gives its first one, "FILE#1" its second. Raises
+    UnusableFile if it is missing, empty, undecodable, truncated, short or too long.
     """
-    frames: list[bytes] = []
-    size = None
-    for image in decode(path, stream, options.short_side):
-        if size is not None and image.shape[:2] != size:
-            raise UnusableFile(
-                "undecodable",
-                f"the image size changes from {size} to {image.shape[:2]} (height, "
-                f"width) at frame {len(frames)}",
-            )
-        size = image.shape[:2]
-        frames.append(encode_jpeg(image, options.quality))
-    if len(frames) < options.min_frames:
-        raise UnusableFile(
-            "too short",
-            f"{len(frames)} frames; at least {options.min_frames} are needed",
-        )
-    assert size is not None
-    return records.Video(frames=frames, height=size[0], width=size[1])
+    frames = Frames()
+    for hold in (False, True):
+        if hold and frames.whole:
+            break
+        frames = Frames(hold)
+        for image in decode(path, stream, options.short_side):
+            frames.look(image)
+            frames.add(encode_jpeg(image, options.quality), image.shape[:2])
+    return frames.video(options.min_frames)
 
 
 def decode(path: str | Path, stream: str, short_side: int) -> Iterator[np.ndarray]:
     """Yield the frames of a video file, uint8 [h w 3] ("ir": [h w]).
 
-    Raises UnusableFile if the file is missing, empty, undecodable or truncated.
+    Values of more than 8 bits are scaled over their range in the whole file, which is
+    then decoded twice. Raises UnusableFile as `read_video` does.
     """
-    path = Path(path)
+    path, wanted = containers.split(Path(path))
     if not path.is_file():
         raise UnusableFile("missing", "there is no such file")
     if not path.stat().st_size:
         raise UnusableFile("empty", "the file has no bytes")
-    count, promised, damage = 0, 0, ""
+    convert = _Conversion(stream, short_side)
+    for number, (frame, aspect) in enumerate(_decoded(path, wanted)):
+        if not number and _is_deep(frame.format):
+            convert.deep = _range(path, wanted, stream)
+        yield convert(frame, aspect)
+
+
+def _decoded(path: Path, wanted: int | None) -> Iterator[tuple[Any, float]]:
+    """The frames of a file, each with the aspect of its pixels."""
+    pts: list[Any] = []
+    damage = ""
     try:
-        # Titles and comments that are not UTF-8 are no reason to lose a clip.
-        with av.open(
-            str(path),
-            metadata_errors="replace",
-            container_options=_CONTAINER,
-        ) as container:
-            if not container.streams.video:
-                raise UnusableFile("undecodable", "the file holds no video stream")
-            video = container.streams.video[0]
-            if video.codec_context is None:
-                raise UnusableFile("undecodable", "its codec is not known")
-            pixels = video.codec_context.width * video.codec_context.height
-            if pixels > MAX_PIXELS:
-                raise UnusableFile(
-                    "undecodable", f"frames of {pixels} pixels; at most {MAX_PIXELS}"
-                )
-            video.codec_context.options = _CODEC
-            # The processes that prepare already use every core, one clip each.
-            video.thread_count = 1
-            promised = _promised_frames(video)
+        with containers.opened(path) as container:
+            video = containers.choose(path, container, wanted)
             aspect = float(video.sample_aspect_ratio or 1)
-            # One for the whole clip: setting up the filter costs as much as its use.
-            scaler = VideoReformatter()
             for packet in container.demux(video):
                 try:
                     frames = packet.decode()
                 except av.error.InvalidDataError as error:
                     # Go on, to tell a file that was cut off from one with a bad spot.
-                    damage = damage or f"damaged after {count} frames ({error})"
+                    damage = damage or f"damaged after {len(pts)} frames ({error})"
                     continue
                 for frame in frames:
-                    yield _to_array(frame, scaler, stream, short_side, aspect)
-                    count += 1
+                    yield frame, aspect
+                    pts.append(frame.pts)
+            if not pts:
+                detail = damage or "not one frame could be decoded"
+                raise UnusableFile("undecodable", detail)
+            containers.check_whole(path, container, video, pts)
     except (av.error.FFmpegError, MemoryError, ValueError, OverflowError) as error:
         name = type(error).__name__
         raise UnusableFile(
-            "undecodable", f"{name} after {count} frames: {error}"
+            "undecodable", f"{name} after {len(pts)} frames: {error}"
         ) from None
-    if not count:
-        detail = damage or "not one frame could be decoded"
-        raise UnusableFile("undecodable", detail)
-    if promised - count > max(MISSING_FRAMES, MISSING_FRACTION * promised):
-        raise UnusableFile(
-            "truncated", f"{count} frames decoded; the file promises {promised}"
-        )
     if damage:
         raise UnusableFile("undecodable", damage)
 
 
-def encode_jpeg(image: np.ndarray, quality: int) -> bytes:
-    """Encode uint8 [h w 3] or [h w] as JPEG with three channels or one."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
+def _is_deep(layout: av.VideoFormat) -> bool:
+    bits = layout.components[0].bits
+    grey = layout.name.startswith(("gray", "ya"))
+    return bits >= _SENSOR_BITS or (grey and bits > 8)
 
 
-def _promised_frames(video: av.VideoStream) -> int:
-    """Frames by the container's own count, or by its duration; 0 if it says neither."""
-    if video.frames:
-        return video.frames
-    if video.duration and video.time_base and video.average_rate:
-        return int(video.duration * video.time_base * video.average_rate)
-    return 0
+def _range(path: Path, wanted: int | None, stream: str) -> Range | None:
+    """The range of values of a whole file; None if they are luma of a colour video."""
+    found, colour = Range(), False
+    for number, (frame, _) in enumerate(_decoded(path, wanted)):
+        if not _is_deep(frame.format):
+            raise UnusableFile(
+                "undecodable", f"frame {number} is {frame.format.name}; others are deep"
+            )
+        if STREAMS[stream].channels == 3 and _has_chroma(frame):
+            return None
+        bits = frame.format.components[0].bits
+        found.add(_values(frame), bits, f"frame {number}")
+        colour = frame.format.is_rgb
+    found = found.colour() if colour else found
+    found.say()
+    return found
 
 
-def _to_array(
-    frame: av.VideoFrame,
-    scaler: VideoReformatter,
-    stream: str,
-    short_side: int,
-    aspect: float,
-) -> np.ndarray:
-    # Pixels that are shown wider than high are made square by widening the image.
-    shown = max(1, round(frame.width * aspect))
-    height, width = stored_size(frame.height, shown, short_side)
-    resized = scaler.reformat(
-        frame,
-        width,
-        height,
-        format=_FORMATS[STREAMS[stream].channels],
-        interpolation=_FILTER,
-    )
-    image = resized.to_ndarray()
-    # A phone stores how it was held, in degrees counterclockwise.
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+def _has_chroma(frame: av.VideoFrame) -> bool:
+    """Whether a frame has planes of colour differences, and in them any colour."""
+    if frame.format.is_rgb or len(frame.planes) < 3:
+        return False
+    bits = frame.format.components[0].bits
+    order = ">u2" if frame.format.is_big_endian else "<u2"
+    for plane in frame.planes[1:3]:
+        values = np.frombuffer(bytes(plane), order)
+        values = values.reshape(-1, plane.line_size // 2)[:, : plane.width]
+        if np.ptp(values.astype(np.int64)) > 2 ** (bits - 8):
+            return True
+    return False
+
+
+def _values(frame: av.VideoFrame) -> np.ndarray:
+    """The numbers of a deep frame: its colours [h w 3], else its first plane [h w].
+
+    Not by way of FFmpeg's conversions: they would cut off what is below "black".
+    """
+    if frame.format.is_rgb:
+        return frame.reformat(format="rgb48le").to_ndarray()
+    layout, plane = frame.format, frame.planes[0]
+    kind = "f" if "f32" in layout.name else "u"
+    order = ">" if layout.is_big_endian else "<"
+    width = 4 if kind == "f" else 2
+    lines = np.frombuffer(bytes(plane), f"{order}{kind}{width}")
+    lines = lines.reshape(-1, plane.line_size // width)
+    step = 2 if layout.name.startswith("ya") else 1  # alpha stands between
+    return lines[: frame.height, : frame.width * step : step]
+
+
+class _Conversion:
+    """Frames of one clip to uint8 pictures as they are shown."""
+
+    def __init__(self, stream: str, short_side: int):
+        self._channels = STREAMS[stream].channels
+        self._short_side = short_side
+        # One for the whole clip: setting up the filter costs as much as its use.
+        self._scaler = VideoReformatter()
+        self.deep: Range | None = None
+        self._matrix = b"", _DISPLAYED
+
+    def __call__(self, frame: av.VideoFrame, aspect: float) -> np.ndarray:
+        """Return uint8 [h w 3] ("ir": [h w])."""
+        # Pixels shown wider than high are made square by widening the image.
+        wide = max(1, round(frame.width * aspect))
+        height, width = stored_size(frame.height, wide, self._short_side)
+        if self.deep is None:
+            image = self._scaler.reformat(
+                frame,
+                width,
+                height,
+                format=_FORMATS[self._channels],
+                interpolation=_FILTER,
+            ).to_ndarray()
+        else:
+            image = self._scaled(frame, height, width)
+        turn = self._turn(frame)
+        return image if (turn == _DISPLAYED).all() else shown.turn(image, turn)
+
+    def _scaled(self, frame: av.VideoFrame, height: int, width: int) -> np.ndarray:
+        if not _is_deep(frame.format) or self.deep is None:
+            raise UnusableFile("undecodable", f"a frame is {frame.format.name}")
+        values = _values(frame)
+        if values.ndim == 3 and self._channels == 1:
+            values = values @ np.array([0.299, 0.587, 0.114], np.float32)
+        image = self.deep.scaled(values, height, width)
+        if image.ndim == 2 and self._channels == 3:
+            return np.repeat(image[..., None], 3, -1)
+        return image
+
+    def _turn(self, frame: av.VideoFrame) -> np.ndarray:
+        """How a phone was held, or a player is to mirror it."""
+        data: Any = frame.side_data.get(_MATRIX)
+        if data is None:
+            return _DISPLAYED
+        if bytes(data) != self._matrix[0]:
+            self._matrix = bytes(data), shown.upright(shown.matrix_of(bytes(data)))
+        return self._matrix[1]

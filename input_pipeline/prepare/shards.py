@@ -15,7 +15,7 @@ from typing import Any
 from input_pipeline import records, tfrecord
 from input_pipeline.dataset import shard_name
 from input_pipeline.encode import Clip, ClipError, EncodeOptions, encode_clip
-from input_pipeline.formats import notes
+from input_pipeline.formats import container, notes
 
 # Folder of everything that only an unfinished data set needs.
 WORK = ".work"
@@ -153,7 +153,7 @@ def _failure(error: ClipError) -> dict[str, Any]:
 def _state(path: str) -> list[int] | None:
     """Size and time of change of a file; None if it is not there."""
     try:
-        stat = os.stat(path)
-    except OSError:
+        stat = os.stat(container.split(Path(path))[0])
+    except (OSError, ValueError):
         return None
     return [stat.st_size, stat.st_mtime_ns]

@@ -1,9 +1,12 @@
 """Tiny raw files: videos of a few frames, skeletons, folders in NTU's layout."""
 
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from input_pipeline.formats import ntu
 
@@ -38,6 +41,48 @@ def write_video(
     return path
 
 
+def write_timed(
+    path: Path,
+    *videos: tuple[np.ndarray, Sequence[float]],
+    codec: str = "mpeg4",
+    covers: Sequence[int] = (),
+    **options: str,
+) -> Path:
+    """Write uint8 [t h w] or uint16 [t h w] videos, each frame at its time in seconds.
+
+    Times are multiples of 1/25 s. ``covers`` are the streams that are called covers;
+    ``options`` are those of the container.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", options=options) as container:
+        streams = []
+        for number, (images, _) in enumerate(videos):
+            kind = "ffv1" if images.dtype == np.uint16 else codec
+            kind = "mjpeg" if number in covers else kind
+            stream = container.add_stream(kind, rate=25)
+            stream.height, stream.width = images.shape[1:3]
+            kinds = {"ffv1": "gray16le", "mjpeg": "yuvj420p"}
+            stream.pix_fmt = kinds.get(kind, "yuv420p")
+            stream.codec_context.qmin = stream.codec_context.qmax = 2
+            if number in covers:
+                stream.disposition = Disposition.attached_pic
+            streams.append(stream)
+        for stream, (images, times) in zip(streams, videos, strict=True):
+            layout = "gray16le" if images.dtype == np.uint16 else "gray"
+            for image, time in zip(images, times, strict=True):
+                frame = av.VideoFrame.from_ndarray(image, format=layout)
+                frame.pts, frame.time_base = round(time * 25), Fraction(1, 25)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    return path
+
+
+def greys(*levels: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """Frames of one level each, uint8 [t h w]."""
+    values = np.array(levels, np.uint8)[:, None, None]
+    return np.broadcast_to(values, (len(levels), height, width)).copy()
+
+
 def write_skeleton(path: Path, frames: int = 12, bodies: int = 1) -> Path:
     """Write a skeleton file in which every joint of every body moves."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +112,7 @@ def ntu_tree(folder: Path, count: int = 10) -> list[str]:
     for i, name in enumerate(made):
         write_video(folder / "nturgb+d_rgb" / f"{name}_rgb.avi", halves(8 + i % 3))
         gray = np.full((8, 20, 30), 20 * i, np.uint8)
+        gray[:, :, 15:] += 25
         write_video(folder / "nturgb+d_ir" / f"{name}_ir.avi", gray)
         write_skeleton(folder / "nturgb+d_skeletons" / f"{name}.skeleton")
     return made

@@ -57,9 +57,19 @@ def write_files(folder: pathlib.Path) -> dict[str, tuple[str, pathlib.Path, str]
 
     case("rgb", "gone.avi", "missing: there is no such file")
     case("rgb", "empty.avi", "empty: the file has no bytes", b"")
-    case(
-        "rgb", "text.avi", "undecodable: InvalidDataError after 0 frames: ", b"no" * 99
-    )
+    case("rgb", "text.avi", "undecodable: its container is not read", b"no" * 99)
+    case("rgb", "one.avi", "undecodable: it is a JPEG picture, no", jpeg(16, 16))
+    start = b"\0\0\0\x10ftypisom\0\0\2\0\0\1\0\0mdat" + bytes(99)
+    case("rgb", "cut.mp4", "undecodable: it was cut off: 99.8 % of", start)
+    raw.write_video(folder / "b.avi")
+    case("rgb", "b.avi#4", "undecodable: there is no video stream #4; the file has #0")
+    noise = np.random.default_rng(0).integers(0, 255, (60, 24, 32), np.uint8)
+    whole = raw.write_timed(folder / "b.mkv", (noise, np.arange(60) / 25)).read_bytes()
+    case("rgb", "cut.mkv", "truncated: ", whole[: len(whole) * 6 // 10])
+    raw.write_timed(folder / "b.flv", (noise, np.arange(60) / 25), codec="flv")
+    whole = (folder / "b.flv").read_bytes()
+    case("rgb", "cut.flv", "truncated: ", whole[: len(whole) * 6 // 10])
+    raw.write_video(case("rgb", "long.avi", "too long: more than "), 160)
     sound_alone(case("rgb", "sound.avi", "undecodable: the file holds no video stream"))
     large = "undecodable: frames of 81000000 pixels; at most 67108864"
     case("rgb", "large.avi", large, promising(folder / "whole.avi", 9000, 9000))
@@ -91,13 +101,34 @@ def write_files(folder: pathlib.Path) -> dict[str, tuple[str, pathlib.Path, str]
         (folder / name).mkdir()
         for number, size in enumerate(sizes):
             (folder / name / f"{number}.jpg").write_bytes(jpeg(*size))
-    case("rgb", "few", "too short: 3 images; at least 8 are needed")
+    case("rgb", "few", "too short: 3 images; at least 8 are needed, and read are .jpg")
     reason = "undecodable: the image size changes from (16, 16) to (12, 14) (height, w"
     case("rgb", "two", reason)
     (folder / "odd").mkdir()
     for number in range(8):
         (folder / "odd" / f"{number}.png").write_bytes(b"no image")
     case("rgb", "odd", "undecodable: 0.png: cannot identify image file")
+
+    for name, last, reason in (
+        ("twice", "01.png", "undecodable: the order of the images is ambiguous"),
+        ("blank", "1.png", "empty: 1.png has no bytes"),
+        ("mixed", "9.tif", "undecodable: 9.tif has more than 8 bits"),
+    ):
+        (folder / name).mkdir()
+        for number in range(8):
+            Image.new("L", (16, 16)).save(folder / name / f"{number}.png")
+        Image.new("F", (16, 16)).save(folder / name / last, "TIFF")
+        if name == "blank":
+            (folder / name / last).write_bytes(b"")
+        case("rgb", name, reason)
+    for name, value in (("deep", np.nan), ("eight", 1.0)):
+        (folder / name).mkdir()
+        for number in range(8):
+            image = Image.fromarray(np.full((16, 16), value, np.float32))
+            image.save(folder / name / f"{number}.tif")
+    case("rgb", "deep", "undecodable: 0.tif holds values that are not finite")
+    Image.new("L", (16, 16)).save(folder / "eight" / "8.png")
+    case("rgb", "eight", "undecodable: 8.png has 8 bits, 0.tif has more")
 
     case("skeleton", "gone.skeleton", "missing: there is no such file")
     case("skeleton", "empty.skeleton", "empty: the file has no bytes", b"")
@@ -130,7 +161,9 @@ def written(tmp_path_factory):
     )
     (folder / "out" / shards.WORK).mkdir(parents=True)
     job = shards.ShardJob(folder / "out", "odd", 0, 1, clips, OPTIONS)
-    shards.write_shard(job)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("input_pipeline.records.MAX_BYTES", 60_000)
+        shards.write_shard(job)
     plan.write_failed(folder / "out", shards.finished_table(job)["failed"])
     with (folder / "out" / plan.FAILED_FILE).open() as file:
         return cases, {row["name"]: row for row in csv.DictReader(file)}
@@ -160,4 +193,4 @@ def test_no_reason_was_added_without_an_example():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UnusableFile"
     ]
-    assert len(calls) == 22
+    assert len(calls) == 34
