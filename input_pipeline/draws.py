@@ -73,12 +73,20 @@ class Draws:
         owner = "" if self.data.shared_flip else source(stream)
         return ops.random_flip(self.seed("flip", owner), self.data.flip)
 
-    def indices(self, stream: str, frames: int, count: tf.Tensor) -> list[tf.Tensor]:
-        """Returns the frames [t] of each view in time; of a window if there is one."""
+    def indices(
+        self, stream: str, frames: int, count: tf.Tensor, times: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Returns the frames [t] of each view in time; of a window if there is one.
+
+        ``times``: of the stored frames, see `clock`; empty if their numbers will do. A
+        window is so many successive frames, whatever their times.
+        """
         window = self.data.window
         if not window:
-            times = self.times(stream, frames)
-            return [sampling.frame_indices(ticks, count, frames) for ticks in times]
+            return [
+                sampling.timed_indices(ticks, count, times, frames)
+                for ticks in self.times(stream, frames)
+            ]
         length = tf.minimum(count, window)
         if self.training:
             owner = "" if self.data.shared_time else source(stream)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import readers, records
+from input_pipeline import clock, readers, records
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.jpegs import check_size
 from input_pipeline.formats.video import VideoOptions
@@ -93,6 +93,7 @@ def encode_clip(clip: Clip, options: EncodeOptions) -> records.Record:
                 check_size(*_held(record))
         except (UnusableFile, OSError) as error:
             raise ClipError(clip.name, str(path), stream, str(error)) from None
+    clock.align(record)
     return record
 
 

@@ -74,6 +74,14 @@ def tracked_key(stream: str) -> str:
     return f"{stream}/tracked"
 
 
+def times_key(stream: str) -> str:
+    """When frames start, one a frame, and the clip's length; see `clock`.
+
+    In microseconds of the clip. Only where numbers do not say it: mostly it is missing.
+    """
+    return f"{stream}/times"
+
+
 @dataclasses.dataclass(frozen=True)
 class Feature:
     """Kind of values ("bytes", "int64" or "float") and how many (None: any number)."""
@@ -111,7 +119,8 @@ class RecordError(ValueError):
 class Video:
     """One stream of a clip as it is stored: encoded images of one size.
 
-    ``actor_visible`` [t] and ``actor_box`` [t 4] are the ground truth, if there is any.
+    ``actor_visible`` [t] and ``actor_box`` [t 4] are the ground truth, if there is any;
+    ``times`` int64 [t + 1], see `input_pipeline.clock`, if numbers do not tell them.
     """
 
     frames: list[bytes]
@@ -119,6 +128,7 @@ class Video:
     width: int
     actor_visible: np.ndarray | None = None
     actor_box: np.ndarray | None = None
+    times: np.ndarray | None = None
 
 
 @dataclasses.dataclass
@@ -127,6 +137,7 @@ class Skeleton:
 
     points: np.ndarray
     tracked: np.ndarray
+    times: np.ndarray | None = None
 
 
 @dataclasses.dataclass
@@ -220,6 +231,9 @@ def from_features(features: dict[str, Any]) -> Record:
             record.streams[stream] = _video(features, stream)
         elif any(features.get(shape_key(stream), ())):
             record.streams[stream] = _skeleton(features, stream)
+        times = features.get(times_key(stream))
+        if times and stream in record.streams:
+            record.streams[stream].times = np.asarray(times, np.int64)
     return record
 
 
@@ -250,9 +264,13 @@ def encode(record: Record, names: Iterable[str] = ()) -> bytes:
     """
     features = to_features(record, names)
     kinds = schema([*names, *record.streams])
-    return tfrecord.encode_example(
-        {key: (feature.kind, features[key]) for key, feature in kinds.items()}
-    )
+    values: dict[str, Any] = {
+        key: (feature.kind, features[key]) for key, feature in kinds.items()
+    }
+    for stream, found in record.streams.items():
+        if found.times is not None:
+            values[times_key(stream)] = ("int64", found.times.tolist())
+    return tfrecord.encode_example(values)
 
 
 def decode(serialized: bytes, source: str = "record") -> Record:
@@ -284,6 +302,7 @@ def parse_spec(keys: Iterable[str]) -> dict[str, Any]:
 
     kinds = {"bytes": tf.string, "int64": tf.int64, "float": tf.float32}
     known = schema(streams.STORED)
+    known |= {times_key(stream): Feature("int64", None) for stream in streams.STORED}
     spec = {}
     for key in keys:
         kind, size = kinds[known[key].kind], known[key].size
@@ -316,6 +335,9 @@ def _check(message: Any, source: str) -> dict[str, Feature]:
         found[key] = Feature(kind, len(values))
     folders = {key.split("/")[0] for key in found if "/" in key}
     expected, wrong = schema(folders), []
+    for key in map(times_key, streams.written(folders)):
+        if key in found:
+            expected[key] = Feature("int64", None)
     for key in sorted(expected.keys() | found.keys()):
         want, have = expected.get(key), found.get(key)
         fits = want and have and want.kind == have.kind

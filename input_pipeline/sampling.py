@@ -10,6 +10,7 @@ of them, whatever their lengths and rates.
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 # A segment's length. 1 to 16 divide it, so that middles and views are exact; with int64
 # no clip is long enough for T * TICKS * frames to overflow.
@@ -80,6 +81,45 @@ def frame_indices(ticks: Any, frames: Any, segments: int) -> Any:
       segments: T.
     """
     return ticks * frames // (segments * TICKS)
+
+
+def shown_at(ticks: Any, times: Any, segments: int) -> tuple[Any, Any]:
+    """Returns the frames that are shown at timestamps, and the moments, as tensors.
+
+    Args:
+      ticks: int64 [T], see `segment_ticks`.
+      times: int64 [t + 1], when frames start and the clip's length; see `clock`.
+      segments: T.
+    """
+    moments = ticks * tf.reduce_sum(times[-1:]) // (segments * TICKS)
+    begun = tf.cast(times[:-1, None] <= moments, tf.int64)
+    return tf.maximum(tf.reduce_sum(begun, 0) - 1, 0), moments
+
+
+def timed_indices(ticks: Any, count: Any, times: Any, segments: int) -> Any:
+    """Returns the frames at timestamps: by their times, without any by their numbers.
+
+    Arguments are those of `frame_indices` and `shown_at`.
+    """
+    by_time, _ = shown_at(ticks, times, segments)
+    by_number = frame_indices(ticks, count, segments)
+    return tf.where(tf.size(times) > 1, by_time, by_number)
+
+
+def timed_positions(ticks: Any, count: Any, times: Any, segments: int) -> Any:
+    """Returns places between the frames: by their times, without any by their numbers.
+
+    As in `frame_positions` a frame is of the middle of the time that it lasts.
+    """
+    by_number = frame_positions(ticks, count, segments)
+    index, moments = shown_at(ticks, times, segments)
+    starts = tf.concat([times[:-1], [0]], 0)  # never empty
+    last = tf.maximum(tf.reduce_sum(times[-1:]), tf.reduce_sum(times[-2:-1]) + 1)
+    ends = tf.concat([times[1:-1], [last, last]], 0)
+    begin, end = tf.gather(starts, index), tf.gather(ends, index)
+    part = (moments - begin) / tf.maximum(end - begin, 1)
+    by_time = tf.cast(index, tf.float64) + tf.clip_by_value(part, 0.0, 1.0) - 0.5
+    return tf.where(tf.size(times) > 1, by_time, by_number)
 
 
 def window_start(frames: Any, length: Any, numerator: Any, denominator: int) -> Any:

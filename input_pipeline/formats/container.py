@@ -155,6 +155,13 @@ def _size(video: Any) -> str:
     return f"{context.width} x {context.height}" if context else "unknown"
 
 
+def origin(container: Any) -> float:
+    """Return when a file's time starts, s: at 0, but in streams for broadcasting."""
+    if set(container.format.name.split(",")) & {"mpegts", "mpeg"}:
+        return float(container.start_time or 0) / av.time_base
+    return 0.0
+
+
 def check_whole(path: Path, container: Any, video: Any, pts: Sequence[Any]) -> None:
     """Raise UnusableFile if a file was cut off, by what decoded: each frame's pts.
 

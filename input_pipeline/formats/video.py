@@ -14,7 +14,7 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from input_pipeline import records
+from input_pipeline import clock, records
 from input_pipeline.formats import container as containers
 from input_pipeline.formats import shown
 from input_pipeline.formats.errors import UnusableFile
@@ -68,22 +68,41 @@ def read_video(path: str | Path, stream: str, options: VideoOptions) -> records.
     A file with several videos gives its first one, "FILE#1" its second. Raises
     UnusableFile if it is missing, empty, undecodable, truncated, short or too long.
     """
-    frames = Frames()
+    frames, moments = Frames(), Moments()
     for hold in (False, True):
         if hold and frames.whole:
             break
-        frames = Frames(hold)
-        for image in decode(path, stream, options.short_side):
+        frames, moments = Frames(hold), Moments()
+        for image in decode(path, stream, options.short_side, moments):
             frames.look(image)
             frames.add(encode_jpeg(image, options.quality), image.shape[:2])
-    return frames.video(options.min_frames)
+    times = clock.span(moments.starts, moments.last)
+    return frames.video(options.min_frames, times=times)
 
 
-def decode(path: str | Path, stream: str, short_side: int) -> Iterator[np.ndarray]:
+@dataclasses.dataclass
+class Moments:
+    """When the frames of a file start, in seconds, and how long the last one lasts."""
+
+    starts: list[float | None] = dataclasses.field(default_factory=list)
+    last: float = 0.0
+
+    def add(self, frame: Any, origin: float) -> None:
+        """Take a frame in; ``origin``: when the file's time starts."""
+        known = frame.pts is not None and frame.time_base
+        base = float(frame.time_base or 0)
+        self.starts.append(frame.pts * base - origin if known else None)
+        self.last = float(frame.duration or 0) * base
+
+
+def decode(
+    path: str | Path, stream: str, short_side: int, moments: Moments | None = None
+) -> Iterator[np.ndarray]:
     """Yield the frames of a video file, uint8 [h w 3] ("ir": [h w]).
 
     Values of more than 8 bits are scaled over their range in the whole file, which is
-    then decoded twice. Raises UnusableFile as `read_video` does.
+    then decoded twice. ``moments`` takes in when they are shown. Raises UnusableFile as
+    `read_video` does.
     """
     path, wanted = containers.split(Path(path))
     if not path.is_file():
@@ -91,20 +110,23 @@ def decode(path: str | Path, stream: str, short_side: int) -> Iterator[np.ndarra
     if not path.stat().st_size:
         raise UnusableFile("empty", "the file has no bytes")
     convert = _Conversion(stream, short_side)
-    for number, (frame, aspect) in enumerate(_decoded(path, wanted)):
+    for number, (frame, aspect, origin) in enumerate(_decoded(path, wanted)):
+        if moments is not None:
+            moments.add(frame, origin)
         if not number and _is_deep(frame.format):
             convert.deep = _range(path, wanted, stream)
         yield convert(frame, aspect)
 
 
-def _decoded(path: Path, wanted: int | None) -> Iterator[tuple[Any, float]]:
-    """The frames of a file, each with the aspect of its pixels."""
+def _decoded(path: Path, wanted: int | None) -> Iterator[tuple[Any, float, float]]:
+    """The frames of a file, with the aspect of their pixels and the start of time."""
     pts: list[Any] = []
     damage = ""
     try:
         with containers.opened(path) as container:
             video = containers.choose(path, container, wanted)
             aspect = float(video.sample_aspect_ratio or 1)
+            origin = containers.origin(container)
             for packet in container.demux(video):
                 try:
                     frames = packet.decode()
@@ -113,7 +135,7 @@ def _decoded(path: Path, wanted: int | None) -> Iterator[tuple[Any, float]]:
                     damage = damage or f"damaged after {len(pts)} frames ({error})"
                     continue
                 for frame in frames:
-                    yield frame, aspect
+                    yield frame, aspect, origin
                     pts.append(frame.pts)
             if not pts:
                 detail = damage or "not one frame could be decoded"
@@ -137,7 +159,7 @@ def _is_deep(layout: av.VideoFormat) -> bool:
 def _range(path: Path, wanted: int | None, stream: str) -> Range | None:
     """The range of values of a whole file; None if they are luma of a colour video."""
     found, colour = Range(), False
-    for number, (frame, _) in enumerate(_decoded(path, wanted)):
+    for number, (frame, *_) in enumerate(_decoded(path, wanted)):
         if not _is_deep(frame.format):
             raise UnusableFile(
                 "undecodable", f"frame {number} is {frame.format.name}; others are deep"

@@ -14,7 +14,8 @@ Example = dict[str, tf.Tensor]
 
 def keys(stored: str) -> list[str]:
     """Returns the features that are read of a stored stream."""
-    return [records.points_key(stored), records.shape_key(stored)]
+    found = [records.points_key(stored), records.shape_key(stored)]
+    return [*found, records.times_key(stored)]
 
 
 def present(record: Example, stored: str) -> tf.Tensor:
@@ -42,11 +43,12 @@ def read(
     """
     stored = points(record, STREAMS[stream].stored)
     frames = tf.shape(stored, tf.int64)[1]
+    times = record[records.times_key(STREAMS[stream].stored)]
     persons, t = shape[:2]
     data = draws.data
     views = []
     for ticks in draws.times(stream, t):
-        places = sampling.frame_positions(ticks, frames, t)
+        places = sampling.timed_positions(ticks, frames, times, t)
         chosen = ops.skeleton_at(stored, places, persons)
         if draws.training and data.skeleton_turn:
             angle = ops.random_angle(draws.seed("turn"), data.skeleton_turn)
@@ -85,7 +87,8 @@ def seen_in(
     height, width = video.size(record, STREAMS[image].stored)
     part = ops.window(height, width, draws.places(image, width >= height)[0], (h, w))
     ticks = draws.times(image, t)[0]
-    index = sampling.frame_indices(ticks, tf.shape(stored, tf.int64)[1], t)
+    times = record[records.times_key(STREAMS[stream].stored)]
+    index = sampling.timed_indices(ticks, tf.shape(stored, tf.int64)[1], times, t)
     persons = shapes[stream][0]
     chosen = ops.skeleton_at(stored, tf.cast(index, tf.float64), persons)
     return ops.project_skeleton(chosen, lens, (height, width), part)

@@ -15,7 +15,7 @@ Truth = tuple[tf.Tensor, tf.Tensor]
 
 def keys(stored: str, truth: bool) -> list[str]:
     """Returns the features that are read of a stored stream, with or without truth."""
-    found = [records.frames_key(stored)]
+    found = [records.frames_key(stored), records.times_key(stored)]
     found += [records.height_key(stored), records.width_key(stored)]
     if truth:
         found += [records.visible_key(stored), records.box_key(stored)]
@@ -41,7 +41,8 @@ def views_of(
     stored = STREAMS[stream].stored
     count = tf.size(record[records.frames_key(stored)], tf.int64)
     height, width = size(record, stored)
-    indices = draws.indices(stream, frames, count)
+    times = record[records.times_key(stored)]
+    indices = draws.indices(stream, frames, count, times)
     places = draws.places(stream, width >= height)
     together = draws.data.eval_views_at_once
     if draws.training or not together:
