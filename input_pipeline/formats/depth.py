@@ -6,22 +6,23 @@ a hand and the wall behind it is a distance at which there is nothing.
 """
 
 import io
-import re
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from input_pipeline import records
+from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
-from input_pipeline.formats.video import MAX_PIXELS, VideoOptions, stored_size
+from input_pipeline.formats.order import natural
+from input_pipeline.formats.video import VideoOptions, stored_size
 
 
 def read_depth(folder: str | Path, options: VideoOptions) -> records.Video:
-    """Read a folder's PNG images, in the order of their numbers, as frames of depth.
+    """Read a folder's PNG images, in natural order, as frames of depth.
 
     Raises UnusableFile if it is no folder, has too few images, one is damaged or not of
-    16 bits, or their sizes differ.
+    16 bits, their sizes differ, or their order is ambiguous.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -32,12 +33,12 @@ def read_depth(folder: str | Path, options: VideoOptions) -> records.Video:
         )
     # Names that begin with a dot are other systems' notes about the file.
     files = [p for p in folder.glob("*.[pP][nN][gG]") if not p.name.startswith(".")]
-    files.sort(key=lambda path: (_number(path.stem), path.name))
     if len(files) < options.min_frames:
         raise UnusableFile(
             "too short",
             f"{len(files)} PNG images; at least {options.min_frames} are needed",
         )
+    files = [files[i] for i in natural([path.stem for path in files])]
     frames, size = [], None
     for path in files:
         data, shown = _stored(path, options.short_side)
@@ -60,11 +61,6 @@ def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         for new, old in zip(size, image.shape, strict=True)
     )
     return image[rows[:, None], columns]
-
-
-def _number(stem: str) -> int:
-    numbers = re.findall(r"\d+", stem)
-    return int(numbers[-1]) if numbers else -1
 
 
 def _stored(path: Path, short_side: int) -> tuple[bytes, tuple[int, int]]:
