@@ -47,6 +47,7 @@ class Folders(ClipBuilder):
         self.name = name
         self._passed_over: Counter[str] = Counter()
         self._unlisted: Counter[str] = Counter()
+        self._alike: list[str] = []
         super().__init__(raw=raw, options=options, **kwargs)
         self._original_state |= {"name": name}
 
@@ -73,6 +74,7 @@ class Folders(ClipBuilder):
         every_list = self._lists()
         self._passed_over.clear()
         self._unlisted.clear()
+        self._alike.clear()
         clips: dict[str, encode.Clip] = {}
         for split, folder in self._splits().items():
             paths, others = files.survey(folder)
@@ -94,13 +96,11 @@ class Folders(ClipBuilder):
                     self._unlisted[split] += 1
                     continue
                 # A video may be in two splits, and is then two clips.
-                inner = inner if path.is_dir() else inner.with_suffix("")
-                name = files.clean(f"{split}/{inner.as_posix()}")
-                if name in clips:
-                    raise RawDataError(
-                        f"The clip {name} is there twice: {clips[name].paths['rgb']} "
-                        f"and {path}. Keep one of them."
-                    )
+                short = inner if path.is_dir() else inner.with_suffix("")
+                name = files.clean(f"{split}/{short.as_posix()}")
+                if name in clips:  # but for its ending
+                    self._alike.append(name)
+                    name = files.clean(f"{split}/{inner.as_posix()}")
                 splits = {PROTOCOL: split}
                 clips[name] = encode.Clip(name, labels[label], {"rgb": path}, splits)
             for entry in listed or ():
@@ -120,6 +120,11 @@ class Folders(ClipBuilder):
     def warnings(self) -> list[str]:
         """Files passed over in ``clips``, and folders that are no split."""
         lines = [self._others().strip()] if self._passed_over else []
+        if self._alike:
+            lines.append(
+                f"{len(self._alike)} clips are called as another one but for the "
+                f"ending, as {self._alike[0]}: keep one of them if they are the same."
+            )
         used = {path.name for path in self._splits().values()}
         unused = [path.name for path in self._folders() if path.name not in used]
         if unused:

@@ -70,7 +70,7 @@ def start_from(init_from: str, part: str, params: Any, batch_stats: Any) -> Star
     paths, reports = sources(init_from), []
     filled: dict[str, Any] = {}
     for path in paths:
-        if pathlib.Path(path).is_dir() and not readers.in_folder(pathlib.Path(path)):
+        if _is_run(pathlib.Path(path)):
             arrays, name = _stored(path)
             new, report = convert(arrays, target, part, name, several=len(paths) > 1)
         else:
@@ -213,6 +213,12 @@ def fit_channels(
     if not fits or (*x.shape[:-2], x.shape[-1]) != (*shape[:-2], shape[-1]):
         return None
     return einops.repeat(x.mean(axis=-2), "... o -> ... c o", c=shape[-2])
+
+
+def _is_run(folder: pathlib.Path) -> bool:
+    """Whether a folder is of runs: one with public weights alone is not."""
+    of_run = (folder / "checkpoints").is_dir() or not readers.in_folder(folder)
+    return folder.is_dir() and of_run
 
 
 def _source(path: str, arrays: Mapping[str, Any]) -> str | None:

@@ -18,9 +18,10 @@ from collections.abc import Callable
 import numpy as np
 
 from input_pipeline import dataset, encode, joints, records
-from input_pipeline.builders import base, clips, hmdb51, something, ucf101
+from input_pipeline.builders import base, clips, hmdb51, lists, something, ucf101
 from input_pipeline.formats import errors as format_errors
 from input_pipeline.formats import frames, ntu, skeleton, video
+from input_pipeline.prepare import doubts
 from jaxact import config
 from jaxact.errors import UserError
 from jaxact.report import predictions as score_files
@@ -69,11 +70,31 @@ def npz(**arrays: np.ndarray) -> bytes:
 @target(
     b"rgb,ir,skeleton,label,split\na.avi,,,wave,train\n,b/c.avi,,sit,test\n",
     b"rgb,label,split,subject,camera,name\na.avi,0,train,3,1,x\nb.avi,2,val,,,y\n",
+    b"sep=;\nrgb;label;split;\na\\a.avi;Walk;train;\n#b;walk;test;\nnan;x;val;\n",
+    b"\xef\xbb\xbf,rgb\tlabel\tsplit\n0,a.avi\t1.0\ttrain\n",
 )
 def manifest(data: bytes) -> None:
     path = written("manifest/clips.csv", data)
     try:
-        clips._read(path, clips.manifest_streams(path) or ("rgb",), False)
+        names, found = clips._read(
+            path, clips.manifest_streams(path) or ("rgb",), False
+        )
+        for line in doubts.of_clips(names, found):
+            assert "\n" not in line
+    except base.RawDataError:
+        pass
+
+
+@target(
+    b"label,youtube_id,time_start\nrun,abcdefghi_0,1\n",
+    b"run/abcdefghi_0_000001_000002.mp4 0\nsit down/x.avi\n",
+    b"abcdefghi_0\nabcdefghi_1\n",
+)
+def video_list(data: bytes) -> None:
+    try:
+        for entry in lists.read(written("train.csv", data)):
+            assert lists.video_of(entry.video) is not None
+            lists.class_of(entry.label)
     except base.RawDataError:
         pass
 
@@ -95,6 +116,7 @@ def ntu_skeleton(data: bytes) -> None:
     b"1,2,3,4,5,6\n1,2,3,4,5,7\n",
     b"frame,joint,x,y,z,person,state\n0,0,1,2,3,a,2\n1,1,1,,3,b,0\n",
     b"0;1;2;3;2\n1;1;2;3;1\n",
+    b"frame,joint,x,y,z\n0,0,1,2,3\n33,0,1,1,3\n67,0,1,,3\n100,0,2,2,2\n",
 )
 def csv_skeleton(data: bytes) -> None:
     _skeleton("a.csv", data)
@@ -261,6 +283,19 @@ def weights(data: bytes) -> None:
     try:
         for array in readers.read_weights(written("weights.bin", data)).values():
             assert isinstance(array, np.ndarray)
+    except keymap.WeightsError:
+        pass
+
+
+@target(
+    b'{"weight_map": {"a": "weights.bin", "b": "weights.bin"}}',
+    b'{"metadata": {}, "weight_map": {"state_dict": "m-00001-of-00002.safetensors"}}',
+)
+def shards_index(data: bytes) -> None:
+    written("weights.bin", pickle.dumps({"a": np.ones(3), "b": np.ones(2)}))
+    try:
+        found = readers.read_weights(written("model.safetensors.index.json", data))
+        assert found.keys() == {"a", "b"}
     except keymap.WeightsError:
         pass
 

@@ -39,8 +39,12 @@ def test_files_passed_over_in_folders_are_counted(tmp_path):
     assert "passed over (2 .tiff, 1 .xyz, 1 no ending); read are .avi, .mp4" in text
     assert "Folders that are no split are passed over: extra." in text
     touch(tmp_path / "train" / "run" / "a.avi")
-    with pytest.raises(RawDataError, match="The clip train/run/a is there twice"):
-        builder.clips()
+    text = said(builder)  # .avi stands before .flv
+    assert (
+        "1 clips are called as another one but for the ending, as train/run/a:" in text
+    )
+    made = {clip.name: clip.paths["rgb"].name for clip in builder.clips()}
+    assert made["train/run/a"] == "a.avi" and made["train/run/a.flv"] == "a.flv"
     (tmp_path / "train" / "run" / "a.avi").unlink()
     touch(tmp_path / "training" / "run" / "a.mp4")
     with pytest.raises(
