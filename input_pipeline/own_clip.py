@@ -13,6 +13,7 @@ from input_pipeline.config import DataConfig
 from input_pipeline.dataset import PreparedDataset
 from input_pipeline.encode import Clip, EncodeOptions, encode_clip
 from input_pipeline.examples import ExampleReader
+from input_pipeline.formats import notes
 from input_pipeline.formats.video import VideoOptions
 
 # Of stored frames, where nobody says otherwise.
@@ -36,6 +37,8 @@ def read_clip(
       inputs: the model's streams, see `input_pipeline.pipeline.train_batches`.
       short_side: of the stored frames of the data set that the model was trained on.
 
+    What readers note of a file (`formats.notes`) is printed.
+
     Returns:
       Each stream as one example of `input_pipeline.pipeline.eval_batches`, without the
       batch axis: [t h w c], or [u t h w c] with several views.
@@ -47,7 +50,10 @@ def read_clip(
     """
     video = VideoOptions(short_side=short_side, min_frames=1)
     clip = Clip("clip", 0, {key: Path(path) for key, path in paths.items()}, {})
-    record = encode_clip(clip, EncodeOptions(tuple(paths), video))
+    with notes.listening() as heard:
+        record = encode_clip(clip, EncodeOptions(tuple(paths), video))
+    for text in heard:
+        print(f"Warning: {text}.")
     serialized = records.encode(record)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.tfrecord"

@@ -62,3 +62,13 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path, paths):
     paths["ir"] = tmp_path / "gone.avi"
     with pytest.raises(encode.ClipError, match=r"ir file .*gone\.avi: missing"):
         read_clip(paths, tiny.config(tmp_path), INPUTS)
+
+
+def test_what_is_odd_about_a_file_is_said(tmp_path, capsys):
+    points = np.random.default_rng(0).uniform(0.01, 1, (12, 17, 3))
+    np.save(tmp_path / "a.npy", points)
+    inputs = {"skeleton": jax.ShapeDtypeStruct((2, 5, 17, 3), np.float32)}
+    data = tiny.config(tmp_path, flip=0.0)
+    assert read_clip({"skeleton": tmp_path / "a.npy"}, data, inputs)
+    said = capsys.readouterr().out
+    assert said.startswith("Warning: z looks like a score: ")
