@@ -251,6 +251,15 @@ def test_two_streams_start_from_two_runs(runs, part):
     assert not found.whole
 
 
+def test_nothing_is_prepared_anew_where_all_but_heads_was_loaded(runs):
+    """`Start.whole`: k-means would overwrite the centres that were loaded."""
+    start, stored = runs
+    stored["rgb"] |= run(backbone_skeleton__kernel=(3, 3), fusion__kernel=(5, 2))
+    found = start("rgb", part="all_but_heads")
+    assert found.whole and set(found.reports[0].fresh) == {"head/kernel"}
+    assert not start("rgb", part="backbone").whole
+
+
 def test_several_runs_that_do_not_fit_together(runs):
     start, _ = runs
     with pytest.raises(
