@@ -49,7 +49,6 @@ class DividedBlock(nn.Module):
     mlp_ratio: float = 4.0
     dropout: float = 0.0
     drop_path: float = 0.0
-    zero_temporal: bool = True  # temporal branch starts as zero (all but block 0)
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -68,11 +67,8 @@ class DividedBlock(nn.Module):
             self.heads, self.dropout, self.dtype, True, name="temporal_attention"
         )
         x, _, _ = attention(norm("temporal_norm")(patches), train=train)
-        init = (
-            nn.initializers.zeros_init()
-            if self.zero_temporal
-            else nn.initializers.lecun_normal()
-        )
+        # From 0 the network is at first the ViT that it starts from, frame by frame.
+        init = nn.initializers.zeros_init()
         x = nn.Dense(d, dtype=self.dtype, kernel_init=init, name="temporal_fc")(x)
         patches = patches + DropPath(self.drop_path)(x, train=train)
 
@@ -159,7 +155,6 @@ class TimeSformer(nn.Module):
                 self.mlp_ratio,
                 self.dropout,
                 self.drop_path * index / max(self.depth - 1, 1),
-                index > 0,
                 self.dtype,
                 name=f"blocks_{index}",
             )

@@ -10,7 +10,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import DTypeLike
+
+from jaxact.layers.mlp import gelu
 
 from jaxact.layers.fusions import mean_of_present, only_present
 
@@ -24,10 +25,18 @@ class FrameScorer(nn.Module):
     ``s' = FC2([f_loc, f_glo])``, ``s = (s' - min) / (max - min)`` over all frames.
 
     Takes ``[b t n d]`` and returns scores in [0, 1], ``[b t]`` float32; all scores
-    equal gives zeros.
+    equal gives zeros. All of it is float32: in bfloat16 neighbouring scores swap, and
+    other frames are kept.
+
+    As printed FC2 is linear, so that ``f_glo`` adds the same to every frame's score and
+    the min-max takes it away again: what the clip shows as a whole cannot matter.
+
+    Attributes:
+      nonlinear: local and overall features meet in a hidden layer, with a GELU behind
+        it and behind FC1, as in the scorer of STTS (Wang et al. 2022): then it can.
     """
 
-    dtype: DTypeLike = jnp.float32
+    nonlinear: bool = False
 
     @nn.compact
     def __call__(
@@ -36,10 +45,15 @@ class FrameScorer(nn.Module):
         """Scores the frames that are ``present [b t]`` (None: all); others get 0."""
         width = patches.shape[-1]
         frames = patches.mean(axis=-2, dtype=jnp.float32)
-        local = nn.Dense(width // 2, dtype=self.dtype, name="fc1")(frames)
+        local = nn.Dense(width // 2, dtype=jnp.float32, name="fc1")(frames)
+        if self.nonlinear:
+            local = gelu(local)
         overall = mean_of_present(local, present)[:, None]
         overall = jnp.broadcast_to(overall, local.shape)
         both = jnp.concatenate([local, overall], axis=-1)
+        if self.nonlinear:
+            hidden = nn.Dense(width // 2, dtype=jnp.float32, name="hidden")(both)
+            both = gelu(hidden)
         raw = nn.Dense(1, dtype=jnp.float32, name="fc2")(both)[..., 0]
         there = True if present is None else present
         low = jnp.where(there, raw, jnp.inf).min(-1, keepdims=True)

@@ -38,6 +38,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # Keyframe selection: fractions of all frames, of both streams together.
     k1: float = 0.25
     k2: float = 0.25
+    scorer: str = "linear"  # as printed | "gelu": see `selection.FrameScorer`
     estimator: str = "straight_through"  # | "perturbed" | "none"; see selection
     sigma: float = 0.1  # "perturbed": noise at the start, decays linearly to 0
     # Salient regions: fractions of a frame's patches, in key and secondary frames.
@@ -79,6 +80,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             selection=self.selection,
             fusion=self.fusion,
             frame_fractions=(self.k1, self.k2),
+            scorer=self.scorer,
             estimator=self.estimator,
             sigma=self.sigma,
             region_fractions=(self.r1, self.r2),
@@ -129,6 +131,7 @@ class STAFusion(nn.Module):
     selection: bool
     fusion: bool
     frame_fractions: tuple[float, float]
+    scorer: str
     estimator: str
     sigma: float
     region_fractions: tuple[float, float]
@@ -243,7 +246,9 @@ class STAFusion(nn.Module):
             marks = jnp.full(shape[:2], KEY, jnp.int32)
             keep = only_present(jnp.ones(shape, bool), present)
             return scores, only_present(marks, present), keep, ones
-        scores = selection.FrameScorer(self.dtype, name="scorer")(patches, present)
+        scores = selection.FrameScorer(self.scorer == "gelu", name="scorer")(
+            patches, present
+        )
         marks = selection.select_frames(scores, *self.frame_fractions, present)
         keep = selection.select_regions(region_scores, marks, *self.region_fractions)
         inclusion = None

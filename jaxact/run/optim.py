@@ -71,8 +71,8 @@ def decay_mask(params: Any) -> Any:
 
     A leaf named ``kernel`` decays. Another one decays if it has two axes or more and
     no part of its path names a bias, scale, token, position, embedding, centre or
-    assignment: class tokens, position embeddings and NetVLAD's clusters are points, not
-    maps, and must not be drawn to 0.
+    assignment, nor is it a time embedding: class tokens, embeddings of place and time
+    and NetVLAD's clusters are points, not maps, and must not be drawn to 0.
     """
 
     def decays(path: tuple[Any, ...], leaf: Any) -> bool:
@@ -80,6 +80,7 @@ def decay_mask(params: Any) -> Any:
         if names[-1] == "kernel":
             return True
         marked = any(word in name for name in names for word in _NO_DECAY)
+        marked = marked or names[-1] == "time"
         return len(leaf.shape) >= 2 and not marked
 
     return jax.tree_util.tree_map_with_path(decays, params)

@@ -83,8 +83,8 @@ def test_the_original_naming_gives_the_same_parameters():
         ("vit_hf.safetensors", "hf", 4),
     ],
 )
-def test_a_still_clip_without_temporal_projection_equals_vit(file, name, frames):
-    """With temporal_fc at zero a still clip of any length is an image to the model."""
+def test_from_vit_a_still_clip_gives_what_the_vit_gives(file, name, frames):
+    """Temporal projections start at 0 in all blocks, block 0 too."""
     expected = golden("vit_tiny")
     model, params = make((2, frames, 20, 20, 3))
     params, _, report = initialize_from(GOLDEN / file, params)
@@ -99,10 +99,6 @@ def test_a_still_clip_without_temporal_projection_equals_vit(file, name, frames)
     assert {n.split(".")[-2] for n in report.unused} == {
         "head" if name == "timm" else "classifier"
     }
-    params = traverse_util.path_aware_map(
-        lambda path, x: x * 0 if "temporal_fc" in path or path[-1] == "time" else x,
-        params,
-    )
     video = np.repeat(expected["image"][:, None], frames, axis=1)
     out = jax.jit(model.apply)({"params": params}, video)
     np.testing.assert_allclose(out["token"], expected[name][:, 0], atol=1e-5)

@@ -73,10 +73,46 @@ def test_scorer_normalises_over_all_frames_together():
     assert shapes["fc1"]["kernel"] == (6, 3) and shapes["fc2"]["kernel"] == (6, 1)
 
 
+@pytest.mark.parametrize(("weight", "bent"), [(0.0, 0.2425), (1.0, 0.3364)])
+def test_the_printed_scorer_cannot_see_the_whole_clip_a_nonlinear_one_can(weight, bent):
+    """Width 2, FC1 = the sum; frames with f_loc 1, -1 and 3, so f_glo = 1.
+
+    Linear: f_loc + w f_glo is 0.5 between its ends whatever w is. With GELUs f_loc is
+    .8413 -.1587 2.9960 and f_glo 1.2262; w = 1: GELU(2.0675, 1.0675, 4.2222) = 2.0275
+    .9150 4.2221, and 2.0275 is .3364 between its ends; w = 0: .6730 -.0693 2.9919.
+    """
+    patches = jnp.broadcast_to(
+        jnp.array([0.5, -0.5, 1.5])[None, :, None, None], (1, 3, 1, 2)
+    )
+    both = {"kernel": jnp.array([[1.0], [weight]]), "bias": jnp.zeros(1)}
+    params = {
+        "fc1": {"kernel": jnp.ones((2, 1)), "bias": jnp.zeros(1)},
+        "fc2": both,
+    }
+    linear = FrameScorer().apply({"params": params}, patches)
+    np.testing.assert_allclose(linear, [[0.5, 0.0, 1.0]], atol=1e-6)
+    one = {"kernel": jnp.ones((1, 1)), "bias": jnp.zeros(1)}
+    params |= {"hidden": both, "fc2": one}
+    scores = FrameScorer(nonlinear=True).apply({"params": params}, patches)
+    np.testing.assert_allclose(scores, [[bent, 0.0, 1.0]], atol=1e-4)
+
+
+def test_scores_are_float32_whatever_the_patches_are():
+    """Frames whose scores differ by less than bfloat16 can tell stay in order."""
+    steps = 1.0 + jnp.arange(5.0) / 4096
+    patches = jnp.broadcast_to(steps[None, :, None, None], (1, 5, 3, 2))
+    params = {
+        "fc1": {"kernel": jnp.ones((2, 1)), "bias": jnp.zeros(1)},
+        "fc2": {"kernel": jnp.ones((2, 1)), "bias": jnp.zeros(1)},
+    }
+    scores = FrameScorer().apply({"params": params}, patches)
+    np.testing.assert_allclose(scores, [[0.0, 0.25, 0.5, 0.75, 1.0]], atol=1e-3)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_equal_frames_give_zeros_and_finite_gradients(dtype):
     patches = jnp.ones((2, 7, 5, 6), dtype)
-    scorer = FrameScorer(dtype=dtype)
+    scorer = FrameScorer()
     variables = scorer.init(jax.random.key(1), patches)
     np.testing.assert_array_equal(scorer.apply(variables, patches), np.zeros((2, 7)))
     grads = jax.grad(lambda v, x: scorer.apply(v, x).sum(), argnums=(0, 1))(

@@ -175,7 +175,7 @@ def test_the_rows_of_table_3_train(selection, fusion, distillation):
     assert ("fusion" in variables["params"]) == fusion
     loss = jax.jit(lambda v: total_loss(config, v, batch))
     value, grads = jax.jit(jax.value_and_grad(loss))(variables)
-    after = loss(jax.tree.map(lambda x, g: x - 0.01 * g, variables, grads))
+    after = loss(jax.tree.map(lambda x, g: x - 1e-3 * g, variables, grads))
     assert after < value
 
 

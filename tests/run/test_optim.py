@@ -92,7 +92,8 @@ def test_weight_decay_spares_biases_norms_tokens_and_positions():
     params = {
         "class_token": jnp.ones((1, 1, 3)),
         "position_embedding": jnp.ones((1, 5, 3)),
-        "time": {"embedding": matrix},
+        "time": matrix,
+        "time_embedding": {"embedding": matrix},
         "block": {
             "norm": {"scale": vector, "bias": vector},
             "query": {"kernel": jnp.ones((3, 2, 3)), "bias": jnp.ones((2, 3))},
@@ -105,7 +106,8 @@ def test_weight_decay_spares_biases_norms_tokens_and_positions():
     assert optim.decay_mask(params) == {
         "class_token": False,
         "position_embedding": False,
-        "time": {"embedding": False},
+        "time": False,
+        "time_embedding": {"embedding": False},
         "block": {
             "norm": {"scale": False, "bias": False},
             "query": {"kernel": True, "bias": False},
