@@ -11,9 +11,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxact.layers.mlp import gelu
-
 from jaxact.layers.fusions import mean_of_present, only_present
+from jaxact.layers.mlp import gelu
 
 ESTIMATORS = ("straight_through", "perturbed", "none")
 

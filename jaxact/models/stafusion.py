@@ -6,7 +6,7 @@ the student's class token of them; the student learns from labels and teacher.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -38,7 +38,8 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # Keyframe selection: fractions of all frames, of both streams together.
     k1: float = 0.25
     k2: float = 0.25
-    scorer: str = "linear"  # as printed | "gelu": see `selection.FrameScorer`
+    # "linear" as printed; "gelu": see `selection.FrameScorer`.
+    scorer: Literal["linear", "gelu"] = "linear"
     estimator: str = "straight_through"  # | "perturbed" | "none"; see selection
     sigma: float = 0.1  # "perturbed": noise at the start, decays linearly to 0
     # Salient regions: fractions of a frame's patches, in key and secondary frames.
