@@ -41,6 +41,14 @@ def paths(tmp_path):
     }
 
 
+def test_what_is_odd_about_a_clip_is_said(tmp_path, paths, capsys):
+    tiny.write(tmp_path, [tiny.clip(0)], test=1)
+    read_clip(paths, tiny.config(tmp_path), INPUTS, short_side=28)
+    said = capsys.readouterr().out
+    assert "Warning: streams of different durations: rgb 0.00 to 1.20 s" in said
+    assert "they are sampled over the 0.90 s that they share." in said
+
+
 @pytest.mark.parametrize("views", [(1, 1), (2, 3)])
 def test_own_clip_equals_the_same_clip_in_a_data_set(tmp_path, paths, views):
     video = VideoOptions(short_side=28, min_frames=1)
