@@ -141,7 +141,13 @@ def _decoded(path: Path, wanted: int | None) -> Iterator[tuple[Any, float, float
                 detail = damage or "not one frame could be decoded"
                 raise UnusableFile("undecodable", detail)
             containers.check_whole(path, container, video, pts)
-    except (av.error.FFmpegError, MemoryError, ValueError, OverflowError) as error:
+    except (
+        av.error.FFmpegError,
+        MemoryError,
+        LookupError,
+        ValueError,
+        OverflowError,
+    ) as error:
         name = type(error).__name__
         raise UnusableFile(
             "undecodable", f"{name} after {len(pts)} frames: {error}"
