@@ -9,6 +9,7 @@ import ast
 import contextlib
 import dataclasses
 import importlib.util
+import math
 import pathlib
 import sys
 import typing
@@ -36,7 +37,8 @@ class ModelConfig(Config):
     """What every model family's config has; a family adds its own fields."""
 
     num_classes: int = 60
-    dtype: str = "bfloat16"  # compute dtype; parameters and softmax stay float32
+    # Of the computation; parameters, norms and softmax stay float32.
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
 
     def build(self) -> nn.Module:
         """Returns the Flax module this config describes."""
@@ -222,9 +224,10 @@ def _checked(key: str, value: Any, old: Any) -> Any:
     if isinstance(old, tuple) and isinstance(value, list | tuple):
         value = tuple(value)
     if type(value) is not type(old):
+        cure = " Write it as this is written." if isinstance(old, tuple) else ""
         raise ConfigError(
             f"Key {key!r}: got {value!r} of type {type(value).__name__}, expected "
-            f"{type(old).__name__} (its value now is {old!r})."
+            f"{type(old).__name__} (its value now is {old!r}).{cure}"
         )
     return value
 
@@ -247,22 +250,36 @@ def parse_overrides(words: Iterable[str]) -> dict[str, str]:
     return found
 
 
-# Sizes that a model may have none of; of all others it has at least one.
-MAY_BE_NONE = ("key_width", "value_width", "fusion_depth", "kmeans_clips")
+# Whole numbers that may be 0: what there may be none of, and joints, which are counted
+# from 0. All others are at least one.
+MAY_BE_ZERO = (
+    *("key_width", "value_width", "fusion_depth", "kmeans_clips", "origin"),
+    "reference_batch",
+)
+# What is left out at random: less than all.
+LEFT_OUT = ("dropout", "head_dropout", "drop_path")
 
 
-def check_sizes(model: Any) -> None:
-    """Checks the whole numbers among a model's values, `MAY_BE_NONE` aside.
+def check_sizes(config: Any, prefix: str = "model") -> None:
+    """Checks the numbers among the values of a model (or of another part of a config),
+    and of what is nested in it.
 
     Raises:
-      ConfigError: one is negative, or zero where there must be something.
+      ConfigError: one is negative or has no end, zero where there must be something,
+        or leaves out everything.
     """
-    for field in dataclasses.fields(model):
-        value, least = getattr(model, field.name), int(field.name not in MAY_BE_NONE)
-        if type(value) is int and value < least:
-            raise ConfigError(
-                f"model.{field.name} is {value}; expected {least} or more."
-            )
+    for field in dataclasses.fields(config):
+        value, key = getattr(config, field.name), f"{prefix}.{field.name}"
+        if dataclasses.is_dataclass(value):
+            check_sizes(value, key)
+        least = int(field.name not in MAY_BE_ZERO)
+        for number in value if isinstance(value, tuple) else (value,):
+            if type(number) is int and number < least:
+                raise ConfigError(f"{key} is {value}; expected {least} or more.")
+            if type(number) is float and not 0 <= number < math.inf:
+                raise ConfigError(f"{key} is {value}; expected 0 or more, and an end.")
+        if field.name in LEFT_OUT and value >= 1:
+            raise ConfigError(f"{key} is {value}; expected less than 1.")
 
 
 @contextlib.contextmanager

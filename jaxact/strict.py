@@ -38,6 +38,10 @@ class Config:
         object.__setattr__(self, name, value)
 
 
+# What may stand where: a whole number is also one with a fraction.
+_KINDS: dict[Any, tuple[type, ...]] = {int: (int,), float: (float, int), str: (str,)}
+
+
 def annotations(config: Any) -> dict[str, Any]:
     """Returns the annotations of a config's fields, by name."""
     return _annotations(type(config))  # type: ignore[arg-type]
@@ -51,8 +55,10 @@ def _annotations(kind: type) -> dict[str, Any]:
 def check_choice(key: str, annotation: Any, value: Any, nested: bool = False) -> None:
     """Compares a value, or those in a tuple, with ``Literal`` in the annotation.
 
+    What stands in a tuple has the type of its annotation, too.
+
     Raises:
-      ConfigError: it is none of the choices.
+      ConfigError: it is none of the choices, or of another type.
     """
     kinds = typing.get_args(annotation)
     if typing.get_origin(annotation) is Literal:
@@ -65,6 +71,8 @@ def check_choice(key: str, annotation: Any, value: Any, nested: bool = False) ->
             kinds = tuple(itertools.repeat(kinds[0], len(value)))
         for kind, item in zip(kinds, value, strict=False):
             check_choice(f"{'' if nested else 'An entry of '}{key}", kind, item, True)
+    elif nested and type(value) not in _KINDS.get(annotation, (type(value),)):
+        raise ConfigError(f"{key} is {value!r}; expected {annotation.__name__}.")
 
 
 # Between what a field's value may differ, in its metadata: "runs" (one and its

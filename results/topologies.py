@@ -77,7 +77,7 @@ def start_rows(config: str, devices: int) -> int:
 
 
 def largest(config: str, name: str, devices: int) -> tuple[int, int]:
-    """Searches the largest batch of a chip; see `ahead_of_time.search_largest`."""
+    """Searches the largest batch of a chip; see `compile.search_largest`."""
 
     def attempt(rows: int) -> aot.Try:
         record = compiled(config, name, rows)

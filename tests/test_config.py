@@ -5,17 +5,22 @@ from typing import Literal
 import pytest
 
 from input_pipeline.config import DataConfig
+from jaxact.backbones.resnet import TSMResNetConfig
 from jaxact.config import (
     Config,
     ConfigError,
     Experiment,
     OptimConfig,
+    ScheduleConfig,
+    check_sizes,
     config_text,
     keys_that_may_differ,
     load_experiment,
     parse_arg,
     set_value,
 )
+from jaxact.models.ccdfarm import CCDFARMConfig
+from jaxact.models.dual_stream import DualStreamConfig
 from jaxact.models.stafusion import STAFusionConfig
 
 
@@ -91,6 +96,37 @@ def test_choices_inside_tuples_are_checked():
         Layers(("b", "x"))
     with pytest.raises(ConfigError, match="An entry of places is 'd'; choose"):
         Layers(places=((1, "c"), (2, "d")))
+
+
+def test_what_stands_in_a_tuple_has_its_type():
+    schedule = ScheduleConfig(milestones=(3, 4.5))
+    assert schedule.milestones == (3, 4.5)
+    with pytest.raises(ConfigError, match="An entry of milestones is 'a'; expected fl"):
+        schedule.milestones = (3.0, "a")
+    with pytest.raises(ConfigError, match="streams': got 'rgb' .* as this is written"):
+        set_value(experiment(), "model.streams", "rgb")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("width", -1, "model.backbone.width is -1; expected 1 or more"),
+        ("blocks", (1, -2), r"blocks is \(1, -2\); expected 1 or more"),
+        ("shift_fraction", -0.5, "shift_fraction is -0.5; expected 0 or more"),
+        ("shift_fraction", float("nan"), "is nan; expected 0 or more, and an end"),
+    ],
+)
+def test_sizes_of_a_backbone_are_checked(field, value, message):
+    model = DualStreamConfig(backbone=TSMResNetConfig(**{field: value}))
+    with pytest.raises(ConfigError, match=message):
+        check_sizes(model)
+
+
+@pytest.mark.parametrize(("value", "ends"), [(-0.1, "0 or more"), (1.0, "less than 1")])
+def test_no_share_is_left_out_that_there_is_not(value, ends):
+    with pytest.raises(ConfigError, match=f"head_dropout is {value}; expected {ends}"):
+        check_sizes(DualStreamConfig(head_dropout=value))
+    check_sizes(CCDFARMConfig(origin=(0, 3)))
 
 
 def test_fields_say_themselves_what_may_differ():

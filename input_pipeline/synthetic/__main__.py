@@ -109,6 +109,13 @@ def main(arguments: list[str] | None = None) -> None:
         generate(given.out, SyntheticConfig(**values), given.workers)
     except ValueError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        place = error.filename or given.out
+        sys.exit(
+            f"error: The raw files cannot be kept in {given.out}: {error.strerror} "
+            f"({place}). Choose a folder that you may write to, on a disk with room, "
+            "with --out."
+        )
     print(f"The raw files are in {given.out}.")
 
 

@@ -44,7 +44,7 @@ class HCN(nn.Module):
 
     Attributes:
       fc7: width of the feature.
-      origin: joints whose mean is the origin, see `skeletons.positions_and_motion`.
+      origin: joints whose mean is the origin, see `positions_and_motion`.
       interaction: see `Interaction`.
       dropout: of whole channels after conv4, conv5, conv6, and of fc7.
     """

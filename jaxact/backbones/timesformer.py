@@ -126,7 +126,7 @@ class TimeSformer(nn.Module):
         Returns:
           token ``[b d]`` and patches ``[b t n d]``, both after the last norm, and
           queries and keys: a tuple of one ``[b t 1+n a d]`` a block, of the spatial
-          attention, for `attention.class_rollout`.
+          attention, for `rollout.class_rollout`.
         """
 
         def embed(channels: int) -> PatchEmbed:

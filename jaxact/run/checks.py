@@ -33,9 +33,7 @@ def check(experiment: config_lib.Experiment, facts: Any) -> None:
 
     Raises:
       UserError: they do not fit together.
-      ConfigError: the model has a size that there is not.
     """
-    config_lib.check_sizes(experiment.model)
     classes = len(facts.classes)
     if experiment.model.num_classes != classes:
         raise errors.UserError(

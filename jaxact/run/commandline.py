@@ -47,11 +47,16 @@ def run(main: Callable[[], Any], *known: type[Exception]) -> None:
 def parse_flags(argv: Sequence[str]) -> list[str]:
     """Parses the command line for ``absl.app.run``; a wrong one ends the program.
 
-    Loads the experiment, too. Returns what is left: no flags.
+    Loads the experiment, too. Returns what is left: the program's name.
     """
     try:
         words, overrides = split_overrides(argv)
         left = flags.FLAGS(words)
+        if left[1:]:
+            raise config_lib.ConfigError(
+                f"Got {' '.join(left[1:])}, which belongs to no flag. A value of the "
+                "config is set by --config.KEY=VALUE."
+            )
         if not CONFIG.value:
             raise config_lib.ConfigError(
                 "No experiment is given. Add --config FILE, for example --config "

@@ -42,6 +42,7 @@ def make_network(model: config_lib.ModelConfig, mesh: Mesh) -> Network:
     Raises:
       ConfigError: a value of the config cannot be used.
     """
+    config_lib.check_sizes(model)
     try:
         inputs = model.inputs()
         module = model.build()

@@ -78,6 +78,8 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
       ConfigError: a value of the config cannot be used.
     """
     train = experiment.train
+    config_lib.check_sizes(experiment.optim, "optim")
+    config_lib.check_sizes(experiment.schedule, "schedule")
     network = make_network(experiment.model, mesh)
     schedule = optim.make_schedule(
         experiment.schedule,

@@ -91,6 +91,8 @@ def get_config(arg=""):
         (["--config", "FILE", "--config.train.epochs", "x"], "expected float"),
         (["--config=FILE", "--config.optim.optimizer=lamb"], "choose one of sgd, adam"),
         (["--config=FILE", "--config.train.init_part"], "choose one of all"),
+        (["--config=FILE", "--", "--config.a=1"], "Got --config.a=1, which belongs"),
+        (["--config=FILE", "model.width=3"], "Got model.width=3, which belongs to no"),
         (["--config=FILE", "--worckdir=x"], "Unknown command line flag 'worckdir'"),
     ],
 )
@@ -110,9 +112,9 @@ def test_right_overrides_pass(tmp_path):
     file = tmp_path / "tiny_config.py"
     file.write_text(CONFIG)
     words = ["--config", f"{file}:arg", "--config.model.norm", "--config.optim.lr=1"]
-    words += ["--config.train.epochs", "3", "--workdir", "x", "--", "--config.a=1"]
+    words += ["--config.train.epochs", "3", "--workdir", "x", "--"]
     left = commandline.parse_flags(["train.py", *words])
-    assert left == ["train.py", "--config.a=1"]
+    assert left == ["train.py"]
     found = commandline.experiment()
     assert (found.model.norm, found.optim.lr, found.train.epochs) == (True, 1.0, 3.0)
     assert commandline.workdir() == pathlib.Path("x")

@@ -304,6 +304,9 @@ def test_weights_of_another_size_are_refused(finished, tmp_path):
         ({"train.keep": -1}, "train.keep is -1; expected 1 or more"),
         ({"train.eval_every": -1.0}, "train.eval_every is -1; expected 0 or more"),
         ({"train.checkpoint_every": -5}, "train.checkpoint_every is -5; expected 0"),
+        ({"optim.lr": -1.0}, "optim.lr is -1.0; expected 0 or more, and an end"),
+        ({"schedule.warmup_epochs": -2.0}, "warmup_epochs is -2.0; expected 0 or more"),
+        ({"model.width": 0}, "model.width is 0; expected 1 or more"),
         ({"eval.batch_size": 0}, "eval.batch_size is 0; expected 1 or more"),
         ({"eval.pictures": -1}, "eval.pictures is -1; expected 0 or more"),
         ({"eval.split": "val"}, "no clips in the split 'val' .* it has train"),
@@ -314,7 +317,7 @@ def test_what_does_not_fit_is_said_before_the_first_step(tmp_path, changes, mess
     def never(step):
         raise AssertionError("a batch was read")
 
-    with pytest.raises(errors.UserError, match=message):
+    with pytest.raises((errors.UserError, config.ConfigError), match=message):
         run(tmp_path, tiny.TinyData(on_batch=never), **changes)
 
 

@@ -215,6 +215,11 @@ def test_command_line(tmp_path, capsys):
     assert decode(video).shape[1:] == (36, 64, 3)
     with pytest.raises(SystemExit, match="error: .* another config"):
         main([*flags, "--clips", "3", "--seed", "7"])
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        SystemExit, match="error: The raw files cannot be kept in .*--o"
+    ):
+        main(["--out", str(tmp_path / "file" / "below")])
 
 
 # Truth.
