@@ -6,10 +6,8 @@ The public file is not part of the project. `JAXACT_I3D_WEIGHTS` names it, and
 
 import functools
 import os
-import pickle
 
 import av
-import chex
 import flax
 import flax.linen as nn
 import jax
@@ -17,9 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxact.backbones import i3d_weights
 from jaxact.backbones.i3d import I3D, MEAN, STD, Inception, pooled
-from jaxact.backbones.public_weights import WeightsError, initialize_from, read_weights
+from jaxact.backbones.public_weights import initialize_from
 from jaxact.batch import normalize_video
 from jaxact.models.streams import Head
 from tests.paths import GOLDEN
@@ -154,52 +151,6 @@ def test_pooling_by_hand():
     x = jnp.asarray([8.0, 1.0, 1.0]).reshape(1, 3, 1, 1, 1)  # 4.5, 1
     assert pooled(x)[0, 0] == 2.75
     assert pooled(x[:, :1])[0, 0] == 8.0
-
-
-def test_weights_fill_a_model_with_other_classes_but_for_its_head():
-    start = fresh(Classifier(classes=11), golden()["input"])
-    params, stats, report = initialize_from(
-        GOLDEN / "i3d_tiny.ckpt", start["params"], start["batch_stats"]
-    )
-    assert set(report.fresh) == {"head/fc/kernel", "head/fc/bias"}
-    assert {name.rpartition("/")[0] for name in report.unused} == {
-        "params/Logits/Conv3d_0c_1x1/Conv_0"
-    }
-    assert np.all(params["head"]["fc"]["kernel"] == 9)
-    mine = variables()
-    chex.assert_trees_all_equal(
-        params["backbone_rgb"],
-        mine["params"]["backbone_rgb"],
-    )
-    chex.assert_trees_all_equal(stats, mine["batch_stats"])
-
-
-def test_weights_that_do_not_fit(tmp_path):
-    with (GOLDEN / "i3d_tiny.ckpt").open("rb") as file:
-        tree = pickle.load(file)
-    start = fresh(Classifier(), golden()["input"])
-
-    def load(tree):
-        path = tmp_path / "weights.ckpt"
-        path.write_bytes(pickle.dumps(tree))
-        return initialize_from(path, start["params"], start["batch_stats"])
-
-    tree["params"]["Conv3d_9z_1x1"] = {"Conv_0": {"kernel": np.ones(3)}}
-    with pytest.raises(WeightsError, match="Conv3d_9z_1x1/Conv_0/kernel .3. of the f"):
-        load(tree)
-    del tree["params"]["Conv3d_9z_1x1"]
-    lost = tree["batch_stats"]["Mixed_5c"].pop("Branch_3/Conv3d_0b_1x1")
-    with pytest.raises(WeightsError, match="has no batch_stats/Mixed_5c/Branch_3"):
-        load(tree)
-    tree["batch_stats"]["Mixed_5c"]["Branch_3/Conv3d_0b_1x1"] = lost
-    with pytest.raises(WeightsError, match="but the model has no I3D"):
-        i3d_weights.key_map(read_weights(GOLDEN / "i3d_tiny.ckpt"), {"fc/kernel": 0})
-
-
-def test_the_map_names_every_unit_of_the_network_once():
-    units = i3d_weights.units()
-    assert len(units) == len(set(units.values())) == 3 + 9 * 6
-    assert units["mixed_4d/branch1"] == "Mixed_4d/Branch_1/Conv3d_0b_3x3"
 
 
 def read_clip(path):

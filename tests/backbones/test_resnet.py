@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, ResNet
-from jaxact.layers.batch_norm import BatchNorm
 
 SMALL = dict(blocks=(1, 2), width=3)
 DEEP = dict(blocks=(1, 2, 1, 1), width=3)
@@ -67,21 +66,6 @@ def test_output_sizes_of_table_2():
     _, stages, variables = shapes_of((1, 8, 224, 224, 15), time_strides=FRAME_WISE)
     assert [stage[1] for stage in stages] == [8, 8, 8, 8]
     assert variables["params"]["conv1"]["kernel"].shape == (7, 7, 15, 64)
-
-
-def test_batch_norm_by_hand():
-    x = jnp.array([[1.0, 10.0], [3.0, 30.0]])
-    variables = {
-        "params": {"scale": jnp.array([2.0, 1.0]), "bias": jnp.array([0.5, 0.0])},
-        "batch_stats": {"mean": jnp.array([1.0, 0.0]), "var": jnp.array([4.0, 1.0])},
-    }
-    stored = BatchNorm().apply(variables, x, train=False)
-    np.testing.assert_allclose(stored, [[0.5, 10.0], [2.5, 30.0]], rtol=1e-5)
-    out, updated = BatchNorm().apply(variables, x, train=True, mutable="batch_stats")
-    np.testing.assert_allclose(out, [[-1.5, -1.0], [2.5, 1.0]], rtol=1e-4)
-    stats = updated["batch_stats"]
-    np.testing.assert_allclose(stats["mean"], [1.1, 2.0], rtol=1e-6)  # 0.9 old + 0.1
-    np.testing.assert_allclose(stats["var"], [3.7, 10.9], rtol=1e-6)
 
 
 @functools.cache

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from jaxact.devices import platform as target
-from jaxact.layers.conv3d import chosen_form, conv3d, max_pool3d, same_padding
+from jaxact.layers.conv3d import (
+    chosen_form,
+    conv3d,
+    depthwise_conv3d,
+    max_pool3d,
+    same_padding,
+)
 
 RANDOM = np.random.default_rng(3)
 
@@ -120,3 +126,19 @@ def test_a_form_can_be_named():
     assert chosen_form("taps", ["cpu"]) == "taps"
     with pytest.raises(ValueError, match="Got form 'fast'"):
         chosen_form("fast", [])
+
+
+@pytest.mark.parametrize("strides", [(1, 1, 1), (2, 2, 2), (1, 2, 1)])
+def test_both_forms_of_a_depthwise_convolution_agree(strides):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2, 5, 7, 6, 3)).astype(np.float32)
+    kernel = random.normal(size=(3, 3, 3, 3)).astype(np.float32)
+    padding = ((1, 1),) * 3
+    forms = [
+        depthwise_conv3d(x, kernel, strides, padding, form)
+        for form in ("native", "taps")
+    ]
+    np.testing.assert_allclose(forms[0], forms[1], atol=1e-5)
+    # One value by hand: the first place sees the first two of everything.
+    by_hand = (x[0, :2, :2, :2] * kernel[1:, 1:, 1:]).sum(axis=(0, 1, 2))
+    np.testing.assert_allclose(forms[1][0, 0, 0, 0], by_hand, atol=1e-5)

@@ -5,14 +5,12 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from jaxact.backbones.csn import CSN, CSNConfig
 from jaxact.backbones.resnet import FRAME_WISE, VARIANTS, ResNet
 from jaxact.backbones.slowfast import SlowFast, SlowFastConfig
 from jaxact.backbones.tanet import TANetConfig
-from jaxact.layers.conv3d import depthwise_conv3d
 from jaxact.layers.temporal_adaptive import TAM
 from tests.backbones.parity import close, golden, gradients_reach_everything, loaded
 
@@ -75,34 +73,3 @@ def test_published_sizes(config, frames, count):
     width = out["token"].shape[-1]
     found = sum(math.prod(x.shape) for x in jax.tree.leaves(shapes["params"]))
     assert found + 400 * (width + 1) == count
-
-
-def test_slowfast_wants_a_multiple_of_its_ratio():
-    with pytest.raises(ValueError, match="clips of 6 frames; .* alpha 4 wants a mult"):
-        NETS["slowfast"].init(jax.random.key(0), jnp.zeros((1, 6, 32, 32, 3)))
-
-
-@pytest.mark.parametrize("strides", [(1, 1, 1), (2, 2, 2), (1, 2, 1)])
-def test_both_forms_of_a_depthwise_convolution_agree(strides):
-    random = np.random.default_rng(0)
-    x = random.normal(size=(2, 5, 7, 6, 3)).astype(np.float32)
-    kernel = random.normal(size=(3, 3, 3, 3)).astype(np.float32)
-    padding = ((1, 1),) * 3
-    forms = [
-        depthwise_conv3d(x, kernel, strides, padding, form)
-        for form in ("native", "taps")
-    ]
-    np.testing.assert_allclose(forms[0], forms[1], atol=1e-5)
-    # One value by hand: the first place sees the first two of everything.
-    by_hand = (x[0, :2, :2, :2] * kernel[1:, 1:, 1:]).sum(axis=(0, 1, 2))
-    np.testing.assert_allclose(forms[1][0, 0, 0, 0], by_hand, atol=1e-5)
-
-
-def test_a_fresh_kernel_along_time_by_hand():
-    """All weights 0: factors 1/2, taps 1/3 each; of 6, 6, 6 that is 2, 3 and 2."""
-    x = jnp.full((1, 3, 2, 2, 4), 6.0)
-    variables = TAM().init(jax.random.key(0), x)
-    params = jax.tree.map(jnp.zeros_like, variables["params"])
-    out = TAM().apply(variables | {"params": params}, x)
-    expected = np.array([2.0, 3.0, 2.0]).reshape(1, 3, 1, 1, 1) * np.ones(x.shape)
-    np.testing.assert_allclose(out, expected, rtol=1e-6)
