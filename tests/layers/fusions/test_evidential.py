@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxact.layers.fusions.evidential import ETMC, TMC
-from tests.layers.fusions.test_weighed import ALL, FIRST
+from tests.layers.fusions.test_confident import ALL, FIRST
 
 
 def logits_of(evidence):

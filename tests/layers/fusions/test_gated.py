@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxact.layers.fusions.gated import Gated
-from tests.layers.fusions.test_weighed import ALL, FIRST
+from tests.layers.fusions.test_confident import ALL, FIRST
 
 
 def test_gates_by_hand():
