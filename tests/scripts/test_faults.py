@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import pathlib
 import resource
@@ -19,9 +18,7 @@ import train
 from jaxact import errors
 from jaxact.checkpoints import manager
 from jaxact.devices import distributed
-from jaxact.report import output
 from jaxact.run import log as progress
-from jaxact.run import workdir
 from jaxact.run.program import make_plan, make_program
 from tests import tiny
 from tests.paths import ROOT
@@ -99,59 +96,6 @@ def test_a_disk_that_fills_up_while_a_checkpoint_is_saved(tmp_path):
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["1", "2"]
 
 
-def test_numbers_that_cannot_be_written_say_so_and_stay_readable(tmp_path):
-    log = progress.MetricsLog(tmp_path, 0)
-    log.write(1, {"loss": 1.0})
-    size = (tmp_path / "metrics.jsonl").stat().st_size
-    with full_disk(size + 5), pytest.raises(errors.UserError, match="Make room there"):
-        log.write(2, {"loss": 0.5})
-    log.close()  # does not try again
-    assert (tmp_path / "metrics.jsonl").read_text().endswith('{"ste')
-    assert steps_of(tmp_path) == [1]
-    log = progress.MetricsLog(tmp_path, 1)
-    log.write(2, {"loss": 0.25})
-    log.close()
-    assert [row["loss"] for row in progress.read_history(tmp_path)] == [1.0, 0.25]
-
-
-def lines_of(*steps):
-    return [b'{"step": %d, "loss": 1.0}' % step for step in steps]
-
-
-@pytest.mark.parametrize("damage", [b'{"ste', b"", b"\0" * 99, b"[1]", b'{"loss": 1}'])
-def test_damage_in_the_middle_of_the_numbers_removes_no_others(
-    tmp_path, capsys, damage
-):
-    path = tmp_path / "metrics.jsonl"
-    text = b"\n".join([*lines_of(1, 2), damage, *lines_of(3, 4, 5), b'{"step": 6, '])
-    path.write_bytes(text)
-    assert steps_of(tmp_path) == [1, 2, 3, 4, 5]
-    log = progress.MetricsLog(tmp_path, 4)
-    kept = tmp_path / "metrics.jsonl.damaged"
-    assert kept.read_bytes() == text
-    assert capsys.readouterr().out == (
-        f"1 damaged lines of {path} are left out; {kept} keeps all.\n"
-    )
-    log.write(5, {"loss": 0.5})
-    log.close()
-    assert steps_of(tmp_path) == [1, 2, 3, 4, 5]
-    # Another time the copy of before stays.
-    path.write_bytes(b"\n".join([damage, *lines_of(7), damage, *lines_of(8), b""]))
-    progress.MetricsLog(tmp_path, 8).close()
-    assert steps_of(tmp_path) == [7, 8] and kept.read_bytes() == text
-    assert "2 damaged lines" in capsys.readouterr().out
-    assert (tmp_path / "metrics.jsonl.damaged1").is_file()
-
-
-def test_a_last_line_cut_off_is_no_damage(tmp_path, capsys):
-    for end in (b'{"step": 3, ', b'{"step": 3, \n'):
-        (tmp_path / "metrics.jsonl").write_bytes(b"\n".join([*lines_of(1, 2), end]))
-        progress.MetricsLog(tmp_path, 2).close()
-        assert steps_of(tmp_path) == [1, 2]
-    assert capsys.readouterr().out == ""
-    assert not list(tmp_path.glob("*.damaged*"))
-
-
 def test_a_report_that_cannot_be_kept_is_said_before_anything_is_computed(
     tmp_path, monkeypatch
 ):
@@ -177,15 +121,6 @@ def test_a_report_that_cannot_be_kept_is_said_before_anything_is_computed(
     assert not computed
     call(tmp_path / "report")
     assert computed and not list((tmp_path / "report").iterdir())
-
-
-def test_only_the_main_process_tries_to_write_but_all_leave(tmp_path, monkeypatch):
-    monkeypatch.setattr(distributed, "is_main", lambda: False)
-    output.check(tmp_path / "report")
-    assert not (tmp_path / "report").exists()
-    monkeypatch.setattr(distributed, "any_process", lambda flag: True)
-    with pytest.raises(errors.UserError, match="The main process cannot write to"):
-        output.check(tmp_path / "report")
 
 
 def test_a_folder_that_is_read_only_is_said_before_anything_is_computed(
@@ -216,47 +151,6 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
     assert f"Another run is at work in {tmp_path}: process {os.getpid()} on" in text
     assert "kill PID saves and leaves" in text and "another --workdir" in text
     run(tmp_path)  # the first run has left, and freed the folder
-
-
-HOLDER = """
-import pathlib, sys, time
-from jaxact.run import workdir
-with workdir.claim(pathlib.Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(600)
-"""
-
-
-def test_a_killed_run_frees_its_folder(tmp_path):
-    words = [sys.executable, "-c", HOLDER, str(tmp_path)]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(errors.UserError, match=f"process {holder.pid} on"):
-            with workdir.claim(tmp_path):
-                pass
-        holder.kill()
-    with workdir.claim(tmp_path):
-        assert (tmp_path / ".lock").read_text().startswith(f"{os.getpid()} on")
-
-
-def test_other_processes_of_a_run_do_not_lock_but_leave_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(distributed, "is_main", lambda: False)
-    with workdir.claim(tmp_path / "run"):
-        assert not (tmp_path / "run").exists()
-    monkeypatch.setattr(distributed, "any_process", lambda flag: True)
-    with pytest.raises(errors.UserError, match="The main process cannot use the fol"):
-        with workdir.claim(tmp_path / "run"):
-            pass
-
-
-def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch, capsys):
-    def unknown(handle, operation):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", unknown)
-    with workdir.claim(tmp_path):
-        pass
-    assert "knows no locks" in capsys.readouterr().out
 
 
 def test_same_config_same_numbers(tmp_path):

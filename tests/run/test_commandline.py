@@ -1,76 +1,15 @@
-"""The scripts as commands: signals, flags, exit codes."""
+"""The flags of the scripts: what is taken, and what ends in one line."""
 
-import os
 import pathlib
-import signal
 import subprocess
 import sys
 
 import pytest
 from absl import app
 
-from jaxact import config, errors
-from jaxact.run import commandline, stopping
+from jaxact import errors
+from jaxact.run import commandline
 from tests.paths import ROOT
-
-
-@pytest.fixture
-def interruptible():
-    """SIGINT as in a terminal: a shell's background jobs start with it ignored."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, former)
-
-
-@pytest.mark.usefixtures("interruptible")
-def test_a_second_signal_acts_as_without_us():
-    with stopping.StopSignal() as stop:
-        former = signal.getsignal(signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.exit_code(1) == 130
-        assert signal.getsignal(signal.SIGINT) is not former
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_what_comes_last_is_not_cut_short():
-    """A machine stopped by another's signal may get its own while it still writes."""
-    done = []
-
-    def last():
-        os.kill(os.getpid(), signal.SIGTERM)
-        done.append("written")
-
-    former = signal.getsignal(signal.SIGTERM)
-    with stopping.StopSignal(last):
-        pass
-    assert done == ["written"] and signal.getsignal(signal.SIGTERM) is former
-
-
-UNREAD = """
-import os, signal
-from jaxact.devices.distributed import say
-from jaxact.run import stopping
-
-with stopping.StopSignal() as stop:
-    os.kill(os.getpid(), signal.SIGTERM)
-    say("a line")
-    say("another")
-    raise SystemExit(stop.exit_code())
-"""
-
-
-def test_a_run_saves_although_nobody_reads_its_output_any_more():
-    """Ctrl-C ends the tee behind the run as well."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing) as pipe:
-        command = [sys.executable, "-c", UNREAD]
-        done = subprocess.run(
-            command, cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, text=True
-        )
-    assert (done.returncode, done.stderr) == (143, "")
-
 
 CONFIG = """
 from tests import tiny
@@ -127,23 +66,6 @@ def test_help_needs_no_config(capsys):
     assert stop.value.code == 1  # absl's
     shown = capsys.readouterr()
     assert "--config: FILE[:ARG]" in shown.out and not shown.err
-
-
-def test_friendly_ends_with_the_documented_codes(capsys):
-    def fail(error):
-        raise error
-
-    for error, code in (
-        (errors.UserError("bad"), 2),
-        (config.ConfigError("bad"), 2),
-        (KeyError("known here"), 2),
-        (errors.NotFiniteError("bad"), 3),
-    ):
-        with pytest.raises(SystemExit) as stop:
-            errors.friendly(fail, KeyError)(error)
-        assert stop.value.code == code
-    with pytest.raises(ZeroDivisionError):
-        errors.friendly(fail)(ZeroDivisionError())
 
 
 def test_the_script_itself_dies_of_a_misspelt_key(tmp_path):

@@ -1,0 +1,22 @@
+"""Which error ends a script with which exit code."""
+
+import pytest
+
+from jaxact import config, errors
+
+
+def test_friendly_ends_with_the_documented_codes(capsys):
+    def fail(error):
+        raise error
+
+    for error, code in (
+        (errors.UserError("bad"), 2),
+        (config.ConfigError("bad"), 2),
+        (KeyError("known here"), 2),
+        (errors.NotFiniteError("bad"), 3),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            errors.friendly(fail, KeyError)(error)
+        assert stop.value.code == code
+    with pytest.raises(ZeroDivisionError):
+        errors.friendly(fail)(ZeroDivisionError())
