@@ -54,6 +54,9 @@ class ExampleReader:
             self._lenses = found and [tf.constant(array) for array in found]
         self._names = tf.constant(dataset.names.astype(object))
         self._dropout = data.stream_dropout if seed is not None else 0.0
+        # Only where it may be False: a model is told nothing that it need not handle.
+        may_lack = data.allow_missing or data.stream_dropout > 0
+        self._says_present = may_lack and len(self.shapes) > 1
 
     def keep_in_memory(self, rows: np.ndarray) -> None:
         """Reads these records now, if they are small enough, and never again.
@@ -110,7 +113,7 @@ class ExampleReader:
             read = functools.partial(self._stream, record, stream, draws, epoch)
             nothing = functools.partial(self._nothing, stream)
             example[stream] = self._if(present[stream], read, nothing)
-        if len(self.shapes) > 1:
+        if self._says_present:
             example["present"] = tf.stack(list(present.values()))
         if self.truth and self.videos:
             found = [

@@ -105,9 +105,9 @@ def train_batches(
 
     Returns:
       Dicts of numpy arrays: the streams with b in front, and label int32 [b], mask
-      bool [b] (all True), id int64 [b]; where there are several streams, present bool
-      [b s]: which of them, in the order of ``inputs``, are not zeros because the clip
-      lacks them (data.allow_missing, data.stream_dropout); with data.truth also the
+      bool [b] (all True), id int64 [b]; where clips may lack some of several streams
+      (data.allow_missing, data.stream_dropout), present bool [b s]: which of them, in
+      the order of ``inputs``, are not zeros for want of them; with data.truth also the
       ground truth of `eval_batches`, moved along with crop, flip and choice of frames.
 
     Raises:

@@ -137,9 +137,6 @@ def example_batch(experiment: Any, batch_size: int, seed: int = 0) -> dict[str, 
     classes = experiment.model.num_classes
     batch["label"] = random.integers(0, classes, batch_size).astype(np.int32)
     batch["mask"] = np.ones(batch_size, bool)
-    if len(experiment.model.inputs()) > 1:
-        streams = len(experiment.model.inputs())
-        batch[PRESENT] = np.ones((batch_size, streams), bool)
     # Row numbers; int32 on devices unless jax_enable_x64 is set.
     batch["id"] = np.arange(batch_size, dtype=np.int64)
     return batch

@@ -38,7 +38,6 @@ def test_example_batch_has_the_streams_ranges():
         "skeleton": "float32",
         "label": "int32",
         "mask": "bool",
-        "present": "bool",
         "id": "int64",
     }
     assert batch["rgb_diff"].shape == (17, 3, 7, 5, 15)
@@ -46,7 +45,6 @@ def test_example_batch_has_the_streams_ranges():
     assert (batch["rgb"].min(), batch["rgb"].max()) == (0, 255)
     assert batch["skeleton"].std() == pytest.approx(1.0, abs=0.05)
     assert batch["label"].max() == 12
-    assert batch["present"].shape == (17, 4) and batch["present"].all()
 
 
 def test_pipeline_and_models_have_one_table_of_streams():

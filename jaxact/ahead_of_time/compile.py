@@ -21,7 +21,6 @@ from jax.sharding import Mesh
 from jaxact import config as config_lib
 from jaxact import errors
 from jaxact.ahead_of_time.collectives import Collective, collectives
-from jaxact.batch import PRESENT
 from jaxact.devices import distributed, platform
 from jaxact.ledger import ledger
 from jaxact.run import checks
@@ -181,9 +180,6 @@ def _lower(experiment: config_lib.Experiment, mesh: Mesh) -> Any:
         }
         shapes |= {name: ((size,), jnp.int32) for name in ("label", "id")}
         shapes["mask"] = ((size,), jnp.bool_)
-        streams = len(program.network.inputs)
-        if streams > 1:
-            shapes[PRESENT] = ((size, streams), jnp.bool_)
         by_row = distributed.batch_sharding(mesh)
         batch = {
             name: jax.ShapeDtypeStruct(*shape, sharding=by_row)

@@ -126,7 +126,6 @@ def test_depth_is_stored_as_it_was_measured(prepared):
     np.testing.assert_array_equal(
         batch["depth"][0, ..., 0], depth_maps(2)[:, :, left : left + H]
     )
-    assert batch["present"].tolist() == [[True, True]]
 
 
 def test_depth_is_resized_by_whole_pixels(prepared):
