@@ -214,7 +214,6 @@ def test_without_libtpu_the_extra_is_named(monkeypatch):
 def test_the_table_of_slices(monkeypatch, tmp_path):
     """Made from the lines of what was compiled; a line a compilation."""
     monkeypatch.setattr(topologies, "FILE", tmp_path / "lines.jsonl")
-    monkeypatch.setattr(topologies, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(topologies, "SLICES", ("v5e:2x4", "v5p:2x2x2", "v6e:4x4"))
     made = []
 
@@ -239,17 +238,13 @@ def test_the_table_of_slices(monkeypatch, tmp_path):
     assert len(made) == number  # nothing is compiled twice
     topologies.compiled("ntu_stafusion", "v5p:2x2x2", 64 // 8 * 2)  # not its own batch
     topologies.compiled("ntu_stafusion", "v6e:4x4", 64 // 16)
-    topologies.PAGE.write_text(f"a\n{topologies.BEGIN}\nold\n{topologies.END}\nz\n")
-    topologies.write_page()
-    text = topologies.PAGE.read_text()
+    text = topologies.table()
     line = (
         "| `ntu_ccdfarm` | v5e:2x4 | 4 | 4.50 of 15.00 | 0.50 | 4.00 | 2.00 | "
         "all-reduce 5 MiB | 13 a chip, 104 in all |"
     )
     assert line in text and "2 of 12 steps compiled so far." in text
     assert "all-reduce 5 MiB | as on 8 chips |" in text
-    assert text.startswith("a\n<!--") and text.endswith("-->\nz\n")
-    assert "old" not in text
 
 
 def test_the_flags_of_the_script_reach_the_report(monkeypatch, tmp_path):

@@ -42,8 +42,10 @@ def root(tmp_path_factory):
         records.Record(
             f"w{i}",
             i % 3,
-            rgb=walking(160, 18, 3, 0),
-            ir=walking(100, 11, 1, 1),
+            streams={
+                "rgb": walking(160, 18, 3, 0),
+                "ir": walking(100, 11, 1, 1),
+            },
             difficulty=i % 4,
         )
         for i in range(8)
