@@ -54,7 +54,7 @@ def train(
 
     # Where to start: the run's own checkpoint, given weights, or the seed.
     folder, metric = workdir / "checkpoints", experiment.eval.best_metric
-    checkpoints = Checkpoints(folder, metric, config.keep)
+    checkpoints = Checkpoints(folder, metric, plan.keep)
     state, meta = initialize.start_state(experiment, opened, checkpoints)
     first = step = meta["step"]
     batches = opened.train_batches(step)
@@ -95,7 +95,7 @@ def train(
                 window.add(step, step_metrics)
                 if step == first + 1:
                     meter.restart()  # that was the compiler's time
-                if step % config.log_every == 0 or step == plan.total_steps:
+                if plan.logs(step):
                     values = {"epoch": epoch, **window.take()}
                     values |= meter.take(plan.total_steps - step)
                     log.write(step, values)

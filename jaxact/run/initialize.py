@@ -40,6 +40,7 @@ def start_table(opened: OpenedTraining) -> str:
         f"{plan.steps_per_epoch:.1f})",
         "optimiser": f"{experiment.optim.optimizer}, peak rate {peak:g}, "
         f"{experiment.schedule.kind}",
+        "evaluation": f"{experiment.eval.split}; best by {experiment.eval.best_metric}",
     }
     lines = [f"  {name:<11} {text}" for name, text in rows.items()]
     notes = experiment.model.notes(experiment)

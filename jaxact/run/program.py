@@ -24,12 +24,20 @@ class Plan:
       steps_per_epoch: clips / batch; no whole number, batches run across epochs.
       total_steps: the number of the last step.
       eval_every, checkpoint_every: in steps; 0 is never.
+      log_every: steps between progress lines.
+      keep: latest checkpoints kept, besides the best one.
     """
 
     steps_per_epoch: float
     total_steps: int
     eval_every: int
     checkpoint_every: int
+    log_every: int = 1
+    keep: int = 1
+
+    def logs(self, step: int) -> bool:
+        """Says whether there is a progress line after this many steps."""
+        return step % self.log_every == 0 or step == self.total_steps
 
     def evaluates(self, step: int) -> bool:
         """Says whether there is an evaluation after this many steps."""
@@ -51,6 +59,8 @@ def make_plan(train: config_lib.TrainConfig, num_clips: int) -> Plan:
         total_steps=max(1, math.ceil(train.epochs * steps_per_epoch)),
         eval_every=max(1, round(every)) if every > 0 else 0,
         checkpoint_every=train.checkpoint_every,
+        log_every=max(1, train.log_every),
+        keep=train.keep,
     )
 
 
