@@ -18,7 +18,7 @@ from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
 from jaxact import config as config_lib
 from jaxact import frame_choice
-from jaxact.batch import STREAMS
+from jaxact.batch import STREAMS, Data
 from jaxact.checkpoints.files import evaluated_split
 from jaxact.devices import distributed
 from jaxact.devices.distributed import say
@@ -36,7 +36,7 @@ def evaluate(
     experiment: config_lib.Experiment,
     folder: pathlib.Path,
     step: int,
-    data: Any = pipeline,
+    data: Data = pipeline,
 ) -> dict[str, Any]:
     """Evaluates one checkpoint; returns what `write_report` reads.
 

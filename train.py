@@ -12,7 +12,6 @@ for a TPU one need not have, it only compiles and says what the step needs.
 import pathlib
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 from absl import flags
@@ -23,6 +22,7 @@ from input_pipeline.dataset import DatasetError
 from jaxact import config as config_lib
 from jaxact import errors
 from jaxact.ahead_of_time import compile
+from jaxact.batch import Batch, Data
 from jaxact.checkpoints.manager import Checkpoints
 from jaxact.devices import distributed
 from jaxact.devices.distributed import say
@@ -38,7 +38,7 @@ TOPOLOGY = flags.DEFINE_string("topology", "", "Of TPUs to compile for [those he
 
 @claims
 def train(
-    experiment: config_lib.Experiment, workdir: pathlib.Path, data: Any = pipeline
+    experiment: config_lib.Experiment, workdir: pathlib.Path, data: Data = pipeline
 ) -> dict[str, float]:
     """Trains to the end, or until a signal; returns the last evaluation's numbers.
 
@@ -69,7 +69,7 @@ def train(
     window = progress.Window(meta.get("window"))
     meter = progress.Meter(config.batch_size)
 
-    def evaluate(batches: Iterator[Any]) -> dict[str, float]:
+    def evaluate(batches: Iterator[Batch]) -> dict[str, float]:
         metrics = opened.evaluate(state.variables, batches).metrics
         say(f"{split} after step {step}: {progress.eval_line(metrics)}")
         return metrics

@@ -1,8 +1,8 @@
 """What goes into a model: normalisation on the device, and batches made in memory."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,78 @@ class Stream:
     kind: Literal["video", "joints"]
     channels: int
     dtype: str
+
+
+class Facts(Protocol):
+    """What is known of a data set and of the protocol in use besides the batches.
+
+    Attributes:
+      name, version, protocol: which they are; ``protocol`` is never "".
+      classes: their names by label [y].
+      num_clips: of each split of the protocol.
+      names: str [N], of all clips of the data set by id.
+      difficulties: their names by bit of a batch's ``difficulty``.
+      bones: pairs of joints; none where they are not known.
+      digest: of what the clips were prepared from, and how.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def protocol(self) -> str: ...
+    @property
+    def classes(self) -> Sequence[str]: ...
+    @property
+    def num_clips(self) -> Mapping[str, int]: ...
+    @property
+    def names(self) -> np.ndarray: ...
+    @property
+    def difficulties(self) -> Sequence[str]: ...
+    @property
+    def bones(self) -> Sequence[tuple[int, int]]: ...
+    @property
+    def digest(self) -> str: ...
+
+
+class Data(Protocol):
+    """What a script needs of a pipeline: `input_pipeline.pipeline` is one.
+
+    ``data`` is an experiment's ``data``, which this library never reads, ``inputs`` the
+    model's streams by name, of which shape and dtype count. Host ``host`` of ``hosts``
+    gets its part of every global batch of ``batch_size``.
+    """
+
+    def dataset_facts(self, data: Any, /) -> Facts:
+        """Returns the facts of the data set that ``data`` names."""
+
+    def train_batches(
+        self,
+        data: Any,
+        inputs: Mapping[str, Any],
+        batch_size: int,
+        seed: int,
+        start_step: int,
+        /,
+        *,
+        host: int,
+        hosts: int,
+    ) -> Iterator[Batch]:
+        """Returns training batches without end, a pure function of their number."""
+
+    def eval_batches(
+        self,
+        data: Any,
+        inputs: Mapping[str, Any],
+        split: str,
+        batch_size: int,
+        /,
+        *,
+        host: int,
+        hosts: int,
+    ) -> Iterator[Batch]:
+        """Returns each clip of a split exactly once, padded to whole batches."""
 
 
 # What the pipeline's own table, `input_pipeline.streams`, says too: a test holds the

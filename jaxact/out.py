@@ -10,15 +10,19 @@ from typing import Any
 
 Out = Mapping[str, Any]
 
-# Entries of a model's out that evaluation looks at, where a model has them.
-SELECTION = (
-    "frame_scores",
-    "frame_marks",
-    "region_scores",
-    "keep",
-    "activation",
-    "assignments",
-)
+# Entries of a model's out that evaluation and report look at, where a model has them.
+FRAME_SCORES, FRAME_MARKS = "frame_scores", "frame_marks"
+REGION_SCORES, KEEP = "region_scores", "keep"
+ACTIVATION, ASSIGNMENTS = "activation", "assignments"
+SELECTION = (FRAME_SCORES, FRAME_MARKS, REGION_SCORES, KEEP, ACTIVATION, ASSIGNMENTS)
+# Entries of a batch that they are compared with, where a data set has the truth.
+ACTOR_VISIBLE, ACTOR_BOX, DIFFICULTY = "actor_visible", "actor_box", "difficulty"
+TRUTH = (ACTOR_VISIBLE, ACTOR_BOX, DIFFICULTY)
+# Where the camera sees the joints: they are only drawn, and never go to the devices.
+JOINTS_SEEN = "joints_seen"
+# What an evaluation keeps of every clip; of all else, of those that are shown.
+SCORES = "scores"
+OF_EVERY_CLIP = ("id", "label", SCORES, DIFFICULTY, FRAME_MARKS, ACTOR_VISIBLE)
 # What a frame is to a model that chooses frames: the values of ``frame_marks``.
 BACKGROUND, SECONDARY, KEY = 0, 1, 2
 # The end of the names of a model's other predictions: of one stream, of a teacher.

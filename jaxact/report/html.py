@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from jaxact import out
 from jaxact.report import bodies, figures, maps, numbers, overlays, page, style
 
 SELECTION_ROWS = (
@@ -23,16 +24,7 @@ SELECTION_ROWS = (
     ),
 )
 # What a model may say of every place, and how it is drawn.
-MAPS = {"activation": maps.heat_frames, "assignments": maps.cluster_frames}
-# In the order of the fields of `overlays.Selection`.
-SELECTION_KEYS = (
-    "frame_marks",
-    "frame_scores",
-    "keep",
-    "actor_visible",
-    "actor_box",
-    "joints_seen",
-)
+MAPS = {out.ACTIVATION: maps.heat_frames, out.ASSIGNMENTS: maps.cluster_frames}
 CURVES: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
     ("loss", ("loss", "eval/loss"), {}),
     ("accuracy", ("accuracy", "eval/top1"), {"limits": (0.0, 1.0)}),
@@ -199,16 +191,13 @@ def _example(
     example: Mapping[str, Any], evaluation: Mapping[str, Any]
 ) -> dict[str, Any]:
     classes = evaluation["classes"]
-    marks, scores, keep, visible, boxes, joints = (
-        None if example.get(key) is None else np.asarray(example[key])
-        for key in SELECTION_KEYS
-    )
+    chosen = overlays.Selection.of(example)
+    overlaid = chosen.joints is not None
     given = {name: np.asarray(x) for name, x in example["streams"].items()}
     bones = evaluation.get("bones") or ()
-    videos = bodies.as_videos(given, bones, over=joints is not None)
+    videos = bodies.as_videos(given, bones, over=overlaid)
     streams = {name: x for name, x in videos.items() if overlays.is_video(x)}
     drawn_maps = _maps(streams, example)
-    chosen = overlays.Selection(marks, scores, keep, visible, boxes, joints)
     if streams:
         streams, chosen = overlays.spread(streams, chosen)
     sheet = overlays.selection_sheet(streams, chosen, bones=bones) if streams else None
@@ -226,12 +215,12 @@ def _example(
         "picture": data_uri(sheet) if sheet else None,
         "size": sheet.size if sheet else None,
         "maps": drawn_maps,
-        "selected": marks is not None or keep is not None,
-        "boxed": boxes is not None,
+        "selected": chosen.marks is not None or chosen.keep is not None,
+        "boxed": chosen.boxes is not None,
         "difficulties": numbers.difficulties_in(
-            example.get("difficulty"), evaluation.get("difficulty_names")
+            example.get(out.DIFFICULTY), evaluation.get("difficulty_names")
         ),
-        "joints": joints is not None or "skeleton" in streams,
-        "overlaid": joints is not None,
+        "joints": overlaid or "skeleton" in streams,
+        "overlaid": overlaid,
         "not_shown": [name for name in videos if name not in streams],
     }

@@ -10,10 +10,12 @@ Alphabet: s streams, t frames, h height, w width, n patches of a frame.
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from jaxact import out
 from jaxact.out import BACKGROUND, KEY, SECONDARY, patch_grid
 from jaxact.report import bodies
 
@@ -52,6 +54,22 @@ class Selection:
     visible: np.ndarray | None = None
     boxes: np.ndarray | None = None
     joints: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, example: Mapping[str, Any]) -> "Selection":
+        """Returns what an evaluation's example holds, by the names of `jaxact.out`."""
+
+        def of(name: str) -> np.ndarray | None:
+            return None if example.get(name) is None else np.asarray(example[name])
+
+        return cls(
+            marks=of(out.FRAME_MARKS),
+            scores=of(out.FRAME_SCORES),
+            keep=of(out.KEEP),
+            visible=of(out.ACTOR_VISIBLE),
+            boxes=of(out.ACTOR_BOX),
+            joints=of(out.JOINTS_SEEN),
+        )
 
 
 def is_video(stream: np.ndarray) -> bool:

@@ -9,10 +9,13 @@ from jax.sharding import Mesh
 
 from jaxact import config as config_lib
 from jaxact import errors
+from jaxact.batch import Facts
 from jaxact.devices import distributed
 
 
-def in_training(experiment: config_lib.Experiment, facts: Any) -> config_lib.Experiment:
+def in_training(
+    experiment: config_lib.Experiment, facts: Facts
+) -> config_lib.Experiment:
     """Returns the experiment with ``eval.split`` that of the evaluations in training.
 
     What a checkpoint is chosen on is no measure of it: validation clips, where there
@@ -24,7 +27,7 @@ def in_training(experiment: config_lib.Experiment, facts: Any) -> config_lib.Exp
     return dataclasses.replace(experiment, eval=dataclasses.replace(spec, split=split))
 
 
-def check(experiment: config_lib.Experiment, facts: Any) -> None:
+def check(experiment: config_lib.Experiment, facts: Facts) -> None:
     """Compares the experiment with the data set.
 
     Args:
@@ -99,7 +102,7 @@ def eval_batch_size(wanted: int, mesh: Mesh) -> int:
     return -(-max(wanted, 1) // devices) * devices
 
 
-def data_identity(facts: Any) -> dict[str, Any]:
+def data_identity(facts: Facts) -> dict[str, Any]:
     """Returns what tells the clips of a run from any others, for JSON."""
     return {
         "name": facts.name,
@@ -110,7 +113,7 @@ def data_identity(facts: Any) -> dict[str, Any]:
     }
 
 
-def check_same_everywhere(experiment: config_lib.Experiment, facts: Any) -> None:
+def check_same_everywhere(experiment: config_lib.Experiment, facts: Facts) -> None:
     """Compares config and data with those of the main process.
 
     Raises:

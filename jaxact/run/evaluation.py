@@ -17,13 +17,10 @@ from jaxact.devices import distributed
 from jaxact.run.network import Network
 from jaxact.state import Inputs
 
-TRUTH = ("actor_visible", "actor_box", "difficulty")
-# What never goes to the devices: joints are only drawn; VIEW says which of a clip's
-# views are in the batch, where they come one part after another.
-JOINTS, VIEW = "joints_seen", "view"
-MARKS, VISIBLE = "frame_marks", "actor_visible"
-ROWS = ("id", "label", "scores", "difficulty", MARKS, VISIBLE)
-SCORES, BRANCH = "scores", "scores/"
+# Which of a clip's views are in the batch, where they come one part after another; it
+# never goes to the devices.
+VIEW = "view"
+BRANCH = f"{out.SCORES}/"
 
 
 @dataclasses.dataclass
@@ -89,14 +86,16 @@ def evaluate(
         part = int(batch[VIEW].max()) // _views(batch, inputs) if VIEW in batch else 0
         parts = max(parts, part + 1)
         views = _views(batch, inputs) * parts
-        read = {name: v for name, v in batch.items() if name not in (JOINTS, VIEW)}
+        read = {
+            name: v for name, v in batch.items() if name not in (out.JOINTS_SEEN, VIEW)
+        }
         on_device = distributed.put_batch(read, network.mesh)
         result = dict(network.eval_step(variables, on_device))
-        result |= {name: on_device[name] for name in TRUTH if name in batch}
+        result |= {name: on_device[name] for name in out.TRUTH if name in batch}
         local = distributed.to_host(result)
         if part:  # further views of the clips of the batch before
             for name, value in local.items():
-                if name.startswith(SCORES):
+                if name.startswith(out.SCORES):
                     rows[name][-1] = rows[name][-1] + value[local["mask"]]
             continue
         if pictures:
@@ -108,21 +107,21 @@ def evaluate(
                     examples.append(_example(batch, local, int(row), inputs))
                 seen += 1
         real = {name: value[local["mask"]] for name, value in local.items()}
-        if "keep" in real and "actor_box" in real:
+        if out.KEEP in real and out.ACTOR_BOX in real:
             pairs = metrics.add(pairs, _selection(real, inputs))
         for name in real:
-            if name in ROWS or name.startswith(BRANCH):
+            if name in out.OF_EVERY_CLIP or name.startswith(BRANCH):
                 rows.setdefault(name, []).append(real[name])
         done = sum(map(len, rows.get("id", [])))
         if distributed.is_main():
             distributed.counter("evaluating clip", done, num_examples)
     table = {name: np.concatenate(arrays) for name, arrays in rows.items()}
     for name in table:
-        if name.startswith(SCORES):
+        if name.startswith(out.SCORES):
             table[name] = table[name] / np.float32(parts)
     _check_ids(table.get("id", np.zeros(0, int)), num_examples)
     selection = metrics.summary(pairs) if pairs else None
-    numbers = metrics.classification(table["scores"], table["label"])
+    numbers = metrics.classification(table[out.SCORES], table["label"])
     branches = {
         name.removeprefix(BRANCH): scores
         for name, scores in table.items()
@@ -134,13 +133,13 @@ def evaluate(
     return Result(
         ids=table["id"],
         labels=table["label"],
-        scores=table["scores"],
+        scores=table[out.SCORES],
         branches=branches,
         metrics=numbers | (selection or {}),
         selection=selection,
-        difficulty=table.get("difficulty"),
-        frame_marks=table.get(MARKS) if selection else None,
-        actor_visible=table.get(VISIBLE) if selection else None,
+        difficulty=table.get(out.DIFFICULTY),
+        frame_marks=table.get(out.FRAME_MARKS) if selection else None,
+        actor_visible=table.get(out.ACTOR_VISIBLE) if selection else None,
         examples=examples,
         views=views,
     )
@@ -164,14 +163,14 @@ def _views(batch: Mapping[str, np.ndarray], inputs: Inputs) -> int:
 
 
 def _selection(real: Mapping[str, Any], inputs: Inputs) -> dict[str, metrics.Pair]:
-    patches = real["keep"].shape[-1]
+    patches = real[out.KEEP].shape[-1]
     videos = [inputs[n].shape for n in inputs if STREAMS[n].kind == "video"]
     height, width = videos[0][1:3]
     return metrics.selection_recall(
-        real["frame_marks"],
-        real["keep"],
-        real["actor_visible"],
-        real["actor_box"],
+        real[out.FRAME_MARKS],
+        real[out.KEEP],
+        real[out.ACTOR_VISIBLE],
+        real[out.ACTOR_BOX],
         out.patch_grid(patches, height, width),
     )
 
@@ -193,9 +192,9 @@ def _example(
         for name, spec in inputs.items()
     }
     example["label"] = int(batch["label"][row])
-    for name in ("scores", *out.SELECTION, *TRUTH):
+    for name in (out.SCORES, *out.SELECTION, *out.TRUTH):
         if name in local:
             example[name] = local[name][row]
-    if JOINTS in batch:
-        example[JOINTS] = batch[JOINTS][row]
+    if out.JOINTS_SEEN in batch:
+        example[out.JOINTS_SEEN] = batch[out.JOINTS_SEEN][row]
     return example

@@ -8,6 +8,7 @@ import jax
 from jax.sharding import Mesh
 
 from jaxact import config as config_lib
+from jaxact.batch import Batch, Data, Facts
 from jaxact.devices import distributed, platform
 from jaxact.run import checks, evaluation
 from jaxact.run.network import Network, make_network
@@ -27,8 +28,8 @@ class Opened:
     """
 
     experiment: config_lib.Experiment
-    data: Any
-    facts: Any
+    data: Data
+    facts: Facts
     network: Network
 
     @property
@@ -36,7 +37,7 @@ class Opened:
         """The devices."""
         return self.network.mesh
 
-    def eval_batches(self) -> Iterator[Any]:
+    def eval_batches(self) -> Iterator[Batch]:
         """Opens this process's batches of the split that is evaluated."""
         spec = self.experiment.eval
         return self.data.eval_batches(
@@ -48,7 +49,7 @@ class Opened:
         )
 
     def evaluate(
-        self, variables: Any, batches: Iterator[Any], pictures: int = 0
+        self, variables: Any, batches: Iterator[Batch], pictures: int = 0
     ) -> evaluation.Result:
         """Evaluates the split; see `evaluation.evaluate`."""
         facts, spec = self.facts, self.experiment.eval
@@ -76,7 +77,7 @@ class OpenedTraining(Opened):
     plan: Plan
     program: Program
 
-    def train_batches(self, step: int) -> Iterator[Any]:
+    def train_batches(self, step: int) -> Iterator[Batch]:
         """Opens this process's training batches from a step on."""
         train = self.experiment.train
         return self.data.train_batches(
@@ -93,7 +94,7 @@ def _own() -> dict[str, int]:
     return {"host": jax.process_index(), "hosts": jax.process_count()}
 
 
-def open_evaluation(experiment: config_lib.Experiment, data: Any) -> Opened:
+def open_evaluation(experiment: config_lib.Experiment, data: Data) -> Opened:
     """Opens an experiment for evaluation; nothing is computed, and nothing compiled.
 
     Raises:
@@ -112,7 +113,7 @@ def open_evaluation(experiment: config_lib.Experiment, data: Any) -> Opened:
     return opened
 
 
-def open_training(experiment: config_lib.Experiment, data: Any) -> OpenedTraining:
+def open_training(experiment: config_lib.Experiment, data: Data) -> OpenedTraining:
     """Opens an experiment for training; nothing is computed, and nothing compiled.
 
     Raises:
@@ -137,7 +138,9 @@ def open_training(experiment: config_lib.Experiment, data: Any) -> OpenedTrainin
     return opened
 
 
-def _of_version(experiment: config_lib.Experiment, facts: Any) -> config_lib.Experiment:
+def _of_version(
+    experiment: config_lib.Experiment, facts: Facts
+) -> config_lib.Experiment:
     """Returns the experiment on the one version of its data that was found."""
     data = dataclasses.replace(experiment.data, version=facts.version)
     return dataclasses.replace(experiment, data=data)
