@@ -8,6 +8,7 @@ report (report.html, report.json, predictions.npz) goes to --out, by default
 <workdir>/report. Exit codes: see `jaxact.errors`.
 """
 
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -22,7 +23,7 @@ from jaxact.batch import STREAMS, Data
 from jaxact.checkpoints.files import evaluated_split
 from jaxact.devices import distributed
 from jaxact.devices.distributed import say
-from jaxact.report import output, write_report
+from jaxact.report import Evaluation, output, write_report
 from jaxact.run import commandline, log, predictor
 from jaxact.run.session import open_evaluation
 
@@ -37,8 +38,8 @@ def evaluate(
     folder: pathlib.Path,
     step: int,
     data: Data = pipeline,
-) -> dict[str, Any]:
-    """Evaluates one checkpoint; returns what `write_report` reads.
+) -> Evaluation:
+    """Evaluates one checkpoint.
 
     Raises:
       UserError: see its message.
@@ -53,29 +54,29 @@ def evaluate(
     say(log.eval_line(result.metrics))
     for example in result.examples:
         example["name"] = str(facts.names[example["id"]])
-    return {
-        "experiment": experiment.name,
-        "checkpoint": f"{folder / str(step)}",
-        "dataset": f"{facts.name} {facts.version}",
-        "protocol": facts.protocol,
-        "split": split,
-        "classes": list(facts.classes),
-        "ids": result.ids,
-        "names": [str(facts.names[i]) for i in result.ids],
-        "labels": result.labels,
-        "scores": result.scores,
-        "branches": result.branches,
-        "views": result.views,
-        "difficulty": result.difficulty,
-        "difficulty_names": list(facts.difficulties),
-        "selection": result.selection,
-        "frames": frames_kept(result, opened.network.inputs, facts.difficulties),
-        "loss": result.metrics["loss"],
-        "examples": result.examples,
-        "bones": facts.bones,
-        "history": log.read_history(folder.parent),
-        "config": config_lib.config_text(experiment),
-    }
+    return Evaluation(
+        experiment=experiment.name,
+        checkpoint=f"{folder / str(step)}",
+        dataset=f"{facts.name} {facts.version}",
+        protocol=facts.protocol,
+        split=split,
+        classes=list(facts.classes),
+        ids=result.ids,
+        names=[str(facts.names[i]) for i in result.ids],
+        labels=result.labels,
+        scores=result.scores,
+        branches=result.branches,
+        views=result.views,
+        difficulty=result.difficulty,
+        difficulty_names=list(facts.difficulties),
+        selection=result.selection,
+        frames=frames_kept(result, opened.network.inputs, facts.difficulties),
+        loss=result.metrics["loss"],
+        examples=result.examples,
+        bones=facts.bones,
+        history=log.read_history(folder.parent),
+        config=config_lib.config_text(experiment),
+    )
 
 
 def frames_kept(result: Any, inputs: Any, difficulties: Any) -> dict[str, Any] | None:
@@ -114,8 +115,9 @@ def main() -> None:
     output.check(out)
     results = evaluate(experiment, folder, step)
     if CHECKPOINT.value == "best":
-        results["chosen"] = chosen(experiment.eval, folder, step)
-        say(f"This checkpoint is the {results['chosen']}.")
+        how = chosen(experiment.eval, folder, step)
+        results = dataclasses.replace(results, chosen=how)
+        say(f"This checkpoint is the {how}.")
     if distributed.is_main():
         say(f"Report: {write_report(out, results)}")
 

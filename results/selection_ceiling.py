@@ -79,8 +79,8 @@ def main() -> None:
             spec = STUDY.experiment(network, seed)
             with scored_by(rule), contextlib.redirect_stdout(io.StringIO()):
                 found = evaluate.evaluate(spec, *find(STUDY.folder(network, seed)))
-            right = (found["scores"].argmax(axis=1) == found["labels"]).mean()
-            shown = found["selection"]["frame_precision"]
+            right = (found.scores.argmax(axis=1) == found.labels).mean()
+            shown = found.selection["frame_precision"]
             entry = {"row": name, "seed": seed, "top1": float(right)}
             with FILE.open("a") as file:
                 file.write(json.dumps(entry | {"frame_precision": shown}) + "\n")

@@ -125,7 +125,7 @@ def run(study: Study, row: str, seed: int) -> Run:
     parts = [score_fusion.read(report) for report in reports]
     scores, facts = parts[0].scores, {}
     if len(parts) > 1:
-        scores = score_fusion.fuse(parts, [1.0] * len(parts))["scores"]
+        scores = score_fusion.fuse(parts, [1.0] * len(parts)).scores
     else:  # what else evaluation found, of which `Study.more` may speak
         facts = json.loads((reports[0] / "report.json").read_text()).get("selection")
     right = scores.argmax(axis=1) == parts[0].labels

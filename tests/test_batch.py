@@ -1,19 +1,23 @@
 import dataclasses
+import inspect
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from input_pipeline import streams
+from input_pipeline import pipeline, streams
 from jaxact.batch import (
     STREAMS,
+    Data,
+    Facts,
     example_batch,
     normalize_depth,
     normalize_differences,
     normalize_video,
 )
 from jaxact.config import Experiment, ModelConfig
+from tests import tiny
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -92,3 +96,21 @@ def test_wrong_types_are_refused():
         normalize_depth(jnp.zeros((1, 1), jnp.int16), MEAN, STD)
     with pytest.raises(TypeError, match="Got video of int16; expected uint8"):
         normalize_video(jnp.zeros((1, 3), jnp.int16), MEAN, STD)
+
+
+@pytest.mark.parametrize("data", [pipeline, tiny.TinyData()], ids=["whole", "tiny"])
+def test_pipelines_are_called_as_the_protocol_says(data):
+    for name in ("dataset_facts", "train_batches", "eval_batches"):
+        wanted = inspect.signature(getattr(Data, name)).parameters.values()
+        by_place = [p for p in wanted if p.kind is p.POSITIONAL_ONLY][1:]  # not self
+        by_name = {p.name for p in wanted if p.kind is p.KEYWORD_ONLY}
+        found = inspect.signature(getattr(data, name))
+        assert list(found.parameters)[: len(by_place)] == [p.name for p in by_place]
+        found.bind(*by_place, **dict.fromkeys(by_name))  # raises where one is wanting
+
+
+def test_the_facts_are_all_there():
+    wanted = {name for name, x in vars(Facts).items() if isinstance(x, property)}
+    assert len(wanted) == 9
+    assert wanted <= {field.name for field in dataclasses.fields(pipeline.DatasetFacts)}
+    assert wanted <= set(vars(tiny.TinyData().dataset_facts(None)))

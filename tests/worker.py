@@ -78,7 +78,7 @@ def evaluated(folder, **changes):
     found, step = files.find(folder / "whole")
     result = evaluate.evaluate(experiment(**changes), found, step, data())
     names = ("ids", "scores", "loss", "selection")
-    pictures = [example["name"] for example in result["examples"]]
+    pictures = [example["name"] for example in result.examples]
     return {name: result[name] for name in names} | {"pictures": pictures}
 
 

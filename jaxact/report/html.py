@@ -12,6 +12,7 @@ from PIL import Image
 
 from jaxact import out
 from jaxact.report import bodies, figures, maps, numbers, overlays, page, style
+from jaxact.report.evaluation import Evaluation
 
 SELECTION_ROWS = (
     ("frame_precision", "frame_precision_chance", "kept frames that show the actor"),
@@ -32,7 +33,7 @@ CURVES: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
 )
 
 
-def render(summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+def render(summary: Mapping[str, Any], evaluation: Evaluation) -> str:
     """Returns the page.
 
     Args:
@@ -72,10 +73,7 @@ def render(summary: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
         selection=_selection(summary["selection"]),
         frames=_frames(summary["frames"]),
         branches=_branches(summary),
-        examples=[
-            _example(example, evaluation)
-            for example in evaluation.get("examples") or ()
-        ],
+        examples=[_example(example, evaluation) for example in evaluation.examples],
     )
 
 
@@ -187,14 +185,12 @@ def _maps(
     return sheets
 
 
-def _example(
-    example: Mapping[str, Any], evaluation: Mapping[str, Any]
-) -> dict[str, Any]:
-    classes = evaluation["classes"]
+def _example(example: Mapping[str, Any], evaluation: Evaluation) -> dict[str, Any]:
+    classes = evaluation.classes
     chosen = overlays.Selection.of(example)
     overlaid = chosen.joints is not None
     given = {name: np.asarray(x) for name, x in example["streams"].items()}
-    bones = evaluation.get("bones") or ()
+    bones = evaluation.bones
     videos = bodies.as_videos(given, bones, over=overlaid)
     streams = {name: x for name, x in videos.items() if overlays.is_video(x)}
     drawn_maps = _maps(streams, example)
@@ -218,7 +214,7 @@ def _example(
         "selected": chosen.marks is not None or chosen.keep is not None,
         "boxed": chosen.boxes is not None,
         "difficulties": numbers.difficulties_in(
-            example.get(out.DIFFICULTY), evaluation.get("difficulty_names")
+            example.get(out.DIFFICULTY), evaluation.difficulty_names
         ),
         "joints": overlaid or "skeleton" in streams,
         "overlaid": overlaid,

@@ -7,70 +7,30 @@ from typing import Any
 import numpy as np
 
 from jaxact import metrics
+from jaxact.report.evaluation import Evaluation
 
 FORMAT = "jaxact-report/1"
-REQUIRED = ("experiment", "classes", "ids", "names", "labels", "scores")
 MISTAKES = 20
 
 
-def check(evaluation: Mapping[str, Any]) -> None:
-    """Refuses an evaluation of which no report can be made.
-
-    Raises:
-      ValueError: a required key is missing, or two entries do not fit together.
-    """
-    missing = [key for key in REQUIRED if evaluation.get(key) is None]
-    if missing:
-        raise ValueError(
-            f"The evaluation lacks {', '.join(missing)}; a report needs at least "
-            f"{', '.join(REQUIRED)}."
-        )
-    clips, classes = len(evaluation["labels"]), len(evaluation["classes"])
-    if not clips:
-        raise ValueError("Got no clips; choose a split that has some.")
-    scores = np.shape(evaluation["scores"])
-    if scores != (clips, classes):
-        raise ValueError(
-            f"Got scores {scores} for {clips} labels and {classes} classes; they must "
-            f"be ({clips}, {classes})."
-        )
-    for name, branch in (evaluation.get("branches") or {}).items():
-        if np.shape(branch) != scores:
-            raise ValueError(
-                f"Got scores {np.shape(branch)} of the branch {name!r}; expected "
-                f"{scores}, as the model's own."
-            )
-    for key in ("ids", "names", "difficulty"):
-        values = evaluation.get(key)
-        if values is not None and len(values) != clips:
-            raise ValueError(f"Got {len(values)} {key} for {clips} labels.")
-    labels = np.asarray(evaluation["labels"])
-    if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(
-            f"Got labels from {labels.min()} to {labels.max()}; with {classes} classes "
-            f"they must be in 0..{classes - 1}."
-        )
-
-
-def summarise(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+def summarise(evaluation: Evaluation) -> dict[str, Any]:
     """Returns every number of the report, ready for JSON, under stable keys."""
-    check(evaluation)
-    classes = [str(name) for name in evaluation["classes"]]
-    labels = np.asarray(evaluation["labels"])
-    scores = np.asarray(evaluation["scores"])
+    classes = [str(name) for name in evaluation.classes]
+    labels = np.asarray(evaluation.labels)
+    scores = np.asarray(evaluation.scores)
     predicted = scores.argmax(axis=1)
     confusion = metrics.confusion_matrix(labels, predicted, len(classes))
     values = metrics.classification(scores, labels)
-    loss = evaluation.get("loss")
+    loss = evaluation.loss
     right = int(np.trace(confusion))
     return {
         "format": FORMAT,
-        "experiment": str(evaluation["experiment"]),
+        "experiment": str(evaluation.experiment),
         **{
-            key: evaluation.get(key) and str(evaluation[key])
+            key: getattr(evaluation, key)
             for key in ("checkpoint", "chosen", "dataset", "protocol", "split")
         },
-        "views": int(evaluation.get("views") or 1),
+        "views": int(evaluation.views),
         "clips": len(labels),
         "top1": values["top1"],
         "top1_interval": interval(right, len(labels)),
@@ -81,11 +41,11 @@ def summarise(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         "confusion": confusion.tolist(),
         "branches": _branches(evaluation, labels),
         "difficulties": _difficulties(evaluation, labels == predicted),
-        "selection": _floats(evaluation.get("selection")),
-        "frames": evaluation.get("frames"),
+        "selection": _floats(evaluation.selection),
+        "frames": evaluation.frames,
         "mistakes": _mistakes(evaluation, labels, scores, predicted),
-        "history": [dict(row) for row in evaluation.get("history") or ()],
-        "config": str(evaluation.get("config") or ""),
+        "history": [dict(row) for row in evaluation.history],
+        "config": evaluation.config,
     }
 
 
@@ -136,12 +96,10 @@ def _classes(confusion: np.ndarray, classes: Sequence[str]) -> list[dict[str, An
     return rows
 
 
-def _branches(
-    evaluation: Mapping[str, Any], labels: np.ndarray
-) -> list[dict[str, Any]]:
+def _branches(evaluation: Evaluation, labels: np.ndarray) -> list[dict[str, Any]]:
     """Returns the numbers of the model's other predictions, a row each."""
     rows = []
-    for name, scores in (evaluation.get("branches") or {}).items():
+    for name, scores in evaluation.branches.items():
         scores = np.asarray(scores)
         values = metrics.classification(scores, labels)
         right = int((scores.argmax(axis=1) == labels).sum())
@@ -151,11 +109,11 @@ def _branches(
 
 
 def _difficulties(
-    evaluation: Mapping[str, Any], right: np.ndarray
+    evaluation: Evaluation, right: np.ndarray
 ) -> list[dict[str, Any]] | None:
     """Returns top-1 of the clips with each difficulty, and of those with none."""
-    difficulty = evaluation.get("difficulty")
-    names = list(evaluation.get("difficulty_names") or ())
+    difficulty = evaluation.difficulty
+    names = list(evaluation.difficulty_names)
     if difficulty is None or not names:
         return None
     groups = {str(n): has_difficulty(difficulty, i) for i, n in enumerate(names)}
@@ -172,7 +130,7 @@ def _difficulties(
 
 
 def _mistakes(
-    evaluation: Mapping[str, Any],
+    evaluation: Evaluation,
     labels: np.ndarray,
     scores: np.ndarray,
     predicted: np.ndarray,
@@ -182,18 +140,18 @@ def _mistakes(
     confidence = scores[rows, predicted]
     order = np.argsort(-confidence, kind="stable")
     wrong = [int(i) for i in order if predicted[i] != labels[i]][:MISTAKES]
-    classes = evaluation["classes"]
-    masks = evaluation.get("difficulty")
+    classes = evaluation.classes
+    masks = evaluation.difficulty
     return [
         {
-            "id": int(evaluation["ids"][i]),
-            "name": str(evaluation["names"][i]),
+            "id": int(evaluation.ids[i]),
+            "name": str(evaluation.names[i]),
             "true": str(classes[labels[i]]),
             "predicted": str(classes[predicted[i]]),
             "probability": float(confidence[i]),
             "probability_of_true": float(scores[i, labels[i]]),
             "difficulties": difficulties_in(
-                None if masks is None else masks[i], evaluation.get("difficulty_names")
+                None if masks is None else masks[i], evaluation.difficulty_names
             ),
         }
         for i in wrong

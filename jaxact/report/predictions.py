@@ -6,6 +6,7 @@ differences (section 2.2) is one use of it.
 """
 
 import dataclasses
+import io
 import pathlib
 import zipfile
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import numpy as np
 
 from jaxact import metrics
 from jaxact.errors import UserError
+from jaxact.report.evaluation import Evaluation
 
 FILE = "predictions.npz"
 PER_CLIP = ("ids", "names", "labels", "scores")
@@ -31,7 +33,7 @@ class Predictions:
     Attributes:
       path: of the file, for people.
       ids: int [N], names: str [N], labels: int [N], scores: float [N y], and classes:
-        str [y], as `jaxact.report.write_report` describes them.
+        str [y], as `packed` describes them.
       facts: experiment, dataset, protocol and split.
     """
 
@@ -42,6 +44,35 @@ class Predictions:
     scores: np.ndarray
     classes: np.ndarray
     facts: dict[str, str]
+
+
+def packed(evaluation: Evaluation) -> bytes:
+    """Returns the file ``predictions.npz``, readable with ``allow_pickle=False``.
+
+    It holds ``ids`` int64 [N] (row numbers of the prepared data set's index), ``names``
+    str [N], ``labels`` int32 [N], ``scores`` float32 [N y] (softmax, mean of the views)
+    and ``classes`` str [y]; ``scores_NAME`` float32 [N y] of each branch; of a staged
+    set ``difficulty`` int32 [N] and ``difficulty_names``; and as single strings
+    ``experiment``, ``dataset``, ``protocol`` and ``split``. The predictions of two
+    models are joined by ``ids`` where ``dataset`` agrees.
+    """
+    arrays: dict[str, Any] = {
+        "ids": np.asarray(evaluation.ids, np.int64),
+        "names": np.asarray([str(name) for name in evaluation.names]),
+        "labels": np.asarray(evaluation.labels, np.int32),
+        "scores": np.asarray(evaluation.scores, np.float32),
+        "classes": np.asarray([str(name) for name in evaluation.classes]),
+    }
+    for name, scores in evaluation.branches.items():
+        arrays[f"scores_{name}"] = np.asarray(scores, np.float32)
+    if evaluation.difficulty is not None:
+        arrays["difficulty"] = np.asarray(evaluation.difficulty, np.int32)
+        arrays["difficulty_names"] = np.asarray(evaluation.difficulty_names, np.str_)
+    for key in ("experiment", *SAME):
+        arrays[key] = np.asarray(str(getattr(evaluation, key) or ""))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
 
 
 def read(path: str | pathlib.Path) -> Predictions:
@@ -67,8 +98,11 @@ def read(path: str | pathlib.Path) -> Predictions:
         facts = {key: str(table[key]) for key in ("experiment", *SAME)}
         if not (ids.ndim == names.ndim == labels.ndim == classes.ndim == 1):
             raise ValueError("ids, names, labels and classes are not lists")
-        if scores.dtype.kind not in "fiu" or ids.dtype.kind not in "iu":
-            raise ValueError(f"scores are {scores.dtype}, ids {ids.dtype}")
+        whole = ids.dtype.kind in "iu" and labels.dtype.kind in "iu"
+        if scores.dtype.kind not in "fiu" or not whole:
+            raise ValueError(
+                f"scores are {scores.dtype}, ids {ids.dtype}, labels {labels.dtype}"
+            )
     except Exception as error:  # damaged archives make numpy raise almost anything
         raise UserError(
             f"{found} holds no predictions ({error}). Make them again with evaluate.py."
@@ -79,6 +113,11 @@ def read(path: str | pathlib.Path) -> Predictions:
             f"{found} does not fit together: {len(ids)} ids ({len(np.unique(ids))} "
             f"different), {len(names)} names, {len(labels)} labels, scores "
             f"{scores.shape} of {len(classes)} classes. Make it again with evaluate.py."
+        )
+    if not len(labels) or labels.min() < 0 or labels.max() >= len(classes):
+        raise UserError(
+            f"{found} holds {len(labels)} labels; at least one is expected, and each "
+            f"in 0..{len(classes) - 1}. Make it again with evaluate.py."
         )
     return Predictions(str(found), ids, names, labels, scores, classes, facts)
 
@@ -102,7 +141,7 @@ def _unpacked(file: Any, most: int) -> dict[str, np.ndarray]:
     return {k: file[m.filename] for k, m in zip(keys, members, strict=True)}
 
 
-def fuse(parts: Sequence[Predictions], weights: Sequence[float]) -> dict[str, Any]:
+def fuse(parts: Sequence[Predictions], weights: Sequence[float]) -> Evaluation:
     """Averages the scores ``sum_i w_i s_i / sum_i w_i``, clip by clip.
 
     Clips are joined by id; the order of the first one's is kept.
@@ -112,7 +151,7 @@ def fuse(parts: Sequence[Predictions], weights: Sequence[float]) -> dict[str, An
       weights: one a model, not negative, not all zero.
 
     Returns:
-      An evaluation, see `jaxact.report.write_report`; ``branches`` holds the scores
+      Their evaluation as one model; ``branches`` holds the scores
       ``[N y]`` of each model alone, in the same order, by its experiment's name.
 
     Raises:
@@ -136,22 +175,24 @@ def fuse(parts: Sequence[Predictions], weights: Sequence[float]) -> dict[str, An
     names = [part.facts["experiment"] for part in parts]
     if len(set(names)) < len(names):  # two runs of one experiment
         names = [f"{name} ({number})" for number, name in enumerate(names, 1)]
-    return {
-        "experiment": " + ".join(
+    return Evaluation(
+        experiment=" + ".join(
             name if weight == 1 else f"{weight:g} x {name}"
             for weight, name in zip(weights, names, strict=True)
         ),
-        **{key: first.facts[key] for key in SAME},
-        "classes": [str(name) for name in first.classes],
-        "ids": first.ids,
-        "names": [str(name) for name in first.names],
-        "labels": first.labels,
-        "scores": scores.astype(np.float32),
-        "branches": {
+        dataset=first.facts["dataset"],
+        protocol=first.facts["protocol"],
+        split=first.facts["split"],
+        classes=[str(name) for name in first.classes],
+        ids=first.ids,
+        names=[str(name) for name in first.names],
+        labels=first.labels,
+        scores=scores.astype(np.float32),
+        branches={
             name: each.astype(np.float32)
             for name, each in zip(names, aligned, strict=True)
         },
-    }
+    )
 
 
 def aligned_scores(first: Predictions, other: Predictions) -> np.ndarray:
@@ -203,10 +244,10 @@ def _some(values: np.ndarray) -> str:
     return shown + (", ..." if len(values) > 3 else "") if len(values) else "none"
 
 
-def table(evaluation: dict[str, Any]) -> str:
+def table(evaluation: Evaluation) -> str:
     """Returns top-1, top-5 and mean class accuracy of each model and of the average."""
-    labels = np.asarray(evaluation["labels"])
-    rows = [*evaluation["branches"].items(), ("average", evaluation["scores"])]
+    labels = np.asarray(evaluation.labels)
+    rows = [*evaluation.branches.items(), ("average", evaluation.scores)]
     width = max(len(name) for name, _ in rows)
     lines = [f"{'':<{width}}  {'top-1':>7}  {'top-5':>7}  {'class mean':>10}"]
     for name, scores in rows:

@@ -54,8 +54,8 @@ def test_every_branch_is_scored_and_views_are_averaged():
 
 
 def test_the_report_names_every_branch(tmp_path):
-    wrong = np.roll(np.asarray(report_of()["scores"]), 1, axis=1)
-    given = report_of(branches={"rgb": report_of()["scores"], "skeleton": wrong})
+    wrong = np.roll(np.asarray(report_of().scores), 1, axis=1)
+    given = report_of(branches={"rgb": report_of().scores, "skeleton": wrong})
     text = report.write_report(tmp_path, given).read_text()
     words = Page(text).texts
     at = words.index("Each branch alone")
@@ -65,7 +65,7 @@ def test_the_report_names_every_branch(tmp_path):
     branches = json.loads((tmp_path / "report.json").read_text())["branches"]
     assert [branch["name"] for branch in branches] == ["rgb", "skeleton"]
     assert branches[0]["top1"] == 0.5
-    labels = np.asarray(given["labels"])
+    labels = np.asarray(given.labels)
     assert branches[1]["top1"] == (wrong.argmax(1) == labels).mean()
     with np.load(tmp_path / "predictions.npz", allow_pickle=False) as file:
         np.testing.assert_array_equal(file["scores_skeleton"], np.float32(wrong))

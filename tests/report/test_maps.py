@@ -1,6 +1,6 @@
 import numpy as np
 
-from jaxact.report import html, maps, write_report
+from jaxact.report import Evaluation, html, maps, write_report
 
 
 def test_differences_as_frames():
@@ -71,11 +71,23 @@ def example(**entries):
     return values | entries
 
 
+def of_two_clips(**changes):
+    return Evaluation(
+        experiment="test",
+        classes=["a", "b"],
+        ids=np.arange(2),
+        names=["clip 0", "clip 1"],
+        labels=np.array([0, 1]),
+        scores=np.array([[0.9, 0.1], [0.2, 0.8]]),
+        **changes,
+    )
+
+
 def test_examples_show_differences_and_maps():
     random = np.random.default_rng(0)
     assignments = random.dirichlet(np.ones(5), (6, 2, 2))
     activation = random.normal(size=(2, 3, 3)).astype(np.float32)
-    evaluation = {"classes": ["a", "b"]}
+    evaluation = of_two_clips()
     plain = html._example(example(), evaluation)
     assert plain["picture"] and plain["not_shown"] == plain["maps"] == []
     drawn = html._example(
@@ -89,21 +101,13 @@ def test_examples_show_differences_and_maps():
 
 
 def test_the_page_explains_the_maps(tmp_path):
-    evaluation = {
-        "experiment": "test",
-        "classes": ["a", "b"],
-        "ids": [0, 1],
-        "names": ["clip 0", "clip 1"],
-        "labels": [0, 1],
-        "scores": [[0.9, 0.1], [0.2, 0.8]],
-    }
     words = ("class activation map", "NetVLAD")
     for entries, expected in (
         ({}, (False, False)),
         ({"activation": np.ones((2, 3, 3), np.float32)}, (True, False)),
         ({"assignments": np.ones((6, 2, 2, 1))}, (False, True)),
     ):
-        path = write_report(tmp_path, evaluation | {"examples": [example(**entries)]})
+        path = write_report(tmp_path, of_two_clips(examples=[example(**entries)]))
         page = path.read_text()
         assert tuple(word in page for word in words) == expected
         assert page.count("<img") == 1 + sum(expected)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxact.errors import UserError
-from jaxact.report import predictions, write_report
+from jaxact.report import Evaluation, predictions, write_report
 from tests.paths import ROOT
 
 CLASSES = ("sit", "stand", "wave")
@@ -31,7 +31,7 @@ def evaluation(scores, order=(0, 1, 2), **changes):
     } | changes
     for key in ("ids", "names", "labels", "scores"):
         values[key] = np.asarray(values[key])[list(order)]
-    return values
+    return Evaluation(**values)
 
 
 def write(folder, *arguments, **changes):
@@ -49,23 +49,23 @@ def test_average_by_hand(first, tmp_path):
     assert other.ids.tolist() == [11, 7, 5]
     fused = predictions.fuse([first, other], [1, 1])
     expected = [[0.55, 0.3, 0.15], [0.4, 0.55, 0.05], [0.3, 0.1, 0.6]]
-    np.testing.assert_allclose(fused["scores"], expected, atol=1e-6)
-    assert fused["ids"].tolist() == list(IDS)
-    assert fused["scores"].argmax(axis=1).tolist() == list(LABELS)
-    np.testing.assert_allclose(fused["branches"]["differences"], SECOND, atol=1e-6)
+    np.testing.assert_allclose(fused.scores, expected, atol=1e-6)
+    assert fused.ids.tolist() == list(IDS)
+    assert fused.scores.argmax(axis=1).tolist() == list(LABELS)
+    np.testing.assert_allclose(fused.branches["differences"], SECOND, atol=1e-6)
     weighted = predictions.fuse([first, other], [3, 1])
     expected = [[0.575, 0.3, 0.125], [0.55, 0.375, 0.075], [0.2, 0.1, 0.7]]
-    np.testing.assert_allclose(weighted["scores"], expected, atol=1e-6)
-    assert weighted["experiment"] == "3 x colours + differences"
+    np.testing.assert_allclose(weighted.scores, expected, atol=1e-6)
+    assert weighted.experiment == "3 x colours + differences"
 
 
 def test_the_order_of_the_files_does_not_matter(first, tmp_path):
     other = write(tmp_path, SECOND, order=(1, 2, 0))
     one = predictions.fuse([first, other], [2, 1])
     two = predictions.fuse([other, first], [1, 2])
-    order = [one["ids"].tolist().index(i) for i in two["ids"]]
-    np.testing.assert_allclose(one["scores"][order], two["scores"], atol=1e-6)
-    assert list(one["branches"]) == ["colours (1)", "colours (2)"]
+    order = [one.ids.tolist().index(i) for i in two.ids]
+    np.testing.assert_allclose(one.scores[order], two.scores, atol=1e-6)
+    assert list(one.branches) == ["colours (1)", "colours (2)"]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,15 @@ def test_files_that_are_no_predictions(first, tmp_path):
         np.savez(tmp_path / "predictions.npz", **(dict(file) | {"ids": [7, 7, 5]}))
     with pytest.raises(UserError, match=r"3 ids \(2 different\)"):
         predictions.read(tmp_path)
+    for labels, message in (
+        ([0, 1, 3], r"3 labels; .* each in 0\.\.2"),
+        ([0, -1, 2], r"3 labels; .* each in 0\.\.2"),
+        (["0", "1", "2"], "holds no predictions .*labels <U1"),
+    ):
+        with np.load(first.path) as file:
+            np.savez(tmp_path / "predictions.npz", **(dict(file) | {"labels": labels}))
+        with pytest.raises(UserError, match=message):
+            predictions.read(tmp_path)
 
 
 def command(*arguments):

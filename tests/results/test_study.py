@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxact.report import write_report
+from jaxact.report import Evaluation, write_report
 from results import study, tables
 
 CLASSES = ["sit down", "stand up", "wave"]
@@ -16,7 +16,7 @@ def small(**fields):
 def reported(folder, scores, labels):
     scores = np.asarray(scores, np.float32)
     count = len(labels)
-    evaluation = dict(
+    evaluation = Evaluation(
         experiment=folder.name,
         classes=CLASSES,
         ids=np.arange(count),

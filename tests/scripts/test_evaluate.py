@@ -26,7 +26,7 @@ def test_validation_clips_choose_where_there_are_some(
     folder, step = files.find(tmp_path, "best")
     assert evaluate.chosen(spec, folder, step) == "best top1 on val"
     result = evaluate.evaluate(tiny.experiment(), folder, step, data)
-    assert result["split"] == "test" and len(result["ids"]) == 10
+    assert result.split == "test" and len(result.ids) == 10
     # Another word decides; and without such clips the report says what that means.
     with pytest.raises(errors.UserError, match="no clips in the split 'val'"):
         run(tmp_path / "none", **{"eval.choose_on": "val"})
@@ -53,7 +53,7 @@ def test_pictures_are_chosen_by_name_or_by_class(finished):  # noqa: F811
 
     def shown(*names):
         spec = tiny.experiment(**{"eval.show": names, "eval.pictures": 20})
-        return evaluate.evaluate(spec, folder, step, data)["examples"]
+        return evaluate.evaluate(spec, folder, step, data).examples
 
     found = shown("clip 29", "clip 21")
     assert [example["name"] for example in found] == ["clip 21", "clip 29"]
@@ -70,9 +70,9 @@ def test_frames_kept_are_told_by_stream_and_difficulty(finished, tmp_path):  # n
     result = evaluate.evaluate(
         tiny.experiment(), *files.find(finished), tiny.TinyData()
     )
-    whole, *rest = result["frames"]["rows"]
-    assert whole["precision"] == pytest.approx(result["selection"]["frame_precision"])
-    chance = result["selection"]["frame_precision_chance"]
+    whole, *rest = result.frames["rows"]
+    assert whole["precision"] == pytest.approx(result.selection["frame_precision"])
+    chance = result.selection["frame_precision_chance"]
     assert whole["chance"] == pytest.approx(chance)
     assert whole["chance"] <= whole["blind"] <= whole["ceiling"] + 1e-9
     kinds = [row["kind"] for row in rest]

@@ -372,22 +372,22 @@ def test_evaluation_says_the_same_as_training_and_fills_the_report(finished):
     experiment = tiny.experiment(**{"eval.pictures": 3, "eval.batch_size": 4})
     result = evaluate.evaluate(experiment, folder, step, tiny.TinyData())
     last = history(finished)[-1]
-    assert result["loss"] == pytest.approx(last["eval/loss"], rel=1e-6)
-    assert result["selection"]["frame_recall"] == last["eval/frame_recall"]
-    np.testing.assert_array_equal(result["ids"], np.arange(20, 30))
-    assert result["names"][0] == "clip 20" and result["views"] == 1
-    assert result["scores"].shape == (10, 3) and result["difficulty"].shape == (10,)
+    assert result.loss == pytest.approx(last["eval/loss"], rel=1e-6)
+    assert result.selection["frame_recall"] == last["eval/frame_recall"]
+    np.testing.assert_array_equal(result.ids, np.arange(20, 30))
+    assert result.names[0] == "clip 20" and result.views == 1
+    assert result.scores.shape == (10, 3) and result.difficulty.shape == (10,)
     # Three of ten clips, from all over the split.
-    assert [example["name"] for example in result["examples"]] == [
+    assert [example["name"] for example in result.examples] == [
         "clip 20",
         "clip 23",
         "clip 26",
     ]
-    example = result["examples"][1]
-    np.testing.assert_array_equal(example["scores"], result["scores"][3])
+    example = result.examples[1]
+    np.testing.assert_array_equal(example["scores"], result.scores[3])
     frames = tiny.batch(1000, 10)["rgb"][3]
     np.testing.assert_array_equal(example["streams"]["rgb"], frames)
-    assert len(result["history"]) == 6
+    assert len(result.history) == 6
 
 
 def test_metrics_lines_are_json(finished):
