@@ -79,7 +79,7 @@ def evaluated(folder, **changes):
     result = evaluate.evaluate(experiment(**changes), found, step, data())
     names = ("ids", "scores", "loss", "selection")
     pictures = [example["name"] for example in result.examples]
-    return {name: result[name] for name in names} | {"pictures": pictures}
+    return {name: getattr(result, name) for name in names} | {"pictures": pictures}
 
 
 def whole(folder, **changes):

@@ -379,6 +379,6 @@ def test_what_the_report_shows(tmp_path):
     for changes in ({}, changed):
         changed = tiny.experiment(**changes)
         result = evaluate.evaluate(changed, tmp_path, 1, tiny.TinyData())
-        shown = [example["name"] for example in result["examples"]]
-        found.append((result["experiment"], len(shown), shown[0]))
+        shown = [example["name"] for example in result.examples]
+        found.append((result.experiment, len(shown), shown[0]))
     assert found == [("tiny", 8, "clip 20"), ("other", 1, "clip 25")]
