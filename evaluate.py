@@ -50,7 +50,7 @@ def evaluate(
     count = facts.num_clips[split]
     say(f"Checkpoint of step {step} in {folder}; {count} clips of {split}.")
     pictures = experiment.eval.pictures
-    result = opened.evaluate(variables, opened.eval_batches(), pictures)
+    result = opened.evaluate_split(variables, opened.eval_batches(), pictures)
     say(log.eval_line(result.metrics))
     for example in result.examples:
         example["name"] = str(facts.names[example["id"]])
@@ -95,7 +95,7 @@ def frames_kept(result: Any, inputs: Any, difficulties: Any) -> dict[str, Any] |
 
 def chosen(spec: config_lib.EvalConfig, folder: pathlib.Path, step: int) -> str:
     """Says on which clips a run's best checkpoint was chosen."""
-    split = distributed.of_main(evaluated_split(folder, step))
+    split = distributed.broadcast_from_main(evaluated_split(folder, step))
     text = f"best {spec.best_metric} on {split or 'a split that it does not name'}"
     if split == spec.split:
         text += ", the very clips reported here: its figures are a little too good"

@@ -30,13 +30,13 @@ from jaxact.run import checks, commandline, initialize
 from jaxact.run import log as progress
 from jaxact.run.session import open_training
 from jaxact.run.stopping import Stopped, StopSignal
-from jaxact.run.workdir import claims
+from jaxact.run.workdir import with_locked_workdir
 
 COMPILE_ONLY = flags.DEFINE_bool("compile_only", False, "Say what the step needs.")
 TOPOLOGY = flags.DEFINE_string("topology", "", "Of TPUs to compile for [those here].")
 
 
-@claims
+@with_locked_workdir
 def train(
     experiment: config_lib.Experiment, workdir: pathlib.Path, data: Data = pipeline
 ) -> dict[str, float]:
@@ -66,11 +66,11 @@ def train(
 
     main, owed = distributed.is_main(), owes_evaluation()
     log = progress.MetricsLog(workdir, step, text, main, evaluation_owed=owed)
-    window = progress.Window(meta.get("window"))
+    window = progress.MetricsWindow(meta.get("window"))
     meter = progress.Meter(config.batch_size)
 
-    def evaluate(batches: Iterator[Batch]) -> dict[str, float]:
-        metrics = opened.evaluate(state.variables, batches).metrics
+    def evaluate_and_say(batches: Iterator[Batch]) -> dict[str, float]:
+        metrics = opened.evaluate_split(state.variables, batches).metrics
         say(f"{split} after step {step}: {progress.eval_line(metrics)}")
         return metrics
 
@@ -80,7 +80,9 @@ def train(
         with StopSignal(checkpoints.wait) as stop, jax.transfer_guard("disallow"):
             while True:
                 if owes_evaluation():
-                    metrics = evaluate(stop.until(opened.eval_batches()))
+                    metrics = evaluate_and_say(
+                        stop.until_stopped(opened.eval_batches())
+                    )
                     log.write(step, {f"eval/{k}": v for k, v in metrics.items()})
                     log.sync()
                     checkpoints.add_metrics(step, metrics)
@@ -119,7 +121,7 @@ def train(
         checkpoints.close()
         log.close()
     if not metrics:  # the run was already at its end
-        metrics = evaluate(opened.eval_batches())
+        metrics = evaluate_and_say(opened.eval_batches())
     best = checkpoints.best_step()
     say(f"Done. The best {metric} on {split} was that of step {best}.")
     return metrics

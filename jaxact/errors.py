@@ -68,6 +68,11 @@ def friendly(main: Callable[..., Any], *also: type[Exception]) -> Callable[..., 
     return wrapped
 
 
+def first_line(error: BaseException) -> str:
+    """Returns an error's type and the first line of its message, of 160 at most."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"
+
+
 def die(error: Exception, code: int) -> NoReturn:
     """Prints the message on stderr and ends the program.
 

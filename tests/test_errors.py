@@ -20,3 +20,9 @@ def test_friendly_ends_with_the_documented_codes(capsys):
         assert stop.value.code == code
     with pytest.raises(ZeroDivisionError):
         errors.friendly(fail)(ZeroDivisionError())
+
+
+def test_the_first_line_of_an_error_has_its_type_and_no_more_than_160_characters():
+    assert errors.first_line(ValueError("bad\nand long")) == "ValueError: bad"
+    assert errors.first_line(KeyError()) == "KeyError: "
+    assert errors.first_line(OSError("x" * 161)) == "OSError: " + "x" * 160

@@ -36,7 +36,7 @@ def find(
       UserError: there is none.
     """
     path = pathlib.Path(path).absolute()
-    found = distributed.of_main(_find(path, which, metric))
+    found = distributed.broadcast_from_main(_find(path, which, metric))
     if found is not None:
         return pathlib.Path(found[0]), found[1]
     raise errors.UserError(

@@ -87,11 +87,13 @@ class Checkpoints:
             [step, files.read_metrics(self.folder, step)]
             for step in files.steps_in(self.folder)
         ]
-        self._metrics: dict[int, dict[str, float]] = dict(distributed.of_main(found))
+        self._metrics: dict[int, dict[str, float]] = dict(
+            distributed.broadcast_from_main(found)
+        )
 
     def steps(self) -> list[int]:
         """Returns the steps that are there, in order."""
-        return distributed.of_main(files.steps_in(self.folder))
+        return distributed.broadcast_from_main(files.steps_in(self.folder))
 
     def best_step(self) -> int | None:
         """Returns the step with the best metric, None where no step has one."""
@@ -235,16 +237,16 @@ class Checkpoints:
         path, steps = self.folder / str(step), files.steps_in(self.folder)
         if _is_passing(error):
             return errors.UserError(
-                f"The checkpoint {path} cannot be read now ({_first_line(error)}). It "
-                "may be whole, so nothing was changed: see that this user may read it, "
-                "that its disk answers and that memory is free, and run the same "
+                f"The checkpoint {path} cannot be read now "
+                f"({errors.first_line(error)}). It may be whole, so nothing was changed: "
+                "see that this user may read it, that its disk answers and that memory is free, and run the same "
                 f"command again. If it is lost, rename it to {path.name}.unreadable, "
                 f"and another is used; there are {steps}."
             )
         return DamagedError(
             f"The checkpoint {path} cannot be read; it is damaged or was not copied "
-            f"whole ({_first_line(error)}). Use another one: {self.folder} has the "
-            f"steps {steps}."
+            f"whole ({errors.first_line(error)}). Use another one: "
+            f"{self.folder} has the steps {steps}."
         )
 
     def restore_weights(self, step: int, abstract: Mapping[str, Any]) -> dict[str, Any]:
@@ -312,7 +314,7 @@ class Checkpoints:
             try:
                 restored = self.restore(step, abstract), self.meta(step)
             except DamagedError as error:
-                reason = _first_line(error.__cause__ or error)
+                reason = errors.first_line(error.__cause__ or error)
                 if distributed.is_main():
                     print(f"Checkpoint {step} is damaged and left out: {reason}")
                 damaged.append(step)
@@ -348,8 +350,8 @@ class Checkpoints:
     def _write_error(self, error: Exception) -> errors.UserError:
         return errors.UserError(
             f"The checkpoint could not be written to {self.folder}: "
-            f"{_first_line(error)}. Make room there, or choose another --workdir; the "
-            "same command then continues from the last whole one, of "
+            f"{errors.first_line(error)}. Make room there, or choose another "
+            "--workdir; the same command then continues from the last whole one, of "
             f"{files.steps_in(self.folder)}."
         )
 
@@ -394,7 +396,3 @@ def _quietly() -> Iterator[None]:
         raise
     finally:
         sys.unraisablehook = hook
-
-
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:160]}"

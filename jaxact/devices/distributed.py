@@ -60,12 +60,11 @@ def initialize(environ: Mapping[str, str] = os.environ) -> None:
         try:
             jax.distributed.initialize(address, int(count), int(index))
         except jax.errors.JaxRuntimeError as error:
-            reason = str(error).splitlines()[0][:160]
             raise errors.UserError(
                 f"Process {index} of {count} waited in vain for the others at "
-                f"{address} ({names[0]}): {reason}. Start the same command on every "
-                "machine, with the address of the first one and a port that the others "
-                f"can reach, and {names[2]} from 0 on."
+                f"{address} ({names[0]}): {errors.first_line(error)}. Start the "
+                "same command on every machine, with the address of the first one and a "
+                f"port that the others can reach, and {names[2]} from 0 on."
             ) from error
     elif _many(environ, "SLURM_NTASKS", "SLURM_PROCID") or _many(
         environ, "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"
@@ -73,9 +72,9 @@ def initialize(environ: Mapping[str, str] = os.environ) -> None:
         try:
             jax.distributed.initialize()
         except (ValueError, RuntimeError) as error:
-            reason = str(error).partition("\n")[0][:160]
             raise errors.UserError(
-                f"JAX could not start this process among the others: {reason} Set "
+                "JAX could not start this process among the others: "
+                f"{errors.first_line(error)} Set "
                 f"{', '.join(names)} on every process (see docs/scaling.md), or unset "
                 "SLURM_NTASKS and OMPI_COMM_WORLD_SIZE to run alone."
             ) from error
@@ -216,7 +215,7 @@ def any_process(flag: bool) -> bool:
 
 
 @contextlib.contextmanager
-def together(
+def raise_on_all(
     otherwise: str = "Another process of this run cannot start; its output says why.",
 ) -> Iterator[None]:
     """What fails inside on one process is raised on all; no collective may be inside.
@@ -232,7 +231,7 @@ def together(
         raise failed or errors.UserError(otherwise)
 
 
-def of_main(value: Any) -> Any:
+def broadcast_from_main(value: Any) -> Any:
     """Returns the main process's value on every process; all processes must call it.
 
     Args:

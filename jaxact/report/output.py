@@ -17,7 +17,7 @@ def check(folder: Path) -> None:
     """
     trial = folder / f".{os.getpid()}.tmp"
     otherwise = f"The main process cannot write to {folder}; it says why."
-    with distributed.together(otherwise):
+    with distributed.raise_on_all(otherwise):
         if distributed.is_main():
             with writing(folder):
                 folder.mkdir(parents=True, exist_ok=True)

@@ -120,8 +120,8 @@ def check_same_everywhere(experiment: config_lib.Experiment, facts: Facts) -> No
       UserError: on all processes, if they are not the same on one.
     """
     text, identity = config_lib.config_text(experiment), data_identity(facts)
-    main_text, main_identity = distributed.of_main([text, identity])
-    with distributed.together():
+    main_text, main_identity = distributed.broadcast_from_main([text, identity])
+    with distributed.raise_on_all():
         own = config_lib.keys_that_may_differ(experiment, "processes")
         changed = differences(main_text, text, own)
         changed += _other_data(main_identity, identity)

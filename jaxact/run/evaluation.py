@@ -54,7 +54,7 @@ class Result:
     views: int
 
 
-def evaluate(
+def evaluate_batches(
     network: Network,
     variables: Mapping[str, Any],
     batches: Iterable[Mapping[str, np.ndarray]],

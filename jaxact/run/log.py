@@ -21,7 +21,7 @@ from jaxact import errors
 METRICS_FILE = "metrics.jsonl"
 
 
-class Window:
+class MetricsWindow:
     """Averages of the training metrics since the last progress line.
 
     The numbers of a step are fetched when the next one has been started, so that

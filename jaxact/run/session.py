@@ -48,10 +48,10 @@ class Opened:
             **_own(),
         )
 
-    def evaluate(
+    def evaluate_split(
         self, variables: Any, batches: Iterator[Batch], pictures: int = 0
     ) -> evaluation.Result:
-        """Evaluates the split; see `evaluation.evaluate`."""
+        """Evaluates the split; see `evaluation.evaluate_batches`."""
         facts, spec = self.facts, self.experiment.eval
         count, wanted = facts.num_clips[spec.split], None
         if spec.show:
@@ -61,7 +61,7 @@ class Opened:
                     {str(facts.names[row]), facts.classes[label]} & {*spec.show}
                 )
 
-        return evaluation.evaluate(
+        return evaluation.evaluate_batches(
             self.network, variables, batches, count, pictures, wanted
         )
 
@@ -103,7 +103,7 @@ def open_evaluation(experiment: config_lib.Experiment, data: Data) -> Opened:
     """
     platform.cache_programs(experiment.train.compilation_cache)
     mesh = distributed.make_mesh(experiment.train.fsdp)
-    with distributed.together():
+    with distributed.raise_on_all():
         facts = data.dataset_facts(experiment.data)
         checks.check(experiment, facts)
         network = make_network(experiment.model, mesh)
@@ -122,7 +122,7 @@ def open_training(experiment: config_lib.Experiment, data: Data) -> OpenedTraini
     """
     platform.cache_programs(experiment.train.compilation_cache)
     mesh = distributed.make_mesh(experiment.train.fsdp)
-    with distributed.together():
+    with distributed.raise_on_all():
         facts = data.dataset_facts(experiment.data)
         checks.check(experiment, facts)
         experiment = checks.in_training(experiment, facts)

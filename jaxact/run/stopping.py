@@ -78,7 +78,7 @@ class StopSignal:
             return 128 + (self._number or signal.SIGTERM)
         return None
 
-    def until(self, items: Iterable[_T]) -> Iterator[_T]:
+    def until_stopped(self, items: Iterable[_T]) -> Iterator[_T]:
         """Yields the items; raises Stopped between two, once a process must stop."""
         for item in items:
             code = self.exit_code()

@@ -30,7 +30,7 @@ def default_workdir(experiment: config_lib.Experiment) -> pathlib.Path:
     return pathlib.Path("runs") / experiment.name
 
 
-def claims(train: Callable[..., Any]) -> Callable[..., Any]:
+def with_locked_workdir(train: Callable[..., Any]) -> Callable[..., Any]:
     """Wraps ``train(experiment, workdir, ...)`` so that it owns its folder meanwhile.
 
     Raises:
@@ -39,14 +39,14 @@ def claims(train: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(train)
     def wrapped(experiment: Any, workdir: pathlib.Path, *more: Any) -> Any:
-        with claim(workdir):
+        with lock_workdir(workdir):
             return train(experiment, workdir, *more)
 
     return wrapped
 
 
 @contextlib.contextmanager
-def claim(folder: pathlib.Path) -> Iterator[None]:
+def lock_workdir(folder: pathlib.Path) -> Iterator[None]:
     """Keeps all other runs out of a folder; every process of the run must call it.
 
     Raises:
@@ -56,7 +56,7 @@ def claim(folder: pathlib.Path) -> Iterator[None]:
     held = None
     otherwise = f"The main process cannot use the folder {folder}; it says why."
     try:
-        with distributed.together(otherwise):
+        with distributed.raise_on_all(otherwise):
             if distributed.is_main():
                 held = _lock(folder)
         yield

@@ -41,7 +41,7 @@ def test_every_branch_is_scored_and_views_are_averaged():
     }
     variables = {"params": params, "batch_stats": {}}
     variables = distributed.put_replicated(variables, network.mesh)
-    result = evaluation.evaluate(network, variables, [views], 3, pictures=1)
+    result = evaluation.evaluate_batches(network, variables, [views], 3, pictures=1)
 
     logits = np.asarray(module.apply({"params": params}, flat, train=False)["logits"])
     scores = np.asarray(jax.nn.softmax(-logits)).reshape(3, 2, -1).mean(1)

@@ -47,7 +47,7 @@ def evaluate(config, whole, size, together, devices):
         network.init(jax.random.key(0)), network.mesh
     )
     parts = batches(whole, size, together)
-    return evaluation.evaluate(network, variables, parts, CLIPS, pictures=2)
+    return evaluation.evaluate_batches(network, variables, parts, CLIPS, pictures=2)
 
 
 @pytest.mark.parametrize(

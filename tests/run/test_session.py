@@ -11,7 +11,9 @@ from tests import tiny
 
 def told(monkeypatch, text, identity):
     """The main process has another config text or other data."""
-    monkeypatch.setattr(distributed, "of_main", lambda mine: [text, identity])
+    monkeypatch.setattr(
+        distributed, "broadcast_from_main", lambda mine: [text, identity]
+    )
 
 
 def test_processes_with_different_commands_are_refused(monkeypatch):
