@@ -238,8 +238,9 @@ class Checkpoints:
         if _is_passing(error):
             return errors.UserError(
                 f"The checkpoint {path} cannot be read now "
-                f"({errors.first_line(error)}). It may be whole, so nothing was changed: "
-                "see that this user may read it, that its disk answers and that memory is free, and run the same "
+                f"({errors.first_line(error)}). It may be whole, so nothing was "
+                "changed: see that this user may read it, that its disk answers and "
+                "that memory is free, and run the same "
                 f"command again. If it is lost, rename it to {path.name}.unreadable, "
                 f"and another is used; there are {steps}."
             )

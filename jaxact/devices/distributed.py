@@ -63,8 +63,8 @@ def initialize(environ: Mapping[str, str] = os.environ) -> None:
             raise errors.UserError(
                 f"Process {index} of {count} waited in vain for the others at "
                 f"{address} ({names[0]}): {errors.first_line(error)}. Start the "
-                "same command on every machine, with the address of the first one and a "
-                f"port that the others can reach, and {names[2]} from 0 on."
+                "same command on every machine, with the address of the first one and "
+                f"a port that the others can reach, and {names[2]} from 0 on."
             ) from error
     elif _many(environ, "SLURM_NTASKS", "SLURM_PROCID") or _many(
         environ, "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"
