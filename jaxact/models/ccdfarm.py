@@ -184,6 +184,8 @@ class CCDFARM(nn.Module):
         def there(x: jax.Array, stream: str) -> jax.Array:
             return zero_if_missing(x, batch, stream, self.streams)
 
+        for name in self.streams:  # a missing one is said before anything is computed
+            stream_of(batch, name, self.streams)
         out: dict[str, jax.Array] = {}
         has_video, has_skeleton = ("rgb" in self.streams, "skeleton" in self.streams)
         if has_video:
