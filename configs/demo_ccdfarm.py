@@ -12,17 +12,13 @@ synthetic set (no paper states them).
 """
 
 from configs import common, ntu_ccdfarm
-from jaxact.config import ConfigError, Experiment, parse_arg
+from jaxact.config import Experiment, parse_arg
 from jaxact.models.ccdfarm import CCDFARMConfig
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, protocol="xsub", model="ccdfarm")
     models = ntu_ccdfarm.MODELS
-    if args["model"] not in models:
-        raise ConfigError(
-            f"Got model={args['model']}; expected one of {', '.join(models)}."
-        )
+    args = parse_arg(arg, protocol="xsub", model=("ccdfarm", *models))
     return common.demo(
         args["model"],
         CCDFARMConfig,

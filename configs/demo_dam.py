@@ -16,7 +16,7 @@ synthetic set.
 
 from configs import common
 from jaxact.backbones.resnet import FRAME_WISE
-from jaxact.config import ConfigError, Experiment, parse_arg
+from jaxact.config import Experiment, parse_arg
 from jaxact.models.dam import DAMConfig, dam_layout, spaced
 
 BLOCKS = (1, 1, 2, 1)
@@ -30,10 +30,9 @@ ROWS = {
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, row="dam3", position="sinusoidal", protocol="xsub")
+    rows = ("dam3", *ROWS)
+    args = parse_arg(arg, row=rows, position="sinusoidal", protocol="xsub")
     row = args["row"]
-    if row not in ROWS:
-        raise ConfigError(f"Got row={row}; expected one of {', '.join(ROWS)}.")
     return common.demo(
         f"dam_{row}_{args['position']}",
         DAMConfig,

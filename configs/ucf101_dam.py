@@ -15,20 +15,15 @@ the paper does, with `--config.train.init_part=all_but_heads`: the blocks are ke
 
 from configs import common, sthv1_dam
 from input_pipeline.config import DataConfig
-from jaxact.config import ConfigError, Experiment, parse_arg
+from jaxact.config import Experiment, parse_arg
 from jaxact.models.dam import DAMConfig
 
 SETS = ("ucf101", "hmdb51")
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, dataset="ucf101", split=1, position="none")
+    args = parse_arg(arg, dataset=("ucf101", *SETS), split=(1, 2, 3), position="none")
     dataset, split = args["dataset"], args["split"]
-    if dataset not in SETS or split not in (1, 2, 3):
-        raise ConfigError(
-            f"Got dataset={dataset}, split={split}; expected one of {list(SETS)} "
-            "and a split from 1 to 3."
-        )
     experiment = sthv1_dam.get_config()  # the same recipe (section 4.2)
     experiment.name = f"{dataset}_split{split}_dam12"
     experiment.model = DAMConfig(

@@ -82,7 +82,7 @@ class DataConfig(_Strict):
     # "random": as above. "corners": a crop at one of TSN's thirteen places, its height
     # and its width each one of crop_scales times the frame's short side and at most
     # crop_distort steps of that list apart, resized to the model's image size.
-    crop: str = "random"
+    crop: Literal["random", "corners"] = "random"
     crop_scales: tuple[float, ...] = (1.0, 0.875, 0.75, 0.66)
     crop_distort: int = 1
     # Evaluation: length of the short side before the centre crop.

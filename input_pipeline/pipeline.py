@@ -238,9 +238,8 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
             and data.eval_views_time * data.eval_views_space % data.eval_views_at_once
             == 0
         ),
-        'crop must be "random" or "corners", with crop_scales above 0, at most 1': (
-            data.crop in ("random", "corners")
-            and all(0 < scale <= 1 for scale in data.crop_scales or (0,))
+        "crop_scales must be above 0 and at most 1": (
+            all(0 < scale <= 1 for scale in data.crop_scales or (0,))
         ),
         "stream_dropout must be at least 0 and below 1": 0 <= data.stream_dropout < 1,
         "crop_distort must not be negative": data.crop_distort >= 0,

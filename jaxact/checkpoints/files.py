@@ -109,7 +109,8 @@ def best(known: Mapping[int, Mapping[str, float]], metric: str) -> int | None:
 
 def free_name(path: pathlib.Path) -> pathlib.Path:
     """Returns the path, or the first of PATH.2, PATH.3... that is not taken."""
-    names = (f"{path.name}.{n}" for n in itertools.count(2))
+    name = path.name
+    others = (path.with_name(f"{name}.{n}") for n in itertools.count(2))
     while path.exists():
-        path = path.with_name(next(names))
+        path = next(others)
     return path

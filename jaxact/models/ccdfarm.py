@@ -5,7 +5,7 @@ settings of the same config.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import einops
 import flax.linen as nn
@@ -18,14 +18,12 @@ from jaxact.backbones.hcn import HCN, LEAST_FRAMES
 from jaxact.backbones.i3d import I3D
 from jaxact.batch import PRESENT
 from jaxact.config import ConfigError, ModelConfig
-from jaxact.layers.conv3d import FORMS
-from jaxact.layers.cross_modal import DSFM, MFFM, MMTM, MMTM_VARIANTS, TIAM
+from jaxact.layers.cross_modal import DSFM, MFFM, MMTM, TIAM
 from jaxact.layers.fusions import mean_of_present
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Head, normalized, stream_of, zero_if_missing
 
 STREAMS = (("rgb", "skeleton"), ("rgb",), ("skeleton",))
-TRANSFERS = ("dsfm", "mmtm", "none")
 PLACES = (1, 2)
 
 
@@ -39,7 +37,7 @@ class CCDFARMConfig(ModelConfig):
     image_size: int = 224
     width: float = 1.0  # of all of I3D's channels
     norm_momentum: float = 0.99  # of I3D's running statistics
-    conv3d: str = "auto"  # | "native" | "taps"; see jaxact.layers.conv3d
+    conv3d: Literal["auto", "native", "taps"] = "auto"  # see jaxact.layers.conv3d
     remat: bool = False  # recompute I3D's activations in the backward pass
     # Skeletons, for HCN.
     skeleton_frames: int = 32  # the official HCN's other choice is 64
@@ -49,10 +47,10 @@ class CCDFARMConfig(ModelConfig):
     fc7: int = 512
     dropout: float = 0.5
     # Between the streams: after Mixed_5b and conv5 (1), after Mixed_5c and fc7 (2).
-    transfer: str = "dsfm"  # | "mmtm", the baseline | "none"
+    transfer: Literal["dsfm", "mmtm", "none"] = "dsfm"  # "mmtm" is the baseline
     places: tuple[int, ...] = (1, 2)  # the rows of Table 4
     blocks: tuple[int, ...] = (64, 256)  # DSFM: channels of a block at the two places
-    mmtm_variant: str = "paper"  # | "code"
+    mmtm_variant: Literal["paper", "code"] = "paper"
     # The switches of Tables 5 and 6, with transfer="dsfm".
     tiam: bool = True
     mffm: bool = True  # False: the mean of the streams' logits
@@ -77,15 +75,6 @@ class CCDFARMConfig(ModelConfig):
 
     def build(self) -> "CCDFARM":
         self.inputs()  # raises what it cannot do
-        for field, value, known in (
-            ("transfer", self.transfer, TRANSFERS),
-            ("mmtm_variant", self.mmtm_variant, MMTM_VARIANTS),
-            ("conv3d", self.conv3d, FORMS),
-        ):
-            if value not in known:
-                raise ConfigError(
-                    f"Got model.{field}={value!r}; expected one of {known}."
-                )
         if not set(self.places) <= set(PLACES) or len(self.blocks) != len(PLACES):
             raise ConfigError(
                 f"Got model.places={self.places} and model.blocks={self.blocks}; "

@@ -23,9 +23,6 @@ from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig, in_time
 from jaxact.out import KEY
 
-ROLLOUTS = ("residual", "literal")
-CLASS_TOKENS = ("mean", "concat")
-
 
 @dataclasses.dataclass
 class STAFusionConfig(TimeSformerStreamsConfig):
@@ -40,15 +37,18 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     k2: float = 0.25
     # "linear" as printed; "gelu": see `selection.FrameScorer`.
     scorer: Literal["linear", "gelu"] = "linear"
-    estimator: str = "straight_through"  # | "perturbed" | "none"; see selection
+    # See `selection`; "none" is the paper as printed.
+    estimator: Literal["straight_through", "perturbed", "none"] = "straight_through"
     sigma: float = 0.1  # "perturbed": noise at the start, decays linearly to 0
     # Salient regions: fractions of a frame's patches, in key and secondary frames.
     r1: float = 0.60
     r2: float = 0.35
-    rollout: str = "residual"  # | "literal" (Eq. 6's plain product)
-    rollout_heads: str = "product"  # | "mean" (average the heads first: cheaper)
+    rollout: Literal["residual", "literal"] = "residual"  # "literal": Eq. 6's product
+    # "mean": average the heads first, which is cheaper.
+    rollout_heads: Literal["product", "mean"] = "product"
     # Adaptive masked fusion; the switches of Table 5.
-    class_token: str = "mean"  # of the streams' class tokens | "concat" + linear
+    # The mean of the streams' class tokens, or a linear layer over all of them.
+    class_token: Literal["mean", "concat"] = "mean"
     fusion_depth: int = 1
     fusion_mlp_ratio: float = 2.0  # with two attentions 12 d^2: Table 1's + 8 M
     masked_attention: bool = True
@@ -59,19 +59,6 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     teacher_weight: float = 1.0  # cross-entropy of the teacher's head; 0 is literal
 
     def build(self) -> "STAFusion":
-        if self.rollout not in ROLLOUTS:
-            raise ValueError(
-                f"Got rollout {self.rollout!r}; expected one of {ROLLOUTS}."
-            )
-        if self.class_token not in CLASS_TOKENS:
-            raise ValueError(
-                f"Got class_token {self.class_token!r}; expected one of {CLASS_TOKENS}."
-            )
-        if self.estimator not in selection.ESTIMATORS:
-            raise ValueError(
-                f"Got estimator {self.estimator!r}; expected one of "
-                f"{selection.ESTIMATORS}."
-            )
         total = self.frames * len(self.streams)
         selection.frame_counts(total, self.k1, self.k2)  # raises what it cannot do
         selection.region_counts((self.image_size // self.patch) ** 2, self.r1, self.r2)

@@ -131,11 +131,6 @@ class StreamsConfig(ModelConfig):
         Raises:
           ValueError: the streams cannot be had in this layout.
         """
-        if self.ir_embedding not in ("repeat", "single"):
-            raise ValueError(
-                f"Got ir_embedding={self.ir_embedding!r}; expected 'repeat' or "
-                "'single'."
-            )
         repeat = self.ir_embedding == "repeat"
         channels = {VIDEOS[name][1] for name in self.inputs()}
         if repeat:

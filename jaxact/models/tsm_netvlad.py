@@ -7,7 +7,7 @@ Colour video and its differences from frame to frame each have a network of thei
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import einops
 import flax.linen as nn
@@ -16,7 +16,6 @@ import jax.numpy as jnp
 
 from jaxact.backbones.resnet import (
     FRAME_WISE,
-    FROZEN_NORMS,
     VARIANTS,
     ResNet,
     shift_of,
@@ -30,7 +29,6 @@ from jaxact.losses import CrossEntropy
 from jaxact.models import netvlad_start
 from jaxact.models.streams import Head, normalized, video_inputs
 
-POOLINGS = ("average", "netvlad")
 # What a pooled vector is multiplied by before the classifier, unless the config says.
 HEAD_SCALES = {"average": 1.0, "netvlad": 16.0}
 
@@ -54,10 +52,10 @@ class TSMNetVLADConfig(ModelConfig):
     # the first: TSN, TSM) | "none" (for training from random weights) | "auto": all of
     # colours, partial of differences and infrared, whose first convolution sees other
     # inputs than the statistics were made of.
-    frozen_norm: str = "auto"
+    frozen_norm: Literal["auto", "all", "partial", "none"] = "auto"
     remat: bool = False  # recompute activations in the backward pass
     shift_fraction: float = 1 / 8  # of the channels, each way; 0: no shift
-    pooling: str = "netvlad"  # | "average"
+    pooling: Literal["netvlad", "average"] = "netvlad"
     clusters: int = 64  # not stated; NetVLAD's own number
     alpha: float = 1000.0  # at the start
     frame_vlad: bool = False  # pool every frame by itself and average the vectors
@@ -72,10 +70,6 @@ class TSMNetVLADConfig(ModelConfig):
         return video_inputs(self.streams, self.frames, self.image_size)
 
     def build(self) -> "TSMNetVLAD":
-        if self.pooling not in POOLINGS:
-            raise ValueError(
-                f"Got pooling {self.pooling!r}; expected one of {POOLINGS}."
-            )
         if self.head_scale < 0:
             raise ValueError(
                 f"Got head_scale {self.head_scale}; expected a positive factor, or 0 "
@@ -112,11 +106,6 @@ class TSMNetVLADConfig(ModelConfig):
     def _frozen(self, stream: str) -> str:
         if self.frozen_norm == "auto":
             return "all" if stream == "rgb" else "partial"
-        if self.frozen_norm not in FROZEN_NORMS:
-            raise ValueError(
-                f"Got frozen_norm {self.frozen_norm!r}; expected auto or one of "
-                f"{FROZEN_NORMS}."
-            )
         return self.frozen_norm
 
     def losses(self) -> tuple[Any, ...]:

@@ -166,8 +166,11 @@ def test_one_view_at_a_time_keeps_no_axis(root):
     ("changes", "message"),
     [
         (dict(eval_views_at_once=2), "must divide the number of views"),
-        (dict(crop="corner"), 'crop must be "random" or "corners"'),
-        (dict(crop="corners", crop_scales=(1.2,)), "crop_scales above 0, at most 1"),
+        (dict(crop="corner"), "crop is 'corner'; choose one of random, corners"),
+        (
+            dict(crop="corners", crop_scales=(1.2,)),
+            "crop_scales must be above 0 and at most 1",
+        ),
         (dict(crop_distort=-1), "crop_distort must not be negative"),
         (dict(window=-1), "window must not be negative"),
     ],

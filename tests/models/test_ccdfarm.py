@@ -183,8 +183,8 @@ def test_gradients_reach_every_parameter_and_the_loss_falls(fields):
     ("fields", "message"),
     [
         (dict(streams=("ir",)), "Got model.streams=.'ir'"),
-        (dict(transfer="sum"), "Got model.transfer='sum'"),
-        (dict(mmtm_variant="both"), "Got model.mmtm_variant='both'"),
+        (dict(transfer="sum"), "transfer is 'sum'; choose one of dsfm"),
+        (dict(mmtm_variant="both"), "mmtm_variant is 'both'; choose one of"),
         (dict(places=(3,)), "Got model.places=.3,."),
         (dict(blocks=(64,)), "one number for each in blocks"),
         (dict(skeleton_frames=8), "needs 16 or more"),

@@ -243,11 +243,11 @@ def test_dual_stream_fusions(fusion, streams):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        (dict(rollout="full"), "Got rollout 'full'"),
-        (dict(estimator="soft"), "Got estimator 'soft'"),
-        (dict(class_token="sum"), "Got class_token 'sum'"),
+        (dict(rollout="full"), "rollout is 'full'; choose one of residual, lit"),
+        (dict(estimator="soft"), "estimator is 'soft'; choose one of straight"),
+        (dict(class_token="sum"), "class_token is 'sum'; choose one of mean"),
         (dict(k1=0.9), "must be <= 1"),
-        (dict(ir_embedding="none"), "expected 'repeat' or 'single'"),
+        (dict(ir_embedding="none"), "choose one of repeat, single"),
     ],
 )
 def test_config_values_that_mean_nothing(fields, message):

@@ -67,8 +67,11 @@ def test_what_lies_in_a_finished_folder(whole):
         "failed.csv",
         "features.json",
         "index.npz",
+        "noted.csv",
         *(f"ntu60-clips.tfrecord-0000{i}-of-00003" for i in range(SHARDS)),
     ]
+    # Visible and infrared video of six clips differ by more than a tenth in length.
+    assert (whole / "noted.csv").read_text().count("of different durations") == 6
     data = PreparedDataset.open(whole.parent.parent, "ntu60")
     assert len(data) == CLIPS
     assert data.streams["ir"]["short_side"] == 16

@@ -328,7 +328,7 @@ def test_flags_stage_a_world_that_prepares_with_its_truth(tmp_path, capsys):
             assert set(truth["carried"]) == {"color", "legs"}
             assert truth["intruder"] != truth["action"]
             for stream, seen in shown.items():
-                visible = getattr(record, stream).actor_visible
+                visible = record.streams[stream].actor_visible
                 assert visible.tolist() == truth[stream]["visible"]
                 assert not (visible & truth[stream]["intruded"]).any()
                 seen.append(visible.mean())
