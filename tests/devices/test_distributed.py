@@ -15,9 +15,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from jaxact import errors, load_experiment
-from jaxact.ahead_of_time.collectives import collectives
-from jaxact.batch import example_batch
+from jaxact import errors
 from jaxact.devices import distributed
 from jaxact.devices.distributed import DATA, FSDP
 from jaxact.report import predictions
@@ -274,44 +272,6 @@ def test_batches_are_divided_over_all_devices():
         rows = tiny.put({"label": np.arange(8)}, mesh)["label"]
         parts = [tuple(np.asarray(shard.data)) for shard in rows.addressable_shards]
         assert parts == [(0, 1), (2, 3), (4, 5), (6, 7)]
-
-
-SMALL = {"model.depth": 1, "model.width": 16, "model.heads": 2, "model.image_size": 16}
-
-
-@pytest.mark.parametrize(
-    ("config", "changes"),
-    [
-        ("demo_stafusion", SMALL),
-        pytest.param(
-            "demo_stafusion",
-            SMALL | {"model.share_backbone": False},
-            marks=pytest.mark.long,
-        ),
-        pytest.param("demo_ccdfarm", {}, marks=pytest.mark.long),
-        pytest.param("demo_dam", {}, marks=pytest.mark.long),
-        pytest.param("demo_tsm_netvlad", {}, marks=pytest.mark.long),
-    ],
-)
-def test_devices_exchange_gradients_and_statistics_alone(config, changes):
-    """No rows of a batch: every device keeps its own from the first layer to the last.
-
-    Were they merged with another axis in the wrong order, or scattered into, XLA would
-    move whole activations between devices, in each layer.
-    """
-    experiment = load_experiment(f"configs/{config}.py", dict(changes))
-    size = experiment.train.batch_size = 8
-    mesh = tiny.mesh_of(4)
-    plan = program.make_plan(experiment.train, 20)
-    made = program.make_program(experiment, mesh, plan)
-    batch = dict(example_batch(experiment, size))
-    for key, kind in (("label", jnp.int32), ("id", jnp.int32), ("mask", jnp.bool_)):
-        batch[key] = jax.ShapeDtypeStruct((size,), kind)
-    step = made.train_step.lower(made.abstract, batch).compile().as_text()
-    assert collectives(step).keys() == {"all-reduce"}
-    network = made.network
-    step = network.eval_step.lower(network.abstract, batch).compile().as_text()
-    assert not collectives(step)
 
 
 @pytest.mark.parametrize(("fsdp", "shown"), [(3, 2), (0, 1), (8, 4)])

@@ -5,10 +5,8 @@ import types
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from input_pipeline import records
-from input_pipeline.config import DataConfig, DataConfigError
+from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
 from input_pipeline.pipeline import (
     dataset_facts,
@@ -17,8 +15,8 @@ from input_pipeline.pipeline import (
     train_batches,
 )
 from tests.input_pipeline import tiny
+from tests.input_pipeline.conftest import CLIPS, TEST
 
-CLIPS, TEST = 17, 7  # 10 to train on
 TRAIN = CLIPS - TEST
 
 
@@ -28,13 +26,6 @@ def spec(*shape: int, dtype=np.uint8) -> types.SimpleNamespace:
 
 INPUTS = {"rgb": spec(4, 16, 18, 3), "ir": spec(4, 16, 18, 1)}
 ALL = INPUTS | {"skeleton": spec(2, 4, tiny.JOINTS, 3, dtype=np.float32)}
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data")
-    tiny.write(path, [tiny.clip(i) for i in range(CLIPS)], TEST)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -163,102 +154,12 @@ def test_evaluation_sees_every_clip_once(root, split, size, hosts):
         assert same(one[step], joined([batches[step] for batches in parts]))
 
 
-def test_evaluation_reads_the_middle_of_each_segment(root):
-    batch = next(eval_batches(tiny.config(root), INPUTS, "test", 1))
-    assert batch["id"].tolist() == [TRAIN]
-    frames = batch["rgb"][0].reshape(4, -1).mean(-1) // 10
-    assert frames.tolist() == [1, 4, 8, 11]  # of 13
-    frames = batch["ir"][0].reshape(4, -1).mean(-1) // 10
-    assert frames.tolist() == [0, 2, 4, 6]  # of 7: 0.875 2.625 4.375 6.125
-
-
 def test_views_come_after_the_batch_axis(root):
     config = tiny.config(root, eval_views_time=2, eval_views_space=3)
     batch = next(eval_batches(config, ALL, "test", 2))
     assert batch["rgb"].shape == (2, 6, 4, 16, 18, 3)
     assert batch["ir"].shape == (2, 6, 4, 16, 18, 1)
     assert batch["skeleton"].shape == (2, 6, 2, 4, tiny.JOINTS, 3)
-
-
-def staged(width: int, frames: int) -> records.Video:
-    """A bright band from 40 % to 60 % of the width, box and all, on a dark frame."""
-    image = np.zeros((width * 4 // 5, width, 3), np.uint8)
-    image[:, width * 2 // 5 : width * 3 // 5] = 255
-    box = np.tile(np.array([0, 0.4, 1, 0.6], np.float32), (frames, 1))
-    return records.Video(
-        [tiny.jpeg(image)] * frames,
-        *image.shape[:2],
-        actor_visible=np.ones(frames, bool),
-        actor_box=box,
-    )
-
-
-def infrared(video: records.Video) -> records.Video:
-    video.frames = [
-        tiny.jpeg(tf.io.decode_jpeg(frame, channels=1).numpy())
-        for frame in video.frames
-    ]
-    return video
-
-
-def band(frames: np.ndarray) -> np.ndarray:
-    """Where the bright columns begin and end, as fractions of the width [t 2]."""
-    bright = frames[..., 0].mean(1) > 127
-    width = bright.shape[-1]
-    return np.stack(
-        [bright.argmax(-1) / width, 1 - bright[:, ::-1].argmax(-1) / width], -1
-    )
-
-
-@pytest.fixture(scope="module")
-def staged_root(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data")
-    clips = [
-        records.Record(
-            f"s{i}",
-            0,
-            difficulty=2,
-            streams={"rgb": staged(160, 9), "ir": infrared(staged(100, 5))},
-        )
-        for i in range(8)
-    ]
-    tiny.write(path, clips, 4, truth=True)
-    return path
-
-
-def staged_config(root, **changes) -> DataConfig:
-    sizes = {"resize_min": 42, "resize_max": 50, "test_resize": 44}
-    return tiny.config(root, **(sizes | changes))
-
-
-SQUARE = {"rgb": spec(3, 40, 40, 3), "ir": spec(3, 40, 40, 1)}
-
-
-def test_streams_share_crop_and_flip(staged_root):
-    shared = take(train_batches(staged_config(staged_root), SQUARE, 4, seed=0), 4)
-    bands = [(band(b["rgb"][i]), band(b["ir"][i])) for b in shared for i in range(4)]
-    for rgb, ir in bands:
-        np.testing.assert_allclose(rgb, ir, atol=0.06)
-    # They do move about: it is not that every crop is the same.
-    assert np.ptp([rgb[0, 0] for rgb, _ in bands]) > 0.2
-    apart = staged_config(staged_root, shared_crop=False, shared_flip=False)
-    shared = take(train_batches(apart, SQUARE, 4, seed=0), 4)
-    differ = [
-        np.abs(band(b["rgb"][i]) - band(b["ir"][i])).max()
-        for b in shared
-        for i in range(4)
-    ]
-    assert max(differ) > 0.2
-
-
-def test_truth_follows_the_crop_in_evaluation(staged_root):
-    batch = next(eval_batches(staged_config(staged_root), SQUARE, "test", 4))
-    assert batch["actor_visible"].shape == (4, 6) and batch["actor_visible"].all()
-    assert batch["actor_box"].shape == (4, 6, 4)
-    assert batch["difficulty"].tolist() == [2] * 4
-    for i in range(4):
-        seen = np.concatenate([band(batch["rgb"][i]), band(batch["ir"][i])])
-        np.testing.assert_allclose(batch["actor_box"][i][:, [1, 3]], seen, atol=0.04)
 
 
 def test_truth_is_of_the_sampled_frames(with_truth):
@@ -286,20 +187,6 @@ def test_facts(root):
 def test_limit_takes_the_first_clips(root):
     batches = list(eval_batches(tiny.config(root, limit=3), INPUTS, "test", 4))
     assert [batch["id"].tolist() for batch in batches] == [[10, 11, 12, -1]]
-
-
-@pytest.mark.parametrize(
-    "inputs, message",
-    [
-        ({"depth": spec(4, 16, 16, 1)}, "holds only rgb, ir, skeleton. Prepare it"),
-        ({"ir": spec(4, 16, 16, 3)}, r"'ir' as uint8 \(4, 16, 16, 3\); .* width, 1\)"),
-        ({"rgb": spec(4, 16, 16, 3, dtype=np.float32)}, "wants the stream 'rgb' as fl"),
-        ({"skeleton": spec(2, 4, 25, 3, dtype=np.float32)}, "frames, 5, 3"),
-    ],
-)
-def test_inputs_that_the_data_set_lacks_are_refused_at_once(root, inputs, message):
-    with pytest.raises(DatasetError, match=message):
-        train_batches(tiny.config(root), inputs, 2, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -340,45 +227,3 @@ def test_hosts_must_divide_the_batch(root):
 def test_an_empty_split_is_refused(root):
     with pytest.raises(DatasetError, match="'val' of protocol 'half'"):
         eval_batches(tiny.config(root), INPUTS, "val", 2)
-
-
-def test_misspelt_keys_are_refused():
-    with pytest.raises(AttributeError, match="Did you mean 'flip'"):
-        DataConfig().flop = 0.5
-    with pytest.raises(TypeError, match="flop"):
-        DataConfig(flop=0.5)
-
-
-@pytest.mark.parametrize("cache_mb", [0, 1])
-def test_a_damaged_record_is_named(tmp_path, cache_mb):
-    folder = tiny.write(tmp_path, [tiny.clip(i) for i in range(6)], 2)
-    shard = sorted(folder.glob("*.tfrecord*"))[0]
-    data = bytearray(shard.read_bytes())
-    at = len(data) // 2  # inside the second of three records
-    data[at] ^= 0xFF
-    shard.write_bytes(data)
-    message = r"clip 'clip001' \(.*00000-of-00002, byte \d+\) is damaged: its length "
-    config = tiny.config(tmp_path, cache_mb=cache_mb)
-    with pytest.raises(DatasetError, match=message):
-        next(train_batches(config, INPUTS, 4, seed=0))
-
-
-def test_a_damaged_image_is_named(tmp_path):
-    clips = [tiny.clip(i) for i in range(4)]
-    damaged = clips[2].streams["ir"]
-    damaged.frames = [frame[:100] for frame in damaged.frames]
-    tiny.write(tmp_path, clips, 1)
-    batches = train_batches(tiny.config(tmp_path), INPUTS, 3, seed=0)
-    with pytest.raises(DatasetError, match="'clip002' .* cannot be decoded"):
-        next(batches)
-
-
-def test_a_split_whose_clips_lack_a_stream_is_refused_at_once(tmp_path):
-    clips = [tiny.clip(i) for i in range(6)]
-    del clips[1].streams["ir"], clips[3].streams["ir"]
-    tiny.write(tmp_path, clips, 2)
-    config = tiny.config(tmp_path)
-    with pytest.raises(DatasetError, match="2 of 4 clips .* 'ir', .* 'clip001'. Leave"):
-        train_batches(config, INPUTS, 3, seed=0)
-    assert next(eval_batches(config, INPUTS, "test", 2))["mask"].all()
-    assert next(train_batches(config, {"rgb": INPUTS["rgb"]}, 3, seed=0))

@@ -122,21 +122,6 @@ def test_a_model_of_another_size_is_told_by_its_config(run_folder):
         jaxact.load_model(experiment(**{"model.width": 7}), run_folder)
 
 
-def test_the_model_is_traced_once_for_its_shapes_and_its_state(monkeypatch):
-    calls = []
-    plain = tiny.TinyModule.__call__
-
-    def counted(self, batch, *, train):
-        calls.append(train)
-        return plain(self, batch, train=train)
-
-    monkeypatch.setattr(tiny.TinyModule, "__call__", counted)
-    config = experiment(**{"model.width": 11})
-    plan = program.make_plan(config.train, 20)
-    program.make_program(config, tiny.mesh_of(1), plan).create()
-    assert len(calls) == 1
-
-
 def test_the_library_is_imported_without_orbax():
     code = "import sys, jaxact; print('orbax' in str(list(sys.modules)))"
     words = [sys.executable, "-c", code]

@@ -1,62 +1,11 @@
-"""Folders of classes: what is passed over is said, and lists say what is missing."""
+"""Lists of a folder of classes say which videos are missing."""
 
 import pytest
 
 from input_pipeline.builders.base import RawDataError
 from input_pipeline.builders.folders import Folders
-from input_pipeline.encode import ClipError, EncodeOptions, encode_clip
-from input_pipeline.formats.video import VideoOptions
-
-OPTIONS = EncodeOptions(streams=("rgb",), video=VideoOptions(16, 90, 4))
-
-
-def touch(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x")
-
-
-def said(builder) -> str:
-    builder.clips()
-    return "\n".join(builder.warnings())
-
-
-def test_files_passed_over_in_folders_are_counted(tmp_path):
-    for name in ("a.flv", "b.wmv", "c.ts", "d.3gp", "e.MP4"):
-        touch(tmp_path / "train" / "run" / name)
-    for number in range(6):
-        touch(tmp_path / "train" / "run" / "frames.1" / f"{number}.jpg")
-    touch(tmp_path / "val" / "sit" / "z.mp4")
-    builder = Folders(raw=tmp_path, options=OPTIONS, data_dir=tmp_path / "out")
-    assert [clip.name for clip in builder.clips()] == [
-        "test/sit/z",
-        *(f"train/run/{name}" for name in ("a", "b", "c", "d", "e", "frames.1")),
-    ]
-    assert builder.warnings() == []
-    for name in ("f.tiff", "g.tiff", "h.xyz", "README", ".hidden.xyz"):
-        touch(tmp_path / "train" / "run" / name)
-    touch(tmp_path / "extra" / "run" / "a.mp4")
-    text = said(builder)
-    assert "passed over (2 .tiff, 1 .xyz, 1 no ending); read are .avi, .mp4" in text
-    assert "Folders that are no split are passed over: extra." in text
-    touch(tmp_path / "train" / "run" / "a.avi")
-    text = said(builder)  # .avi stands before .flv
-    assert (
-        "1 clips are called as another one but for the ending, as train/run/a:" in text
-    )
-    made = {clip.name: clip.paths["rgb"].name for clip in builder.clips()}
-    assert made["train/run/a"] == "a.avi" and made["train/run/a.flv"] == "a.flv"
-    (tmp_path / "train" / "run" / "a.avi").unlink()
-    touch(tmp_path / "training" / "run" / "a.mp4")
-    with pytest.raises(
-        RawDataError, match="folders of the split train: train, training"
-    ):
-        builder.clips()
-    with pytest.raises(
-        RawDataError, match=r"There is no video .*passed over \(1 .rar\)"
-    ):
-        touch(tmp_path / "packed" / "train" / "run" / "a.rar")
-        Folders(raw=tmp_path / "packed", options=OPTIONS, data_dir=tmp_path).clips()
-
+from input_pipeline.encode import ClipError, encode_clip
+from tests.input_pipeline.builders.test_folders import OPTIONS, touch
 
 FORMS = {  # Kinetics' table, CLASS/FILE, and ids alone
     "train.csv": "label,youtube_id,time_start,time_end,split\n"

@@ -17,8 +17,8 @@ from input_pipeline.formats.video import VideoOptions
 from input_pipeline.pipeline import eval_batches, train_batches
 from input_pipeline.prepare.__main__ import prepare
 from tests.input_pipeline import raw
+from tests.input_pipeline.test_lenses import camera
 from tests.input_pipeline.test_pipeline import spec
-from tests.input_pipeline.test_skeleton_ops import camera
 
 
 def skeletons_only(folder: Path, joints: int = 20) -> Path:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from input_pipeline.encode import Clip, ClipError, EncodeOptions, encode_clip
-from input_pipeline.formats import notes, whole
+from input_pipeline.encode import Clip, EncodeOptions, encode_clip
+from input_pipeline.formats import notes
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.video import VideoOptions, read_video
 from tests.input_pipeline import raw
@@ -103,51 +103,6 @@ def test_frames_that_an_edit_list_leaves_out_are_not_promised(tmp_path):
     assert 18 <= len(means(path)[0]) <= 22
 
 
-CUT = [("avi", {}), ("mkv", {}), ("mp4", {"movflags": "faststart"}), ("wmv", {})]
-
-
-@pytest.mark.parametrize("ending, options", CUT)
-def test_what_was_cut_off_is_told_apart(tmp_path, ending, options):
-    codec = "wmv2" if ending == "wmv" else "mpeg4"
-    path = raw.write_timed(
-        tmp_path / f"a.{ending}", (NOISE, STEADY), codec=codec, **options
-    )
-    assert len(means(path)[0]) == 40
-    container = {"mkv": "matroska", "wmv": "asf"}.get(ending, ending)
-    assert whole.lost_fraction(path, container) == 0
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) * 6 // 10])
-    assert whole.lost_fraction(path, container) == pytest.approx(0.4, abs=0.01)
-    with pytest.raises(UnusableFile, match="frames decoded") as caught:
-        means(path)
-    assert caught.value.reason == "truncated"
-
-
-def test_a_cut_file_without_its_index_is_called_so(tmp_path):
-    path = raw.write_timed(tmp_path / "a.mp4", (NOISE, STEADY))
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(UnusableFile, match="was cut off: .* % of its bytes"):
-        means(path)
-
-
-def test_an_avi_cut_after_dropped_frames_and_one_that_ends_in_them(tmp_path):
-    late = np.r_[np.arange(39), 99] / 25
-    path = raw.write_timed(tmp_path / "a.avi", (NOISE, late))
-    assert len(means(path)[0]) == 40
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(UnusableFile, match="the file promises 100"):
-        means(path)
-
-
-def test_bytes_behind_a_container_are_not_missed(tmp_path):
-    for ending in ("avi", "mp4", "mkv"):
-        path = raw.write_timed(tmp_path / f"a.{ending}", (NOISE, STEADY))
-        path.write_bytes(path.read_bytes() + b"\0garbage of a camera")
-        assert len(means(path)[0]) == 40
-
-
 def test_containers_that_are_not_read_are_named(tmp_path):
     path = tmp_path / "a.avi"
     for start in (b"MM\0*", b"RIFF\x99\0\0\0WEBP", b"\xff\xd8\xff\xe0"):
@@ -171,54 +126,3 @@ def test_jpegs_in_a_row_and_y4m_are_read(tmp_path):
     frames = b"".join(b"FRAME\n" + image.tobytes() for image in images)
     (tmp_path / "a.y4m").write_bytes(b"YUV4MPEG2 W32 H24 F25:1 Cmono\n" + frames)
     np.testing.assert_allclose(means(tmp_path / "a.y4m")[0], range(20, 220, 10), atol=3)
-
-
-def test_sixteen_bits_have_one_range_for_the_file(tmp_path):
-    """2000 to 4000 becomes 0 to 255, and 3000 half of it: none is cut off."""
-    for ending in ("mkv", "avi"):
-        levels = np.array([2000, 3000, 4000], np.uint16)
-        images = np.broadcast_to(levels[:, None, None], (3, 24, 32)).copy()
-        path = raw.write_timed(tmp_path / f"a.{ending}", (images, STEADY[:3]))
-        for stream in ("ir", "rgb"):
-            found, heard = means(path, stream)
-            np.testing.assert_allclose(found, [0, 127.5, 255], atol=1)
-            assert "values 2000 to 4000 of 16 bits become 0 to 255" in heard[0]
-
-
-def test_a_nearly_flat_file_gets_a_word(tmp_path):
-    path = raw.write_timed(tmp_path / "a.mkv", (raw.greys(*[50] * 8), STEADY[:8]))
-    assert means(path)[1][0].startswith("nearly flat pictures: 98 of 100 pixels")
-
-
-def test_what_no_record_can_hold_is_refused_by_name(tmp_path, monkeypatch):
-    path = raw.write_timed(tmp_path / "a.mkv", (NOISE, STEADY))
-    size = sum(map(len, read_video(path, "ir", ONE).frames))
-    monkeypatch.setattr("input_pipeline.records.MAX_BYTES", size // 2)
-    with pytest.raises(
-        UnusableFile, match="GB in 2. frames, .* Cut the clip into"
-    ) as e:
-        read_video(path, "ir", ONE)
-    assert e.value.reason == "too long"
-    monkeypatch.setattr("input_pipeline.records.MAX_BYTES", int(1.5 * size))
-    clip = Clip("long", 0, {"rgb": path, "ir": path}, {})
-    encode_clip(Clip("long", 0, {"ir": path}, {}), EncodeOptions(("ir",), ONE))
-    with pytest.raises(ClipError, match="clip long, ir file .*a.mkv: too long"):
-        encode_clip(clip, EncodeOptions(("rgb", "ir"), ONE))
-
-
-def test_a_long_file_is_counted_before_it_is_held(tmp_path, monkeypatch):
-    from input_pipeline.formats import jpegs
-
-    path = raw.write_timed(tmp_path / "a.mkv", (NOISE, STEADY))
-    frames = read_video(path, "ir", ONE).frames
-    held = []
-    add = jpegs.Frames.add
-
-    def watched(self, *arguments):
-        add(self, *arguments)
-        held.append(sum(map(len, self.frames)))
-
-    monkeypatch.setattr(jpegs.Frames, "add", watched)
-    monkeypatch.setattr(jpegs, "HELD_BYTES", 4096)
-    assert read_video(path, "ir", ONE).frames == frames
-    assert len(held) == 80 and max(held[:40]) <= 4096 and max(held) > 4096

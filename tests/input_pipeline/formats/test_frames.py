@@ -12,6 +12,7 @@ from input_pipeline.formats import notes
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.frames import read_frames
 from input_pipeline.formats.video import VideoOptions
+from tests.input_pipeline.builders.test_something import write_frames
 
 ONE = VideoOptions(quality=95, min_frames=1)
 # Four quarters of four levels: no turn or mirroring leaves it as it is.
@@ -211,3 +212,22 @@ def test_several_pictures_in_one_file_and_an_empty_one(tmp_path):
     (tmp_path / "0.tif").write_bytes(b"")
     with pytest.raises(UnusableFile, match="empty: 0.tif has no bytes"):
         stored(tmp_path)
+
+
+def test_frames_that_are_large_damaged_or_of_two_sizes(tmp_path):
+    options = VideoOptions(16, 90, 4)
+    video = read_frames(write_frames(tmp_path / "a", size=(32, 60)), "rgb", options)
+    assert (video.height, video.width) == (16, 30)
+    infrared = read_frames(tmp_path / "a", "ir", options)
+    assert Image.open(io.BytesIO(infrared.frames[0])).mode == "L"
+    with pytest.raises(UnusableFile, match="6 images; at least 9"):
+        read_frames(tmp_path / "a", "rgb", VideoOptions(16, 90, 9))
+    path = tmp_path / "a" / "3.jpg"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UnusableFile, match="3.jpg"):
+        read_frames(tmp_path / "a", "rgb", options)
+    write_frames(tmp_path / "b", size=(12, 20))
+    Image.fromarray(np.zeros((12, 22, 3), np.uint8)).save(tmp_path / "b" / "4.jpg")
+    with pytest.raises(UnusableFile, match="the image size changes .* at 4.jpg"):
+        read_frames(tmp_path / "b", "rgb", options)

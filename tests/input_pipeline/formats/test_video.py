@@ -3,13 +3,16 @@
 import io
 import struct
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
+from input_pipeline.encode import Clip, encode_clip
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.video import VideoOptions, read_video, stored_size
 from tests.input_pipeline import raw
+from tests.input_pipeline.builders.test_something import OPTIONS
 
 
 def pixels(jpeg: bytes) -> np.ndarray:
@@ -153,3 +156,20 @@ def test_too_short(tmp_path):
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match="expected"):
         VideoOptions(**wrong)
+
+
+def test_a_video_whose_metadata_is_not_utf8_is_read(tmp_path):
+    path = raw.write_video(tmp_path / "a.avi", 8)
+    data = path.read_bytes()
+    # A title in Latin-1, in a list of its own behind the header's.
+    title = b"caf\xe9\x00\x00"
+    info = b"INFO" + b"INAM" + len(title).to_bytes(4, "little") + title
+    chunk = b"LIST" + len(info).to_bytes(4, "little") + info
+    header = int.from_bytes(data[16:20], "little") + 20
+    whole = data[:header] + chunk + data[header:]
+    size = (len(whole) - 8).to_bytes(4, "little")
+    path.write_bytes(whole[:4] + size + whole[8:])
+    with pytest.raises(UnicodeDecodeError):
+        av.open(str(path)).close()
+    clip = Clip("a", 0, {"rgb": path}, {})
+    assert len(encode_clip(clip, OPTIONS).streams["rgb"].frames) == 8

@@ -88,3 +88,27 @@ def test_a_record_cut_off_in_the_middle_is_named(tmp_path):
     text = str(error.value)
     assert f"The record of clip 'clip003' ({shard}, byte {offset}) is damaged" in text
     assert "its length or checksum is wrong. Copy the shard again" in text
+
+
+@pytest.mark.parametrize("cache_mb", [0, 1])
+def test_a_damaged_record_is_named(tmp_path, cache_mb):
+    folder = tiny.write(tmp_path, [tiny.clip(i) for i in range(6)], 2)
+    shard = sorted(folder.glob("*.tfrecord*"))[0]
+    data = bytearray(shard.read_bytes())
+    at = len(data) // 2  # inside the second of three records
+    data[at] ^= 0xFF
+    shard.write_bytes(data)
+    message = r"clip 'clip001' \(.*00000-of-00002, byte \d+\) is damaged: its length "
+    config = tiny.config(tmp_path, cache_mb=cache_mb)
+    with pytest.raises(DatasetError, match=message):
+        next(train_batches(config, INPUTS, 4, seed=0))
+
+
+def test_a_damaged_image_is_named(tmp_path):
+    clips = [tiny.clip(i) for i in range(4)]
+    damaged = clips[2].streams["ir"]
+    damaged.frames = [frame[:100] for frame in damaged.frames]
+    tiny.write(tmp_path, clips, 1)
+    batches = train_batches(tiny.config(tmp_path), INPUTS, 3, seed=0)
+    with pytest.raises(DatasetError, match="'clip002' .* cannot be decoded"):
+        next(batches)

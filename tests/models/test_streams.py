@@ -1,0 +1,45 @@
+"""Streams of a batch as networks want them, by hand."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxact.models import streams
+
+
+def test_inputs_have_their_channels():
+    found = streams.video_inputs(("ir", "rgb"), 4, 8)
+    assert {name: spec.shape for name, spec in found.items()} == {
+        "ir": (4, 8, 8, 1),
+        "rgb": (4, 8, 8, 3),
+    }
+    for wrong in ((), ("rgb", "rgb"), ("flow",)):
+        with pytest.raises(ValueError, match="expected one or more of"):
+            streams.video_inputs(wrong, 4, 8)
+
+
+def test_missing_clips_are_the_mean_and_grey_has_the_colours_mean():
+    mean, std = (0.2, 0.4, 0.6), (0.1, 0.2, 0.3)
+    batch = {
+        "rgb": jnp.full((2, 1, 1, 1, 3), 255, jnp.uint8),
+        "ir": jnp.full((2, 1, 1, 1, 1), 51, jnp.uint8),
+        "present": jnp.array([[True, True], [False, True]]),
+    }
+    both = ("rgb", "ir")
+    rgb = streams.normalized(batch, "rgb", both, mean, std, jnp.float32)
+    np.testing.assert_allclose(rgb[0].ravel(), [8, 3, 4 / 3], rtol=1e-5)
+    np.testing.assert_array_equal(rgb[1], 0)
+    ir = streams.normalized(batch, "ir", both, mean, std, jnp.float32)
+    np.testing.assert_allclose(ir.ravel(), [-1, -1], rtol=1e-5)  # (0.2 - 0.4) / 0.2
+
+
+def test_a_stream_that_the_batch_lacks_is_named():
+    with pytest.raises(KeyError, match="no stream 'ir', only .*rgb"):
+        streams.stream_of({"rgb": jnp.zeros(1)}, "ir", ("rgb", "ir"))
+
+
+def test_frames_of_streams_stand_behind_one_another():
+    x = jnp.arange(12).reshape(2, 2, 3, 1)
+    np.testing.assert_array_equal(
+        streams.in_time(x)[..., 0], [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+    )
