@@ -10,6 +10,8 @@ ELSEWHERE = {
     # The template and the look of a page, which is read as a whole.
     "jaxact/report/page.py": "tests/report/test_html.py",
     "jaxact/report/style.py": "tests/report/test_html.py",
+    # What a report is made of: checked where its figures are.
+    "jaxact/report/evaluation.py": "tests/report/test_report.py",
     # Starts of runs, which need a whole run before them.
     "jaxact/run/initialize.py": "tests/scripts/test_train.py",
     # What a record becomes, which is seen in batches alone.

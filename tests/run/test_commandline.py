@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from absl import app
+from absl import app, flags
 
 from jaxact import errors
 from jaxact.run import commandline
@@ -39,6 +39,7 @@ def test_a_wrong_command_line_ends_in_one_line(tmp_path, capsys, words, message)
     file = tmp_path / "tiny_config.py"
     file.write_text(CONFIG)
     words = [word.replace("FILE", str(file)) for word in words]
+    flags.FLAGS["config"].unparse()  # what another test has given
     with pytest.raises(SystemExit) as stop:
         commandline.parse_flags(["train.py", *words])
     assert stop.value.code == errors.EXIT_USER_ERROR

@@ -41,8 +41,7 @@ def test_processes_with_different_commands_are_refused(monkeypatch):
     ("name", "key", "value"),
     [
         ("demo_stafusion", "k1", 3.0),
-        ("demo_stafusion", "rollout", "fast"),
-        ("demo_ccdfarm", "conv3d", "fast"),
+        ("demo_ccdfarm", "skeleton_frames", 3),
     ],
 )
 def test_a_value_that_cannot_be_is_no_traceback(name, key, value):
