@@ -17,14 +17,18 @@ from jaxact.backbones.protocol import (
     run_stems,
     stem_name,
 )
-from jaxact.backbones.resnet import EXPANSION, STAGE_STRIDES, VARIANTS, Pointwise
-from jaxact.backbones.slowfast import Convolution
+from jaxact.backbones.resnet import (
+    EXPANSION,
+    STAGE_STRIDES,
+    VARIANTS,
+    Convolution,
+    Pointwise,
+)
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.batch_norm import BatchNorm
 from jaxact.layers.conv3d import depthwise_conv3d, max_pool3d
 
 EPSILON = 1e-3  # of all batch norms, unlike other residual networks'
-_he = nn.initializers.variance_scaling(2.0, "fan_out", "truncated_normal")
 
 
 class Depthwise(nn.Module):
@@ -159,12 +163,5 @@ class CSNConfig(BackboneConfig):
     remat: bool = False
 
     def build(self, dtype: DTypeLike) -> CSN:
-        return CSN(
-            blocks=self.blocks,
-            width=self.width,
-            preserved=self.preserved,
-            frozen_norm=self.frozen_norm,
-            form=self.conv3d,
-            remat=self.remat,
-            dtype=dtype,
-        )
+        fields = dataclasses.asdict(self)
+        return CSN(form=fields.pop("conv3d"), dtype=dtype, **fields)

@@ -19,7 +19,7 @@ from jax.typing import DTypeLike
 from jaxact.backbones.protocol import BackboneConfig, run_stems, stem_name
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.batch_norm import BatchNorm
-from jaxact.layers.conv3d import max_pool3d
+from jaxact.layers.conv3d import conv3d, max_pool3d
 from jaxact.layers.pointwise import pointwise
 from jaxact.layers.temporal_shift import shifted_channels, temporal_shift
 
@@ -102,6 +102,26 @@ class Spatial(nn.Module):
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
         return einops.rearrange(y, "(b t) h w c -> b t h w c", b=x.shape[0])
+
+
+class Convolution(nn.Module):
+    """A convolution ``[b t h w i] -> [b t h w o]`` without bias, half of k as padding.
+
+    Its kernel is ``[k l m i o]``.
+    """
+
+    features: int
+    window: tuple[int, int, int]
+    strides: tuple[int, int, int] = (1, 1, 1)
+    form: str = "auto"
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        shape = (*self.window, x.shape[-1], self.features)
+        kernel = self.param("kernel", _he, shape).astype(self.dtype)
+        padding = tuple((k // 2, k // 2) for k in self.window)
+        return conv3d(x.astype(self.dtype), kernel, self.strides, padding, self.form)
 
 
 class Bottleneck(nn.Module):

@@ -14,20 +14,13 @@ from typing import Any
 import einops
 import numpy as np
 
-from jaxact.weights import keymap
-from jaxact.weights.keymap import KeyMap, Rule, WeightsError
-from jaxact.weights.rules import batch_norm, dense
+from jaxact.weights import keymap, rules
+from jaxact.weights.keymap import KeyMap, Rule
 
 NAMES = ("ResNet, names of torchvision, timm, mmaction2, TSM or TANet",)
 
 # What wrappers put before the names: DataParallel, torch.compile, the model classes.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "base_model.", "backbone.", "resnet.")
-_NORM = {
-    "scale": "weight",
-    "bias": "bias",
-    "mean": "running_mean",
-    "var": "running_var",
-}
 _LAYERS = {  # of a unit: our name of convolution and norm, and theirs
     ("conv1", "norm1"): ("conv1", "bn1"),
     ("conv2", "norm2"): ("conv2", "bn2"),
@@ -82,37 +75,28 @@ def key_map(
       WeightsError: nothing in the model matches.
     """
     roots = find_backbones(params)
-    if not roots:
-        raise WeightsError(
-            f"The weights are of {NAMES[0]}, but the model has no ResNet; its "
-            f"parameters begin with {', '.join(sorted(params)[:3])}."
-        )
-    rules = [rule for root in roots for rule in _rules(root, params)]
-    rules += _head_rules(source, params)
-    used = {name for rule in rules for name in rule.sources}
-    left_out = re.compile(r"(fc|new_fc)\.|.*\.num_batches_tracked$")
-    return KeyMap(
-        NAMES[0],
-        tuple(rules),
-        frozenset(name for name in source.keys() - used if left_out.match(name)),
-        frozenset(path for path in params if not path.startswith(tuple(roots))),
-        resize,
+    made = [rule for root in roots for rule in _rules(root, params)]
+    # A classifier without a bias is none of ours.
+    made += rules.heads(source, params, ("fc",) if "fc.bias" in source else ())
+    left_out = r"(fc|new_fc)\.|.*\.num_batches_tracked$"
+    return rules.key_map(
+        NAMES[0], source, params, roots, made, left_out, "ResNet", resize
     )
 
 
 def _rules(root: str, params: Mapping[str, Any]) -> list[Rule]:
     """Rules of one backbone: its stems, and whatever its units have."""
-    rules = _pair(f"{root}conv1", f"{root}norm1", "conv1", "bn1", params)
+    made = _pair(f"{root}conv1", f"{root}norm1", "conv1", "bn1", params)
     further = re.compile(re.escape(root) + r"conv1_\d+/kernel$")  # of other channels
     for path in filter(further.match, params):
-        rules.append(Rule(path, ("conv1.weight",), lambda x: _kernel(x, ())))
+        made.append(Rule(path, ("conv1.weight",), lambda x: _kernel(x, ())))
     unit = re.compile(re.escape(root) + r"res(\d+)_(\d+)/conv1/kernel$")
     for found in filter(None, map(unit.match, params)):
         ours = found[0].removesuffix("conv1/kernel")
         theirs = f"layer{found[1]}.{int(found[2]) - 1}."
         for (conv, norm), (their_conv, their_norm) in _LAYERS.items():
             if f"{ours}{conv}/kernel" in params:
-                rules += _pair(
+                made += _pair(
                     ours + conv,
                     ours + norm,
                     theirs + their_conv,
@@ -120,8 +104,8 @@ def _rules(root: str, params: Mapping[str, Any]) -> list[Rule]:
                     params,
                 )
         if f"{ours}after_first/global_1/kernel" in params:
-            rules += _adaptive(f"{ours}after_first/", f"{theirs}tam.")
-    return rules
+            made += _adaptive(f"{ours}after_first/", f"{theirs}tam.")
+    return made
 
 
 def _adaptive(ours: str, theirs: str) -> list[Rule]:
@@ -137,11 +121,11 @@ def _adaptive(ours: str, theirs: str) -> list[Rule]:
         lambda x: einops.rearrange(x, "o i 1 -> i o"),
     )
     return [
-        *dense(f"{ours}global_1", f"{theirs}G.0", bias=False),
-        *batch_norm(f"{ours}global_norm", f"{theirs}G.1"),
-        *dense(f"{ours}global_2", f"{theirs}G.3", bias=False),
+        *rules.dense(f"{ours}global_1", f"{theirs}G.0", bias=False),
+        *rules.batch_norm(f"{ours}global_norm", f"{theirs}G.1"),
+        *rules.dense(f"{ours}global_2", f"{theirs}G.3", bias=False),
         local,
-        *batch_norm(f"{ours}local_norm", f"{theirs}L.1"),
+        *rules.batch_norm(f"{ours}local_norm", f"{theirs}L.1"),
         last,
     ]
 
@@ -152,30 +136,8 @@ def _pair(
     """Rules of a convolution and the norm behind it."""
     path = f"{conv}/kernel"
     shape = tuple(params[path].shape)
-    rules = [Rule(path, (f"{their_conv}.weight",), lambda x: _kernel(x, shape))]
-    for ours, theirs in _NORM.items():
-        rules.append(Rule(f"{norm}/{ours}", (f"{their_norm}.{theirs}",), _same))
-    return rules
-
-
-def _head_rules(
-    source: Mapping[str, np.ndarray], params: Mapping[str, Any]
-) -> list[Rule]:
-    """Rules of every classifier that has the file's width and classes."""
-    if not {"fc.weight", "fc.bias"} <= source.keys():
-        return []
-    size = source["fc.weight"].shape[::-1]
-    rules = []
-    for path, value in params.items():
-        if re.search(r"(^|/)\w*head\w*/(fc/)?kernel$", path) and value.shape == size:
-            bias = path.removesuffix("kernel") + "bias"
-            rules += [Rule(path, ("fc.weight",), np.transpose)]
-            rules += [Rule(bias, ("fc.bias",), _same)]
-    return rules
-
-
-def _same(array: np.ndarray) -> np.ndarray:
-    return array
+    kernel = Rule(path, (f"{their_conv}.weight",), lambda x: _kernel(x, shape))
+    return [kernel, *rules.batch_norm(norm, their_norm)]
 
 
 def _kernel(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

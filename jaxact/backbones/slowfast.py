@@ -18,34 +18,18 @@ from jaxact.backbones.protocol import (
     run_stems,
     stem_name,
 )
-from jaxact.backbones.resnet import STAGE_STRIDES, VARIANTS, Bottleneck
+from jaxact.backbones.resnet import (
+    STAGE_STRIDES,
+    VARIANTS,
+    Bottleneck,
+    Convolution,
+)
 from jaxact.layers.batch_norm import BatchNorm
-from jaxact.layers.conv3d import conv3d, max_pool3d
+from jaxact.layers.conv3d import max_pool3d
 
-_he = nn.initializers.variance_scaling(2.0, "fan_out", "truncated_normal")
 FRAMES_OF_CONV1 = {"slow": 1, "fast": 5}
 # Taps along time of the units' first convolutions, by stage.
 TAPS = {"slow": (1, 1, 3, 3), "fast": (3, 3, 3, 3)}
-
-
-class Convolution(nn.Module):
-    """A convolution ``[b t h w i] -> [b t h w o]`` without bias, half of k as padding.
-
-    Its kernel is ``[k l m i o]``.
-    """
-
-    features: int
-    window: tuple[int, int, int]
-    strides: tuple[int, int, int] = (1, 1, 1)
-    form: str = "auto"
-    dtype: DTypeLike = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        shape = (*self.window, x.shape[-1], self.features)
-        kernel = self.param("kernel", _he, shape).astype(self.dtype)
-        padding = tuple((k // 2, k // 2) for k in self.window)
-        return conv3d(x.astype(self.dtype), kernel, self.strides, padding, self.form)
 
 
 class SlowFast(nn.Module):
@@ -165,14 +149,5 @@ class SlowFastConfig(BackboneConfig):
     remat: bool = False
 
     def build(self, dtype: DTypeLike) -> SlowFast:
-        return SlowFast(
-            blocks=self.blocks,
-            width=self.width,
-            alpha=self.alpha,
-            channel_ratio=self.channel_ratio,
-            lateral_taps=self.lateral_taps,
-            lateral_norm=self.lateral_norm,
-            form=self.conv3d,
-            remat=self.remat,
-            dtype=dtype,
-        )
+        fields = dataclasses.asdict(self)
+        return SlowFast(form=fields.pop("conv3d"), dtype=dtype, **fields)

@@ -23,6 +23,7 @@ from jaxact.weights.keymap import (
     WeightsError,
     strip_prefixes,
 )
+from jaxact.weights.rules import heads
 
 # What wrappers put before the names: DataParallel, torch.compile, the model classes.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "timesformer.", "vit.", "backbone.")
@@ -225,7 +226,9 @@ def key_map(
         )
     rules = [rule for root in roots for rule in _rules(naming, root, params)]
     if naming.time is not None:
-        rules += _head_rules(naming, source, params)
+        # A classifier without a bias is none of ours.
+        known = f"{naming.head}.bias" in source
+        rules += heads(source, params, (naming.head,) if known else ())
     used = {name for rule in rules for name in rule.sources}
     filled = {rule.target for rule in rules}
     deep = max(_depth(root, params) for root in roots)
@@ -296,26 +299,6 @@ def _layer_rules(path: str, names: tuple[str, ...]) -> list[Rule]:
         Rule(f"{path}/{leaf}", weights, transform),
         Rule(f"{path}/bias", biases, lambda *parts: np.concatenate(parts)),
     ]
-
-
-def _head_rules(
-    naming: Naming, source: Mapping[str, np.ndarray], params: Mapping[str, Any]
-) -> list[Rule]:
-    """Rules of every classifier that has the file's width and classes."""
-    weight, bias = f"{naming.head}.weight", f"{naming.head}.bias"
-    if weight not in source or bias not in source:
-        return []
-    size = source[weight].shape[::-1]
-    heads = [
-        path.removesuffix("kernel")
-        for path, value in params.items()
-        if re.search(r"(^|/)\w*head\w*/(fc/)?kernel$", path) and value.shape == size
-    ]
-    transforms: list[tuple[str, str, Callable[..., np.ndarray]]] = [
-        ("kernel", weight, _linear),
-        ("bias", bias, _same),
-    ]
-    return [Rule(h + leaf, (name,), f) for h in heads for leaf, name, f in transforms]
 
 
 def _same(array: np.ndarray) -> np.ndarray:

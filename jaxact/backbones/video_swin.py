@@ -287,15 +287,4 @@ class VideoSwinConfig(BackboneConfig):
                 raise ValueError(
                     f"Got {name} {size}; expected three sizes, of t, h and w."
                 )
-        return VideoSwin(
-            width=self.width,
-            depths=self.depths,
-            heads=self.heads,
-            window=(self.window[0], self.window[1], self.window[2]),
-            patch=(self.patch[0], self.patch[1], self.patch[2]),
-            mlp_ratio=self.mlp_ratio,
-            dropout=self.dropout,
-            drop_path=self.drop_path,
-            remat=self.remat,
-            dtype=dtype,
-        )
+        return VideoSwin(**dataclasses.asdict(self), dtype=dtype)

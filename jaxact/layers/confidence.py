@@ -13,7 +13,8 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from jaxact.batch import Batch
+from jaxact.batch import PRESENT, Batch
+from jaxact.layers.fusions import only_present
 from jaxact.out import Out
 
 # The guard of PDF's logarithms: probabilities lie so far from 0 and 1.
@@ -23,10 +24,6 @@ LEAST = 1e-6
 def energy_confidence(logits: jax.Array, scale: float = 0.1) -> jax.Array:
     """Returns QMF's confidence ``0.1 logsumexp(l)``: ``[... y]`` to ``[...]``."""
     return scale * jax.nn.logsumexp(logits.astype(jnp.float32), axis=-1)
-
-
-def _there(values: jax.Array, present: jax.Array | None) -> jax.Array:
-    return values if present is None else jnp.where(present, values, 0.0)
 
 
 def quality_fusion(
@@ -46,7 +43,7 @@ def quality_fusion(
     confidence = energy_confidence(logits)
     if detached:
         confidence = jax.lax.stop_gradient(confidence)
-    confidence = _there(confidence, present)
+    confidence = only_present(confidence, present)
     return jnp.einsum("bs,bsy->by", confidence, logits), confidence
 
 
@@ -159,4 +156,4 @@ class ConfidenceLoss:
         label = batch["label"][:, None, None]
         target = jnp.take_along_axis(scores, label, axis=-1)[..., 0]
         error = jnp.abs(out[self.confidence] - jax.lax.stop_gradient(target))
-        return _there(error, batch.get("present")).sum(axis=-1)
+        return only_present(error, batch.get(PRESENT)).sum(axis=-1)

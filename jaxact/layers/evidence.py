@@ -12,7 +12,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jaxact.batch import PROGRESS, Batch
+from jaxact.batch import PRESENT, PROGRESS, Batch
+from jaxact.layers.fusions import only_present
 from jaxact.out import Out
 
 # Joining multiplies evidence; float32 holds the digamma of this and of its products.
@@ -48,9 +49,7 @@ def join(evidence: jax.Array, present: jax.Array | None = None) -> jax.Array:
       present: bool ``[b s]``; a stream that is not there has no evidence.
     """
     classes = evidence.shape[-1]
-    if present is not None:
-        evidence = jnp.where(present[..., None], evidence, 0.0)
-    total = jnp.log1p(evidence / classes).sum(axis=-2)
+    total = jnp.log1p(only_present(evidence, present) / classes).sum(axis=-2)
     most = jnp.log1p(jnp.float32(MOST_EVIDENCE) / classes)
     return classes * jnp.expm1(jnp.minimum(total, most))
 
@@ -116,7 +115,7 @@ class EvidentialLoss:
 
         labels = jnp.broadcast_to(label[:, None], single.shape[:2])
         of_single = loss(single, labels)
-        present = batch.get("present")
+        present = batch.get(PRESENT)
         if present is not None and present.shape == of_single.shape:
-            of_single = jnp.where(present, of_single, 0.0)
+            of_single = only_present(of_single, present)
         return loss(joined, label) + of_single.sum(axis=-1)

@@ -22,6 +22,14 @@ class WeightsError(UserError):
     """A weights file that cannot be used; the message says how to mend it."""
 
 
+# (target, array, shape) -> the array in this shape, or None.
+Resize = Callable[[str, np.ndarray, tuple[int, ...]], np.ndarray | None]
+
+
+def no_resize(target: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Of files whose arrays must have the model's shapes: none is made to fit."""
+
+
 class Rule(NamedTuple):
     """``params[target] = transform(*sources)``."""
 
@@ -47,9 +55,7 @@ class KeyMap:
     rules: tuple[Rule, ...]
     ignore: frozenset[str] = frozenset()
     fresh: frozenset[str] = frozenset()
-    resize: Callable[[str, np.ndarray, tuple[int, ...]], np.ndarray | None] = (
-        lambda target, array, shape: None
-    )
+    resize: Resize = no_resize
 
 
 @dataclasses.dataclass

@@ -11,7 +11,7 @@ from typing import Any
 import einops
 import numpy as np
 
-from jaxact.weights.keymap import KeyMap, Rule, WeightsError
+from jaxact.weights.keymap import KeyMap, Resize, Rule, WeightsError, no_resize
 
 _STATISTICS = {
     "scale": "weight",
@@ -122,6 +122,8 @@ def key_map(
     roots: list[str],
     rules: list[Rule],
     left_out: str,
+    network: str = "such backbone",
+    resize: Resize = no_resize,
 ) -> KeyMap:
     """Puts rules together: what is outside the backbones stays fresh.
 
@@ -130,13 +132,15 @@ def key_map(
       roots: paths of the backbones that the rules fill, with a closing ``/``.
       left_out: pattern of names in the file that are not used on purpose, where no rule
         uses them.
+      network: what the model must have, for people.
+      resize: see `KeyMap`.
 
     Raises:
       WeightsError: the model has no such backbone.
     """
     if not roots:
         raise WeightsError(
-            f"The weights are of {kind}, but the model has no such backbone; its "
+            f"The weights are of {kind}, but the model has no {network}; its "
             f"parameters begin with {', '.join(sorted(params)[:3])}."
         )
     used = {name for rule in rules for name in rule.sources}
@@ -146,4 +150,5 @@ def key_map(
         tuple(rules),
         frozenset(name for name in source.keys() - used if ignored.match(name)),
         frozenset(path for path in params if not path.startswith(tuple(roots))),
+        resize,
     )
