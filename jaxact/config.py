@@ -28,6 +28,8 @@ from jaxact.strict import (
     field_names,
     free,
     local,
+    part_name,
+    parts_of,
     unknown_key_message,
 )
 
@@ -153,9 +155,14 @@ class Experiment(Config):
 
 
 def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields every ``("a.b", value)`` of a nested config, in declaration order."""
+    """Yields every ``("a.b", value)`` of a nested config, in declaration order.
+
+    What is one of several configs has its name before its fields.
+    """
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
+        if name := part_name(config, field.name):
+            yield f"{prefix}{field.name}", name
         if dataclasses.is_dataclass(value):
             yield from leaves(value, f"{prefix}{field.name}.")
         else:
@@ -189,6 +196,8 @@ def keys_left_alone(config: Any) -> set[str]:
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):
             found |= {f"{field.name}.{key}" for key in keys_left_alone(value)}
+            if field.default_factory is type(value):
+                found.add(field.name)
         elif value == field.default:
             found.add(field.name)
     return found
@@ -207,7 +216,8 @@ def set_value(config: Any, key: str, value: Any) -> None:
         config = getattr(config, name)
     if last not in field_names(config):
         raise ConfigError(f"Key {key!r}: {unknown_key_message(config, last)}")
-    value = _checked(key, value, getattr(config, last))
+    if not parts_of(config, last):
+        value = _checked(key, value, getattr(config, last))
     check_choice(f"Key {key!r}", annotations(config)[last], value)
     setattr(config, last, value)
 
@@ -254,7 +264,7 @@ def parse_overrides(words: Iterable[str]) -> dict[str, str]:
 # from 0. All others are at least one.
 MAY_BE_ZERO = (
     *("key_width", "value_width", "fusion_depth", "kmeans_clips", "origin"),
-    "reference_batch",
+    *("history", "reference_batch"),
 )
 # What is left out at random: less than all.
 LEFT_OUT = ("dropout", "head_dropout", "drop_path")

@@ -5,6 +5,7 @@ import difflib
 import functools
 import itertools
 import typing
+from collections.abc import Mapping
 from typing import Any, Literal
 
 
@@ -34,6 +35,7 @@ class Config:
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in field_names(self):
             raise AttributeError(unknown_key_message(self, name))
+        value = part_of(self, name, value)
         check_choice(name, annotations(self)[name], value)
         object.__setattr__(self, name, value)
 
@@ -73,6 +75,44 @@ def check_choice(key: str, annotation: Any, value: Any, nested: bool = False) ->
             check_choice(f"{'' if nested else 'An entry of '}{key}", kind, item, True)
     elif nested and type(value) not in _KINDS.get(annotation, (type(value),)):
         raise ConfigError(f"{key} is {value!r}; expected {annotation.__name__}.")
+
+
+# In a field's metadata: the configs of which it holds one, by name.
+PARTS = "parts"
+
+
+def one_of(parts: Mapping[str, Any], default: str) -> Any:
+    """Returns a field that holds one of several configs, each with its own fields.
+
+    It is set by name, which gives that config's defaults, or to such a config.
+    """
+    return dataclasses.field(default_factory=parts[default], metadata={PARTS: parts})
+
+
+def parts_of(config: Any, name: str) -> Mapping[str, Any]:
+    """Returns the configs of which a field holds one, by name; none of other fields."""
+    fields = {field.name: field for field in dataclasses.fields(config)}
+    return fields[name].metadata.get(PARTS, {})
+
+
+def part_of(config: Any, name: str, value: Any) -> Any:
+    """Returns what a field is to hold: of one of several configs, that of this name.
+
+    Raises:
+      ConfigError: there is no such.
+    """
+    parts = parts_of(config, name)
+    if not parts or type(value) in parts.values():
+        return value
+    if value not in parts:
+        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(parts)}.")
+    return parts[value]()
+
+
+def part_name(config: Any, name: str) -> str | None:
+    """Returns the name of the config that a field holds, if it is one of several."""
+    kind = type(getattr(config, name))
+    return next((k for k, x in parts_of(config, name).items() if x is kind), None)
 
 
 # Between what a field's value may differ, in its metadata: "runs" (one and its

@@ -6,7 +6,7 @@ streams, averaging and concatenation.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -14,10 +14,7 @@ import jax
 from jaxact.backbones.protocol import BackboneConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import PRESENT
-from jaxact.layers.fusions.confident import PDF, QMF
-from jaxact.layers.fusions.evidential import ETMC, TMC
-from jaxact.layers.fusions.gated import Gated
-from jaxact.layers.fusions.plain import Add, Average, Concat
+from jaxact.layers.fusions.table import FUSIONS, FusionConfig
 from jaxact.models.streams import (
     Branches,
     Head,
@@ -25,23 +22,7 @@ from jaxact.models.streams import (
     StreamsConfig,
     TimeSformerStreamsConfig,
 )
-
-FusionName = Literal["add", "concat", "average", "gated", "tmc", "etmc", "qmf", "pdf"]
-FUSIONS: dict[str, Any] = {
-    "add": Add,
-    "concat": Concat,
-    "average": Average,  # of the streams' logits
-    "gated": Gated,
-    "tmc": TMC,
-    "etmc": ETMC,
-    "qmf": QMF,
-    "pdf": PDF,
-}
-
-
-def fusion_of(name: str) -> Any:
-    """Returns the fusion of this name."""
-    return FUSIONS[name]()
+from jaxact.strict import one_of
 
 
 @dataclasses.dataclass
@@ -50,19 +31,19 @@ class DualStreamConfig(StreamsConfig):
 
     backbone: BackboneConfig = dataclasses.field(default_factory=TimeSformerConfig)
     layout: Layout = "passes"  # see `Branches`
-    fusion: FusionName = "add"  # see `FUSIONS`
+    fusion: FusionConfig = one_of(FUSIONS, "add")
     head_dropout: float = 0.0
 
     def build(self) -> "DualStream":
         return DualStream(
             self.num_classes,
             self.branches_of(self.backbone, self.layout),
-            fusion_of(self.fusion),
+            self.fusion.build(),
             self.head_dropout,
         )
 
     def losses(self) -> tuple[Any, ...]:
-        return fusion_of(self.fusion).losses()
+        return self.fusion.build().losses()
 
 
 @dataclasses.dataclass
@@ -72,19 +53,19 @@ class BaselineConfig(TimeSformerStreamsConfig):
     ``streams`` of one entry gives the single-modality rows.
     """
 
-    fusion: FusionName = "add"
+    fusion: FusionConfig = one_of(FUSIONS, "add")
     head_dropout: float = 0.0
 
     def build(self) -> "DualStream":
         return DualStream(
             self.num_classes,
             self.branches(),
-            fusion_of(self.fusion),
+            self.fusion.build(),
             self.head_dropout,
         )
 
     def losses(self) -> tuple[Any, ...]:
-        return fusion_of(self.fusion).losses()
+        return self.fusion.build().losses()
 
 
 class DualStream(nn.Module):

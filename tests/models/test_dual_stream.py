@@ -17,8 +17,17 @@ from jaxact.backbones.tanet import TANetConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.backbones.video_swin import VideoSwinConfig
 from jaxact.batch import example_batch
-from jaxact.config import Config, ConfigError, Experiment, OptimConfig, set_value
-from jaxact.models.dual_stream import FUSIONS, BaselineConfig, DualStreamConfig
+from jaxact.config import (
+    Config,
+    ConfigError,
+    Experiment,
+    OptimConfig,
+    keys_left_alone,
+    leaves,
+    set_value,
+)
+from jaxact.layers.fusions.table import FUSIONS
+from jaxact.models.dual_stream import BaselineConfig, DualStreamConfig
 from jaxact.run import optim, steps
 from jaxact.state import State
 from tests import tiny
@@ -208,6 +217,23 @@ def test_fields_of_the_backbone_are_overridden_by_their_dotted_names():
     for key in ("model.backbone.depth", "model.width"):
         with pytest.raises(ConfigError, match="has no field"):
             set_value(experiment, key, "2")
+
+
+def test_a_fusion_is_set_by_name_and_its_fields_by_theirs():
+    experiment = Experiment("test", small(), None)
+    keys = dict(leaves(experiment.model))
+    assert keys["fusion"] == "add" and "fusion" in keys_left_alone(experiment.model)
+    set_value(experiment, "model.fusion", "tmc")
+    set_value(experiment, "model.fusion.annealing", "0.25")
+    assert experiment.model.build().fusion.annealing == 0.25
+    assert experiment.model.losses()[0].annealing == 0.25
+    keys = dict(leaves(experiment.model))
+    assert keys["fusion"] == "tmc" and keys["fusion.annealing"] == 0.25
+    assert not {"fusion", "fusion.annealing"} & keys_left_alone(experiment.model)
+    with pytest.raises(ConfigError, match="'tcm'; choose one of add, concat, average"):
+        set_value(experiment, "model.fusion", "tcm")
+    with pytest.raises(ConfigError, match="TMCConfig has no field 'weights'"):
+        set_value(experiment, "model.fusion.weights", "(1, 2)")
 
 
 def test_further_stems_start_from_the_mean_over_rgb():

@@ -31,6 +31,7 @@ from jaxact.config import (
 from jaxact.devices import distributed
 from jaxact.run import initialize, session
 from jaxact.state import rngs_at
+from jaxact.strict import part_name, parts_of
 from tests import tiny
 from tests.input_pipeline import tiny as tiny_data
 
@@ -91,6 +92,8 @@ LONG = ("baseline", "ccdfarm", "dam", "tsm_netvlad")
 def other(config: Any, name: str) -> Any:
     """Returns another value of a field."""
     value, kind = getattr(config, name), annotations(config)[name]
+    if parts := parts_of(config, name):
+        return next(part for part in parts if part != part_name(config, name))
     if typing.get_origin(kind) is typing.Literal:
         return next(x for x in typing.get_args(kind) if x != value)
     if isinstance(value, bool):
