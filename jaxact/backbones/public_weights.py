@@ -11,6 +11,7 @@ from jaxact.backbones import (
     resnet_weights,
     timesformer_weights,
     video_swin_weights,
+    videomae_weights,
 )
 from jaxact.weights.keymap import KeyMap, Report, Rule, WeightsError, convert
 from jaxact.weights.readers import read, read_weights
@@ -28,7 +29,10 @@ __all__ = [
 # Kinds of public weights. Each module says what wrappers put around the names
 # (`clean`), whether a file's names are its own (`recognizes`), how they fill a model's
 # parameters and statistics (`key_map`), and what it is called (`NAMES`).
+# A file is of the first kind that knows it: those whose names are among ViT's, with
+# others beside them, stand before ViT.
 KINDS: tuple[Any, ...] = (
+    videomae_weights,
     timesformer_weights,
     resnet3d_weights,
     resnet_weights,

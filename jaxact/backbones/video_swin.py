@@ -26,6 +26,7 @@ from jaxact.backbones.protocol import (
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.attention import QKV, attend
 from jaxact.layers.mlp import DropPath, Mlp
+from jaxact.layers.patches import patches
 
 EPSILON = 1e-5
 Grid = tuple[int, int, int]  # of t, h and w
@@ -177,16 +178,6 @@ class PatchMerging(nn.Module):
         x = einops.rearrange(x, "b t (h p) (w q) c -> b t h w (q p c)", p=2, q=2)
         x = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="norm")(x)
         return nn.Dense(2 * c, use_bias=False, dtype=self.dtype, name="reduction")(x)
-
-
-def patches(video: jax.Array, patch: Grid) -> jax.Array:
-    """Cuts ``[b t h w c]``, filled up with zeros, into patches ``[b t h w pqrc]``."""
-    p, q, r = patch
-    fill = [(-n) % k for n, k in zip(video.shape[1:4], patch, strict=True)]
-    x = jnp.pad(video, ((0, 0), *((0, more) for more in fill), (0, 0)))
-    return einops.rearrange(
-        x, "b (t p) (h q) (w r) c -> b t h w (p q r c)", p=p, q=q, r=r
-    )
 
 
 class VideoSwin(nn.Module):

@@ -72,7 +72,8 @@ def _rules(
         if (kernel is not None)
         else 1
     )
-    made = rules.patches(f"{root}patch_embed", "patch_embed.proj", frames)
+    stem = f"{root}patch_embed"
+    made = rules.patches(stem, "patch_embed.proj", frames, params)
     made += rules.layer_norm(f"{root}patch_norm", "patch_embed.norm")
     made += rules.layer_norm(f"{root}final_norm", "norm")
     block = re.compile(re.escape(root) + r"stage(\d+)_(\d+)/mlp_norm/scale$")

@@ -5,7 +5,7 @@ the public one, without a closing dot.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import einops
@@ -48,12 +48,13 @@ def batch_norm(path: str, name: str) -> list[Rule]:
     ]
 
 
-def patches(path: str, name: str, frames: int) -> list[Rule]:
+def patches(path: str, name: str, frames: int, params: Mapping[str, Any]) -> list[Rule]:
     """A convolution without overlap as a dense layer over ``(t h w c)`` patches.
 
     Args:
       frames: how many a patch spans; the kernel ``[o i h w]`` of an image network is
         divided by it and repeated, so that a still clip gives what the image gave.
+      params: of the model; see `stems`.
     """
 
     def kernel(array: np.ndarray) -> np.ndarray:
@@ -61,10 +62,35 @@ def patches(path: str, name: str, frames: int) -> list[Rule]:
             array = np.repeat(array[:, :, None] / frames, frames, axis=2)
         return einops.rearrange(array, "o i t h w -> (t h w i) o")
 
-    return [
-        Rule(f"{path}/kernel", (f"{name}.weight",), kernel),
-        Rule(f"{path}/bias", (f"{name}.bias",), same),
-    ]
+    return stems(path, name, kernel, params)
+
+
+def stems(
+    path: str,
+    name: str,
+    kernel: Callable[[np.ndarray], np.ndarray],
+    params: Mapping[str, Any],
+) -> list[Rule]:
+    """A first layer with a bias, and those of clips with other numbers of channels.
+
+    That of a single channel starts as the mean over the file's channels.
+
+    Args:
+      kernel: turns ``[o i ...]`` into our layout.
+      params: of the model, where further stems are called ``path_CHANNELS``.
+    """
+
+    def grey(array: np.ndarray) -> np.ndarray:
+        return kernel(array.mean(axis=1, keepdims=True))
+
+    stem = re.compile(re.escape(path) + r"(_\d+)?/kernel$")
+    made = []
+    for found in filter(None, map(stem.match, params)):
+        each = found[0].removesuffix("/kernel")
+        transform = grey if found[1] == "_1" else kernel
+        made.append(Rule(f"{each}/kernel", (f"{name}.weight",), transform))
+        made.append(Rule(f"{each}/bias", (f"{name}.bias",), same))
+    return made
 
 
 def convolution(path: str, name: str, rank: int) -> Rule:

@@ -5,6 +5,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from jaxact.backbones.public_weights import initialize_from
+from jaxact.config import Experiment
+from jaxact.ledger import ledger
+from jaxact.models.dual_stream import DualStreamConfig
 from tests.paths import GOLDEN
 
 PREFIX = "weights/"
@@ -27,7 +30,8 @@ def loaded(module, video, stored, folder):
     """The module's variables, filled from a golden state dict, and the report."""
     path = folder / "weights.safetensors"
     save_file(state_dict(stored), path)
-    variables = jax.jit(module.init)(jax.random.key(0), video)
+    shapes = jax.eval_shape(module.init, jax.random.key(0), video)
+    variables = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     params, stats, report = initialize_from(
         path,
         {"backbone": variables["params"]},
@@ -56,3 +60,15 @@ def gradients_reach_everything(module, variables, video):
     flat = jax.tree_util.tree_leaves_with_path(grads)
     still = [jax.tree_util.keystr(p) for p, g in flat if not np.abs(g).max() > 0]
     assert still == []
+
+
+def published_size(backbone, frames, classes=400, image_size=224):
+    """The ledger of one stream of colours under a classifier, as papers count it."""
+    model = DualStreamConfig(
+        num_classes=classes,
+        streams=("rgb",),
+        frames=frames,
+        image_size=image_size,
+        backbone=backbone,
+    )
+    return ledger(Experiment("size", model, None))

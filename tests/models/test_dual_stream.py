@@ -16,6 +16,7 @@ from jaxact.backbones.slowfast import SlowFastConfig
 from jaxact.backbones.tanet import TANetConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.backbones.video_swin import VideoSwinConfig
+from jaxact.backbones.videomae import VideoMAEConfig
 from jaxact.batch import example_batch
 from jaxact.config import (
     Config,
@@ -38,13 +39,14 @@ NETS = {
     "i3d": I3DConfig(width=1 / 16, conv3d="native"),
     "timesformer": TimeSformerConfig(patch=8, width=12, depth=1, heads=2),
     "swin": VideoSwinConfig(width=6, depths=(1, 1), heads=(1, 2), window=(2, 3, 3)),
+    "videomae": VideoMAEConfig(width=12, depth=1, heads=2, patch=(5, 8, 8)),
     "slowfast": SlowFastConfig(blocks=(1, 1), width=8, alpha=5, channel_ratio=4),
     "csn": CSNConfig(blocks=(1, 1), width=8, conv3d="native"),
     "tanet": TANetConfig(blocks=(1, 1), width=8),
 }
 # 8 x 2 x 4; 1024 / 16.
 WIDTHS = {"tsm": 64, "i3d": 64, "timesformer": 12}
-WIDTHS |= {"swin": 12, "slowfast": 64 + 16, "csn": 64, "tanet": 64}
+WIDTHS |= {"swin": 12, "videomae": 12, "slowfast": 64 + 16, "csn": 64, "tanet": 64}
 SIZES = dict(num_classes=5, frames=5, image_size=24, dtype="float32")
 
 
@@ -149,6 +151,7 @@ def test_a_step_reaches_every_parameter(net):
     after = flax.traverse_util.flatten_dict(jax.device_get(state.params), sep="/")
     stem = {"tsm": "conv1_1", "i3d": "conv1_1/kernel", "timesformer": "patch_embed_1"}
     stem |= {"swin": "patch_embed_1", "slowfast": "fast_conv1_1"}
+    stem |= {"videomae": "patch_embed_1"}
     stem |= {"csn": "conv1_1", "tanet": "conv1_1"}
     assert any(stem[net] in name for name in before)
     for name, value in after.items():

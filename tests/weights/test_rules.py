@@ -24,9 +24,18 @@ def test_dense_kernels_are_transposed():
 def test_an_image_s_patches_are_divided_over_the_frames():
     weight = np.arange(8.0).reshape(2, 1, 2, 2)  # o i h w
     source = {"p.weight": weight, "p.bias": np.zeros(2)}
-    kernel = applied(rules.patches("embed", "p", 2), source)["embed/kernel"]
+    made = rules.patches("embed", "p", 2, {"embed/kernel": None})
     still = [[0, 2], [0.5, 2.5], [1, 3], [1.5, 3.5]]
-    np.testing.assert_array_equal(kernel, still + still)
+    np.testing.assert_array_equal(applied(made, source)["embed/kernel"], still + still)
+
+
+def test_a_stem_of_one_channel_starts_as_the_mean_over_colours():
+    source = {"p.weight": np.arange(6.0).reshape(2, 3), "p.bias": np.array([7, 8])}
+    params = dict.fromkeys(["in/stem/kernel", "in/stem_1/kernel", "in/stem_1/bias"])
+    found = applied(rules.stems("in/stem", "p", np.transpose, params), source)
+    np.testing.assert_array_equal(found["in/stem/kernel"], [[0, 3], [1, 4], [2, 5]])
+    np.testing.assert_array_equal(found["in/stem_1/kernel"], [[1, 4]])
+    np.testing.assert_array_equal(found["in/stem_1/bias"], [7, 8])
 
 
 @pytest.mark.parametrize(
