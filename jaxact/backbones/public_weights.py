@@ -6,6 +6,7 @@ from typing import Any
 from flax import traverse_util
 
 from jaxact.backbones import (
+    hiera_weights,
     i3d_weights,
     resnet3d_weights,
     resnet_weights,
@@ -33,6 +34,7 @@ __all__ = [
 # others beside them, stand before ViT.
 KINDS: tuple[Any, ...] = (
     videomae_weights,
+    hiera_weights,
     timesformer_weights,
     resnet3d_weights,
     resnet_weights,

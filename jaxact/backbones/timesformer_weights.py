@@ -8,13 +8,11 @@ keep the model's own initialisation, zero in all blocks but the first.
 """
 
 import dataclasses
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import einops
-import jax
 import numpy as np
 
 from jaxact.weights.keymap import (
@@ -23,7 +21,7 @@ from jaxact.weights.keymap import (
     WeightsError,
     strip_prefixes,
 )
-from jaxact.weights.rules import heads
+from jaxact.weights.rules import heads, resized_line, resized_square
 
 # What wrappers put before the names: DataParallel, torch.compile, the model classes.
 _PREFIXES = ("module.", "_orig_mod.", "model.", "timesformer.", "vit.", "backbone.")
@@ -342,15 +340,10 @@ def resize(
         return None
     x = array.astype(np.float32)
     if target.endswith("/time"):
-        return np.asarray(jax.image.resize(x, shape, "linear"))
+        return resized_line(x, shape[0])
     if target.endswith("/position"):
-        old, new = math.isqrt(len(x) - 1), math.isqrt(shape[0] - 1)
-        if old**2 != len(x) - 1 or new**2 != shape[0] - 1:
-            return None
-        square = einops.rearrange(x[1:], "(h w) d -> h w d", h=old)
-        square = jax.image.resize(square, (new, new, shape[1]), "cubic")
-        patches = einops.rearrange(np.asarray(square), "h w d -> (h w) d")
-        return np.concatenate([x[:1], patches])
+        patches = resized_square(x[1:], shape[0] - 1)
+        return None if patches is None else np.concatenate([x[:1], patches])
     if re.search("patch_embed_1/proj/kernel$", target) and shape[0] * 3 == len(x):
         return einops.reduce(x, "(pq c) d -> pq d", "mean", c=3)
     return None

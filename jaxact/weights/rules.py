@@ -4,11 +4,13 @@ Each returns rules for one layer: ``path`` is ours, without a closing ``/``; ``n
 the public one, without a closing dot.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import einops
+import jax
 import numpy as np
 
 from jaxact.weights.keymap import KeyMap, Resize, Rule, WeightsError, no_resize
@@ -119,6 +121,25 @@ def convolution(path: str, name: str, rank: int) -> Rule:
         return array
 
     return Rule(f"{path}/kernel", (f"{name}.weight",), kernel)
+
+
+def resized_line(array: np.ndarray, rows: int) -> np.ndarray:
+    """Resizes positions in time ``[t c]`` linearly, with antialiasing."""
+    x = array.astype(np.float32)
+    return np.asarray(jax.image.resize(x, (rows, x.shape[1]), "linear"))
+
+
+def resized_square(array: np.ndarray, rows: int) -> np.ndarray | None:
+    """Resizes positions ``[hw c]`` of a square frame to one of so many rows.
+
+    By Keys' cubic kernel, a = -1/2, with antialiasing; None if one is not a square.
+    """
+    old, new = math.isqrt(len(array)), math.isqrt(rows)
+    if old**2 != len(array) or new**2 != rows:
+        return None
+    x = einops.rearrange(array.astype(np.float32), "(h w) c -> h w c", h=old)
+    x = jax.image.resize(x, (new, new, x.shape[-1]), "cubic")
+    return einops.rearrange(np.asarray(x), "h w c -> (h w) c")
 
 
 def heads(

@@ -10,6 +10,7 @@ import pytest
 
 from jaxact.backbones import public_weights
 from jaxact.backbones.csn import CSNConfig
+from jaxact.backbones.hiera import HieraConfig
 from jaxact.backbones.i3d import I3DConfig
 from jaxact.backbones.resnet import TSMResNetConfig
 from jaxact.backbones.slowfast import SlowFastConfig
@@ -40,13 +41,21 @@ NETS = {
     "timesformer": TimeSformerConfig(patch=8, width=12, depth=1, heads=2),
     "swin": VideoSwinConfig(width=6, depths=(1, 1), heads=(1, 2), window=(2, 3, 3)),
     "videomae": VideoMAEConfig(width=12, depth=1, heads=2, patch=(5, 8, 8)),
+    "hiera": HieraConfig(width=6, depths=(1, 1), mask_unit=(1, 2, 2), local_stages=1),
     "slowfast": SlowFastConfig(blocks=(1, 1), width=8, alpha=5, channel_ratio=4),
     "csn": CSNConfig(blocks=(1, 1), width=8, conv3d="native"),
     "tanet": TANetConfig(blocks=(1, 1), width=8),
 }
 # 8 x 2 x 4; 1024 / 16.
 WIDTHS = {"tsm": 64, "i3d": 64, "timesformer": 12}
-WIDTHS |= {"swin": 12, "videomae": 12, "slowfast": 64 + 16, "csn": 64, "tanet": 64}
+WIDTHS |= {
+    "swin": 12,
+    "videomae": 12,
+    "hiera": 12,
+    "slowfast": 64 + 16,
+    "csn": 64,
+    "tanet": 64,
+}
 SIZES = dict(num_classes=5, frames=5, image_size=24, dtype="float32")
 
 
@@ -151,7 +160,7 @@ def test_a_step_reaches_every_parameter(net):
     after = flax.traverse_util.flatten_dict(jax.device_get(state.params), sep="/")
     stem = {"tsm": "conv1_1", "i3d": "conv1_1/kernel", "timesformer": "patch_embed_1"}
     stem |= {"swin": "patch_embed_1", "slowfast": "fast_conv1_1"}
-    stem |= {"videomae": "patch_embed_1"}
+    stem |= {"videomae": "patch_embed_1", "hiera": "patch_embed_1"}
     stem |= {"csn": "conv1_1", "tanet": "conv1_1"}
     assert any(stem[net] in name for name in before)
     for name, value in after.items():
