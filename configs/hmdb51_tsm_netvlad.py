@@ -14,9 +14,8 @@ The recipe, and how the streams are fused, is that of `configs/ucf101_tsm_netvla
 """
 
 from configs import ucf101_tsm_netvlad
-from jaxact.config import Experiment, parse_arg
+from jaxact.config import Experiment
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, stream="rgb", split=1)
-    return ucf101_tsm_netvlad.make_experiment("hmdb51", args["stream"], args["split"])
+    return ucf101_tsm_netvlad.make_experiment("hmdb51", arg)

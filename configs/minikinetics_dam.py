@@ -25,21 +25,23 @@ Start from ImageNet weights with `--config.train.init_from=FILE`.
 
 from configs import common, sthv1_dam
 from input_pipeline.config import DataConfig
-from jaxact.config import ConfigError, Experiment, parse_arg
-from jaxact.models.dam import KINDS, DAMConfig, dam_layout, spaced
+from jaxact.config import Experiment, parse_arg
+from jaxact.models.dam import DAM_COUNTS, KINDS, DAMConfig, dam_layout, spaced
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, kind="da_nl", stage=3, modules=0, position="none", views=1)
+    args = parse_arg(
+        arg,
+        kind=("da_nl", *KINDS, "none"),
+        stage=(3, 1, 2, 4),
+        modules=(0, *DAM_COUNTS),
+        position="none",
+        views=(1, 30),
+    )
     model = DAMConfig(
         num_classes=common.CLASSES["minikinetics"], position=args["position"]
     )
-    kind, stage, views = args["kind"], args["stage"], args["views"]
-    if kind not in (*KINDS, "none") or not 1 <= stage <= 4 or views not in (1, 30):
-        raise ConfigError(
-            f"Got kind={kind}, stage={stage}, views={views}; expected none or one of "
-            f"{', '.join(KINDS)}, a stage from 1 to 4, and 1 or 30 views."
-        )
+    kind, stage = args["kind"], args["stage"]
     if args["modules"]:
         name = f"dam{args['modules']}"
         model.layout = dam_layout(args["modules"])
@@ -57,7 +59,7 @@ def get_config(arg: str = "") -> Experiment:
         crop="corners",
         flip=0.5,  # not stated; the classes are alike in a mirror
     )
-    if views == 30:  # section 4.2: ten clips, three crops of 256 x 256
+    if args["views"] == 30:  # section 4.2: ten clips, three crops of 256 x 256
         model.image_size = 256
         experiment.data.eval_views_time = 10
         experiment.data.eval_views_space = 3

@@ -24,7 +24,6 @@ made for (TSN's partial batch norm). From random weights add
 from configs import common
 from input_pipeline.config import DataConfig
 from jaxact.config import (
-    ConfigError,
     EvalConfig,
     Experiment,
     OptimConfig,
@@ -38,17 +37,13 @@ STREAMS = {"rgb": ("rgb",), "rgb_diff": ("rgb_diff",), "both": ("rgb", "rgb_diff
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, stream="rgb", split=1)
-    return make_experiment("ucf101", args["stream"], args["split"])
+    return make_experiment("ucf101", arg)
 
 
-def make_experiment(dataset: str, stream: str, split: int) -> Experiment:
+def make_experiment(dataset: str, arg: str) -> Experiment:
     """Returns the paper's recipe (section 3.1) on a data set with three splits."""
-    if stream not in STREAMS or split not in (1, 2, 3):
-        raise ConfigError(
-            f"Got stream={stream}, split={split}; expected one of {', '.join(STREAMS)} "
-            "and a split from 1 to 3."
-        )
+    args = parse_arg(arg, stream=tuple(STREAMS), split=(1, 2, 3))
+    stream, split = args["stream"], args["split"]
     return Experiment(
         name=f"{dataset}_split{split}_tsm_netvlad_{stream}",
         model=TSMNetVLADConfig(

@@ -22,6 +22,7 @@ from jaxact.backbones.resnet import (
     STAGE_STRIDES,
     VARIANTS,
     Convolution,
+    FrozenNorm,
     Pointwise,
 )
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
@@ -59,16 +60,14 @@ class SeparatedBottleneck(nn.Module):
     width: int
     stride: int = 1
     preserved: bool = True
-    frozen_norm: bool = False
+    frozen: bool = False
     form: str = "auto"
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         def norm(y: jax.Array, name: str) -> jax.Array:
-            layer = BatchNorm(
-                self.frozen_norm, dtype=self.dtype, epsilon=EPSILON, name=name
-            )
+            layer = BatchNorm(self.frozen, dtype=self.dtype, epsilon=EPSILON, name=name)
             return layer(y, train=train)
 
         y = Pointwise(self.width, self.dtype, name="conv1")(x)
@@ -94,7 +93,7 @@ class CSN(nn.Module):
       blocks: units of each stage, see `resnet.VARIANTS`.
       width: of the first stage's bottlenecks; every stage doubles it.
       preserved: ip-CSN; False is ir-CSN, "interaction-reduced".
-      frozen_norm: batch norms neither learn nor adapt, as the authors fine-tune.
+      frozen_norm: which norms are frozen; the authors fine-tune with "all".
       form: of 3-D convolutions, see `jaxact.layers.conv3d`.
       remat: recompute the units' activations in the backward pass.
     """
@@ -102,7 +101,7 @@ class CSN(nn.Module):
     blocks: tuple[int, ...] = VARIANTS["resnet152"]
     width: int = 64
     preserved: bool = True
-    frozen_norm: bool = False
+    frozen_norm: FrozenNorm = "none"
     form: str = "auto"
     remat: bool = False
     dtype: DTypeLike = jnp.float32
@@ -125,7 +124,7 @@ class CSN(nn.Module):
 
         x = run_stems(videos, stem)
         norm = BatchNorm(
-            self.frozen_norm, dtype=self.dtype, epsilon=EPSILON, name="norm1"
+            self.frozen_norm == "all", dtype=self.dtype, epsilon=EPSILON, name="norm1"
         )
         x = nn.relu(norm(x, train=train))
         x = max_pool3d(x, (1, 3, 3), (1, 2, 2), ((0, 0), (1, 1), (1, 1)))
@@ -139,7 +138,7 @@ class CSN(nn.Module):
                     self.width * 2 ** (stage - 1),
                     STAGE_STRIDES[stage - 1] if unit == 1 else 1,
                     self.preserved,
-                    self.frozen_norm,
+                    self.frozen_norm != "none",
                     self.form,
                     self.dtype,
                     name=f"res{stage}_{unit}",
@@ -158,7 +157,7 @@ class CSNConfig(BackboneConfig):
     blocks: tuple[int, ...] = VARIANTS["resnet152"]
     width: int = 64
     preserved: bool = True  # ip-CSN; False: ir-CSN
-    frozen_norm: bool = False
+    frozen_norm: FrozenNorm = "none"
     conv3d: Literal["auto", "native", "taps"] = "auto"
     remat: bool = False
 

@@ -22,6 +22,7 @@ from jaxact.layers.batch_norm import BatchNorm
 from jaxact.layers.conv3d import conv3d, max_pool3d
 from jaxact.layers.pointwise import pointwise
 from jaxact.layers.temporal_shift import shifted_channels, temporal_shift
+from jaxact.strict import check_choice
 
 EXPANSION = 4  # a bottleneck's output channels over its width
 STAGE_STRIDES = (1, 2, 2, 2)  # of the first unit's 3x3 convolution, as in torchvision
@@ -39,7 +40,7 @@ FRAME_WISE = (1, 1, 1)
 
 # Which batch norms are frozen: "partial" is all but the first, as TSN and TSM train:
 # from weights of other inputs, only it adapts to what it sees.
-FROZEN_NORMS = ("none", "partial", "all")
+FrozenNorm = Literal["none", "partial", "all"]
 
 # What a model puts between units: (stage, unit, x) -> x, both counted from 1.
 BeforeUnit = Callable[[int, int, jax.Array], jax.Array]
@@ -184,7 +185,7 @@ class ResNet(nn.Module):
         one on, spans three frames.
       shift, after_first: see `Bottleneck`.
       before_unit: called before every unit; where a model puts its own blocks.
-      frozen_norm: which norms are frozen, of `FROZEN_NORMS`; see `BatchNorm`.
+      frozen_norm: which norms are frozen, of `FrozenNorm`; see `BatchNorm`.
       remat: recompute the units' activations in the backward pass.
     """
 
@@ -195,7 +196,7 @@ class ResNet(nn.Module):
     shift: Callable[[jax.Array], jax.Array] | None = None
     after_first: MakeModule | None = None
     before_unit: BeforeUnit | None = None
-    frozen_norm: str = "none"
+    frozen_norm: FrozenNorm = "none"
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -207,10 +208,7 @@ class ResNet(nn.Module):
           ``features`` ``[b t h w c]``, t, h and w divided by the strides; ``token``
           ``[b c]``, their mean in float32; ``stages``, every stage's last map.
         """
-        if self.frozen_norm not in FROZEN_NORMS:
-            raise ValueError(
-                f"Got frozen_norm {self.frozen_norm!r}; expected one of {FROZEN_NORMS}."
-            )
+        check_choice("frozen_norm", FrozenNorm, self.frozen_norm)
         first, second, third = self.time_strides
 
         def stem(channels: int) -> Spatial:
@@ -262,7 +260,7 @@ class TSMResNetConfig(BackboneConfig):
     shift_fraction: float = 1 / 8  # of the channels, each way; 0: no shift
     time_strides: tuple[int, ...] = FRAME_WISE  # of conv1, pool1 and pool2
     inflated: bool = False  # C3D_{3x1x1}
-    frozen_norm: Literal["none", "partial", "all"] = "none"
+    frozen_norm: FrozenNorm = "none"
     remat: bool = False
 
     def build(self, dtype: DTypeLike) -> ResNet:

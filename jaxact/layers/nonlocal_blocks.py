@@ -10,7 +10,7 @@ Alphabet: g groups of n positions each, that know nothing of other groups; m is 
 c channels, k width of queries and keys, v width of values.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import einops
 import flax.linen as nn
@@ -20,14 +20,15 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxact.layers.batch_norm import BatchNorm
+from jaxact.strict import check_choice
 
 AXES = {
     "joint": "b t h w c -> b 1 (t h w) c",
     "time": "b t h w c -> b (h w) t c",
     "space": "b t h w c -> b t (h w) c",
 }
-POSITIONS = ("none", "sinusoidal", "learned")
-ORDERS = ("auto", "folded", "linear", "quadratic")
+Position = Literal["none", "sinusoidal", "learned"]
+Order = Literal["auto", "folded", "linear", "quadratic"]
 UNIT_EPSILON = 1e-6
 
 _init = nn.initializers.lecun_normal()
@@ -88,7 +89,7 @@ class _Block(nn.Module):
     key_width: int = 0
     value_width: int = 0
     poly_reduction: int = 1
-    position: str = "none"
+    position: Position = "none"
     dtype: DTypeLike = jnp.float32
 
     def relate(self, x: jax.Array) -> jax.Array:
@@ -101,10 +102,7 @@ class _Block(nn.Module):
             raise ValueError(f"Got axis {self.axis!r}; expected one of {tuple(AXES)}.")
         _, t, h, w, c = x.shape
         y = x.astype(self.dtype)
-        if self.position not in POSITIONS:
-            raise ValueError(
-                f"Got position {self.position!r}; expected one of {POSITIONS}."
-            )
+        check_choice("position", Position, self.position)
         if self.position != "none":
             place = jnp.asarray(sinusoids(t, c), jnp.float32)
             if self.position == "learned":
@@ -199,16 +197,13 @@ class DirectedNonLocal(_Block):
     """
 
     variant: int = 1
-    order: str = "auto"
+    order: Order = "auto"
     matrix_scale: bool = False
     scale_start: float = 10.0
 
     def relate(self, x: jax.Array) -> jax.Array:
-        if self.variant not in (1, 2) or self.order not in ORDERS:
-            raise ValueError(
-                f"Got variant {self.variant} and order {self.order!r}; expected 1 or 2 "
-                f"and one of {ORDERS}."
-            )
+        check_choice("variant", Literal[1, 2], self.variant)
+        check_choice("order", Order, self.order)
         n, c = x.shape[2:]
         query, key = (
             unit_length(part).astype(self.dtype) for part in self._queries_and_keys(x)
@@ -257,8 +252,8 @@ class _Factorized(nn.Module):
     key_width: int = 0
     value_width: int = 0
     poly_reduction: int = 1
-    position: str = "none"
-    order: str = "auto"
+    position: Position = "none"
+    order: Order = "auto"
     dtype: DTypeLike = jnp.float32
 
     # Of time, of space.

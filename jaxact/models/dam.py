@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxact.backbones.resnet import C2D_TIME_STRIDES, VARIANTS, ResNet
+from jaxact.backbones.resnet import C2D_TIME_STRIDES, VARIANTS, FrozenNorm, ResNet
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.config import ConfigError, ModelConfig
 from jaxact.layers import nonlocal_blocks
@@ -93,17 +93,15 @@ class DAMConfig(ModelConfig):
     width: int = 64
     time_strides: tuple[int, ...] = C2D_TIME_STRIDES  # of conv1, pool1 and pool2
     inflated: bool = False  # C3D_{3x1x1} in place of C2D
-    # Batch norms of the trunk that neither learn nor adapt: "none" | "partial" (all but
-    # the first) | "all".
-    frozen_norm: str = "none"
+    frozen_norm: FrozenNorm = "none"  # of the trunk, neither learning nor adapting
     remat: bool = False  # recompute activations in the backward pass
     # The blocks: (stage, unit, kind), see `KINDS`; () is the plain trunk.
     layout: Layout = dam_layout(12)
     key_width: int = 0  # of queries and keys; 0: an eighth of the channels
     value_width: int = 0  # 0: half the channels
     poly_reduction: int = 1  # of Poly-NL: 1 is eq. 19, 4 has the paper's size
-    position: str = "none"  # of a frame, told to the blocks: "sinusoidal" | "learned"
-    order: str = "auto"  # of directed attention's products: "folded" | "linear" | ...
+    position: nonlocal_blocks.Position = "none"  # of a frame, told to the blocks
+    order: nonlocal_blocks.Order = "auto"  # of directed attention's products
     dropout: float = 0.5  # before the classifier
 
     def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:

@@ -107,7 +107,7 @@ def test_a_frozen_norm_does_not_move(which):
 
 
 def test_an_unknown_frozen_norm_is_refused():
-    with pytest.raises(ValueError, match="Got frozen_norm 'some'; expected one of"):
+    with pytest.raises(ValueError, match="frozen_norm is 'some'; choose one of none"):
         shapes_of((1, 4, 16, 16, 3), **SMALL, frozen_norm="some")
 
 

@@ -383,9 +383,9 @@ def test_default_widths_and_wrong_fields():
     assert params["value"]["kernel"].shape == (16, 8)
     for fields, message in (
         (dict(axis="depth"), "Got axis 'depth'"),
-        (dict(position="rotary"), "Got position 'rotary'"),
-        (dict(order="cubic"), "order 'cubic'"),
-        (dict(variant=3), "Got variant 3"),
+        (dict(position="rotary"), "position is 'rotary'"),
+        (dict(order="cubic"), "order is 'cubic'"),
+        (dict(variant=3), "variant is 3"),
     ):
         with pytest.raises(ValueError, match=message):
             variables_of(DirectedNonLocal(**fields), (1, 2, 3, 3, 16))
