@@ -46,16 +46,6 @@ class DatasetFacts:
     bones: tuple[tuple[int, int], ...]  # pairs of joints; none if not known
     digest: str  # of what the clips were prepared from, and how
 
-    @property
-    def num_train(self) -> int:
-        """Clips in an epoch of training."""
-        return self.num_clips["train"]
-
-    @property
-    def num_test(self) -> int:
-        """Clips of the test split."""
-        return self.num_clips["test"]
-
 
 def dataset_facts(data: DataConfig) -> DatasetFacts:
     """Returns the facts of the data set and protocol that ``data`` names.

@@ -17,8 +17,8 @@ VIDEO_ENDINGS = (
 
 def video_files(folder: Path) -> Iterator[Path]:
     """Yields every video below a folder, sorted; hidden files are other systems'."""
-    for parent, _, names in _walk(folder):
-        yield from (Path(parent, name) for name in names if is_video(name))
+    for parent, _, names in walk(folder):
+        yield from (parent / name for name in names if is_video(name))
 
 
 def is_video(name: str) -> bool:
@@ -34,14 +34,14 @@ def survey(folder: Path) -> tuple[list[Path], Counter[str]]:
     """
     found: list[Path] = []
     others: Counter[str] = Counter()
-    for parent, folders, names in _walk(folder):
+    for parent, folders, names in walk(folder):
         videos = [name for name in names if is_video(name)]
         images = [name for name in names if Path(name).suffix.lower() in IMAGE_ENDINGS]
-        found += [Path(parent, name) for name in videos]
-        deep = len(Path(parent).relative_to(folder).parts) > 1
+        found += [parent / name for name in videos]
+        deep = len(parent.relative_to(folder).parts) > 1
         taken = set(videos)
         if images and not videos and not folders and deep:
-            found.append(Path(parent))
+            found.append(parent)
             taken |= set(images)
         others.update(
             Path(name).suffix.lower() or "no ending" for name in set(names) - taken
@@ -49,10 +49,23 @@ def survey(folder: Path) -> tuple[list[Path], Counter[str]]:
     return sorted(found), others
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield parent, folders, sorted(n for n in names if not n.startswith("."))
+def walk(
+    folder: Path, above: tuple[str, ...] = ()
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yields every folder, with its folders and files, sorted; nothing hidden.
+
+    Links are followed, but not into a folder ``above``: a link into itself has no end.
+    A folder that cannot be read raises OSError; what is in it would be missed.
+    """
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    with os.scandir(folder) as listed:
+        entries = sorted((e for e in listed if e.name[0] != "."), key=lambda e: e.name)
+    folders = [entry.name for entry in entries if entry.is_dir()]
+    yield folder, folders, [entry.name for entry in entries if not entry.is_dir()]
+    for name in folders:
+        yield from walk(folder / name, (*above, here))
 
 
 def read_lines(path: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from input_pipeline import encode, howto, joints, lenses
 from input_pipeline.builders.base import ClipBuilder, RawDataError
+from input_pipeline.builders.files import walk
 from input_pipeline.formats import ntu
 from input_pipeline.streams import of_kind
 
@@ -49,15 +49,14 @@ class NtuLayout(ClipBuilder):
         if not self.raw.is_dir():
             raise RawDataError(f"The folder {self.raw} does not exist. {self._howto()}")
         files: dict[str, dict[str, Path]] = {s: {} for s in self.options.streams}
-        for folder, folders, names in os.walk(self.raw, followlinks=True):
-            folders.sort()
+        for folder, _, names in walk(self.raw):
             for stream in files.keys() & FRAMES.keys():
                 if any(name.startswith(FRAMES[stream]) for name in names):
-                    self._add(files[stream], Path(folder))
-            for name in sorted(names):
+                    self._add(files[stream], folder)
+            for name in names:
                 for stream, found in files.items():
                     if stream not in FRAMES and name.endswith(FILES[stream][1]):
-                        self._add(found, Path(folder, name))
+                        self._add(found, folder / name)
         for stream, found in files.items():
             if not found:
                 raise RawDataError(

@@ -27,7 +27,6 @@ TRAIN_CAMERAS = frozenset((2, 3))
 # What the recordings of NTU 60 span; NTU 120 adds setups 18 to 32.
 NUM_SUBJECTS = {60: 40, 120: 106}
 NUM_SETUPS = {60: 17, 120: 32}
-PROTOCOLS = {60: ("xsub", "xview"), 120: ("xsub", "xset")}
 
 NUM_JOINTS = 25
 # Kinect v2's order.

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from input_pipeline import ops, sampling
+from input_pipeline.streams import STREAMS
 from tests.input_pipeline import tiny
 
 SEED = tf.constant([3, 5], tf.int64)
@@ -34,7 +35,10 @@ def test_decoding_a_window_is_cutting_it_out():
     image = np.array(tf.image.resize(image // 4 + 96, (46, 74)), np.uint8)
     whole = tf.io.decode_jpeg(tiny.jpeg(image), dct_method="INTEGER_ACCURATE").numpy()
     frames = ops.decode(
-        tf.constant([tiny.jpeg(image)] * 2), tf.constant([8, 16, 11, 13]), (11, 13), 3
+        tf.constant([tiny.jpeg(image)] * 2),
+        tf.constant([8, 16, 11, 13]),
+        (11, 13),
+        STREAMS["rgb"],
     )
     assert frames.dtype == tf.uint8
     assert np.array_equal(frames.numpy(), [whole[8:19, 16:29]] * 2)
@@ -42,7 +46,7 @@ def test_decoding_a_window_is_cutting_it_out():
 
 def test_infrared_stays_one_channel():
     jpegs = tf.constant([tiny.jpeg(np.full((16, 16, 1), 77, np.uint8))] * 3)
-    frames = ops.decode(jpegs, tf.constant([0, 0, 16, 16]), (5, 7), 1)
+    frames = ops.decode(jpegs, tf.constant([0, 0, 16, 16]), (5, 7), STREAMS["ir"])
     assert frames.shape == (3, 5, 7, 1)
     assert (frames.numpy() == 77).all()
 

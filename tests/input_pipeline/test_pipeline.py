@@ -179,7 +179,7 @@ def test_facts(root):
     facts = dataset_facts(tiny.config(root, limit=8))
     assert (facts.name, facts.version, facts.protocol) == ("tiny", "1.0.0", "half")
     assert facts.classes == ("sit", "stand", "wave")
-    assert (facts.num_train, facts.num_test) == (8, TEST)
+    assert facts.num_clips == {"train": 8, "val": 0, "test": TEST}
     assert facts.names[3] == "clip003"
     assert facts.difficulties == ("dark", "crowded") and not facts.has_truth
 

@@ -28,3 +28,14 @@ def test_names_that_are_not_utf8_are_those_of_the_disk(tmp_path):
     plain, odd = files.read_lines(path)
     assert plain == "a.avi" and os.fsencode(odd) == b"caf\xe9.avi"
     assert files.clean(odd) == r"caf\xe9.avi"
+
+
+def test_a_link_into_a_folder_above_it_is_followed_once(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.avi").touch()
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "back").symlink_to(tmp_path / "raw")
+    (tmp_path / "raw" / "._a.avi").touch()
+    found = list(files.video_files(tmp_path / "raw"))
+    assert found == [tmp_path / "raw" / "linked" / "a.avi"]
