@@ -59,6 +59,14 @@ class ModelConfig(Config):
         del experiment
         return []
 
+    def check_clips(self, count: int) -> None:
+        """Compares the config with the number of clips of the data set, of all splits.
+
+        Raises:
+          UserError: they do not fit together.
+        """
+        del count
+
     def prepare(
         self,
         params: Any,

@@ -20,9 +20,14 @@ ACTOR_VISIBLE, ACTOR_BOX, DIFFICULTY = "actor_visible", "actor_box", "difficulty
 TRUTH = (ACTOR_VISIBLE, ACTOR_BOX, DIFFICULTY)
 # Where the camera sees the joints: they are only drawn, and never go to the devices.
 JOINTS_SEEN = "joints_seen"
+# The share of the streams' cost that a clip needs, [b], where a model chooses.
+EXPECTED_COST = "expected_cost"
 # What an evaluation keeps of every clip; of all else, of those that are shown.
 SCORES = "scores"
-OF_EVERY_CLIP = ("id", "label", SCORES, DIFFICULTY, FRAME_MARKS, ACTOR_VISIBLE)
+OF_EVERY_CLIP = (
+    *("id", "label", SCORES, DIFFICULTY, FRAME_MARKS, ACTOR_VISIBLE),
+    EXPECTED_COST,
+)
 # What a frame is to a model that chooses frames: the values of ``frame_marks``.
 BACKGROUND, SECONDARY, KEY = 0, 1, 2
 # The end of the names of a model's other predictions: of one stream, of a teacher.

@@ -17,6 +17,7 @@ from jaxact.batch import PRESENT, Batch
 from jaxact.layers.fusions import only_present
 from jaxact.out import Out
 
+Variant = Literal["paper", "code"]
 # The guard of PDF's logarithms: probabilities lie so far from 0 and 1.
 LEAST = 1e-6
 
@@ -36,21 +37,20 @@ def quality_fusion(
     Args:
       logits: ``[b s y]``.
       present: bool ``[b s]``.
-      detached: no gradient through the confidences; the public code lets it through for
-        colour and depth, and stops it for pictures and text.
+      detached: no gradient of the sum through the confidences; the public code lets it
+        through for colour and depth, and stops it for pictures and text.
     """
     logits = logits.astype(jnp.float32)
     confidence = energy_confidence(logits)
-    if detached:
-        confidence = jax.lax.stop_gradient(confidence)
     confidence = only_present(confidence, present)
-    return jnp.einsum("bs,bsy->by", confidence, logits), confidence
+    weights = jax.lax.stop_gradient(confidence) if detached else confidence
+    return jnp.einsum("bs,bsy->by", weights, logits), confidence
 
 
 def rank_loss(
     confidence: jax.Array,
     hardness: jax.Array,
-    variant: Literal["paper", "code"] = "paper",
+    variant: Variant = "paper",
 ) -> jax.Array:
     """Returns QMF's ranking loss ``[b s]``: the harder a clip was, the less confidence.
 

@@ -11,6 +11,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxact import errors
 from jaxact.backbones.protocol import BackboneConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import PRESENT
@@ -23,6 +24,9 @@ from jaxact.models.streams import (
     TimeSformerStreamsConfig,
 )
 from jaxact.strict import one_of
+
+# What a fusion may know of the clips in training.
+OF_CLIPS = ("label", "id", "mask")
 
 
 @dataclasses.dataclass
@@ -44,6 +48,9 @@ class DualStreamConfig(StreamsConfig):
 
     def losses(self) -> tuple[Any, ...]:
         return self.fusion.build().losses()
+
+    def check_clips(self, count: int) -> None:
+        check_history(self.fusion, count)
 
 
 @dataclasses.dataclass
@@ -67,6 +74,39 @@ class BaselineConfig(TimeSformerStreamsConfig):
     def losses(self) -> tuple[Any, ...]:
         return self.fusion.build().losses()
 
+    def check_clips(self, count: int) -> None:
+        check_history(self.fusion, count)
+
+
+def check_history(fusion: FusionConfig, count: int) -> None:
+    """Refuses a history that has no place for every clip of the data set.
+
+    Raises:
+      UserError: it is shorter than their number.
+    """
+    if 0 < (history := getattr(fusion, "history", 0)) < count:
+        raise errors.UserError(
+            f"The fusion remembers {history} clips (model.fusion.history), but the "
+            f"data set has {count}. Add --config.model.fusion.history={count}."
+        )
+
+
+def patches_of(features: Mapping[str, Any]) -> jax.Array:
+    """Returns the backbone's last map as ``[b s n d]``, d the width of its ``tokens``.
+
+    Raises:
+      ValueError: it has none of this width.
+    """
+    tokens = features["tokens"]
+    found = features.get("patches", features.get("features"))
+    if found is None or found.shape[-1] != tokens.shape[-1]:
+        raise ValueError(
+            f"Got a backbone whose features are {sorted(features)}: it has no one map "
+            f"as wide as its vectors ({tokens.shape[-1]}), which this fusion reads. "
+            "Choose another backbone, or a fusion of vectors or scores."
+        )
+    return found.reshape(*tokens.shape[:2], -1, tokens.shape[-1])
+
 
 class DualStream(nn.Module):
     """Any number of streams, fused before one classifier or after one each.
@@ -87,12 +127,17 @@ class DualStream(nn.Module):
         """Returns ``logits [b y]`` and what the fusion returns; of a fusion of scores
         also ``stream_logits [b s y]`` and ``NAME_logits [b y]`` of each stream."""
         fusion: Any = self.fusion
-        tokens = self.branches(batch, train=train)["tokens"]
+        features = self.branches(batch, train=train)
+        tokens = features["tokens"]
         present, names = batch.get(PRESENT), self.branches.streams
         if tokens.shape[1] < len(names):  # one pass over all of them
             names = ("all",)
             present = None if present is None else present.any(axis=1, keepdims=True)
         streams, out = {"tokens": tokens}, {}
+        if train:
+            streams |= {name: batch[name] for name in OF_CLIPS if name in batch}
+        if getattr(fusion, "of_patches", False):
+            streams["patches"] = patches_of(features)
         if fusion.of_scores:
             heads = {
                 name: Head(self.num_classes, self.head_dropout, name=f"head_{name}")

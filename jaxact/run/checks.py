@@ -44,6 +44,7 @@ def check(experiment: config_lib.Experiment, facts: Facts) -> None:
             f"(model.num_classes), but the data set {facts.name!r} has {classes}. Add "
             f"--config.model.num_classes={classes}, or name another data set."
         )
+    experiment.model.check_clips(len(facts.names))
     known = {*map(str, facts.names), *facts.classes}
     unknown = [name for name in experiment.eval.show if name not in known]
     if unknown:

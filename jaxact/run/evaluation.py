@@ -32,8 +32,8 @@ class Result:
       scores: float32 [N y], softmax, mean of the views.
       branches: the same of the model's other predictions, by name: of one stream alone,
         of a teacher.
-      metrics: top1, top5, mean_class_accuracy, loss, top1/NAME of each branch, and the
-        selection figures.
+      metrics: top1, top5, mean_class_accuracy, loss, top1/NAME of each branch, the
+        selection figures, and expected_cost of a model that chooses its streams.
       selection: the selection figures alone; None without ground truth or selection.
       difficulty: int [N] bit masks, or None.
       frame_marks, actor_visible: [N f], see `jaxact.frame_choice`; None as selection.
@@ -95,7 +95,7 @@ def evaluate_batches(
         local = distributed.to_host(result)
         if part:  # further views of the clips of the batch before
             for name, value in local.items():
-                if name.startswith(out.SCORES):
+                if _of_views(name):
                     rows[name][-1] = rows[name][-1] + value[local["mask"]]
             continue
         if pictures:
@@ -117,7 +117,7 @@ def evaluate_batches(
             distributed.counter("evaluating clip", done, num_examples)
     table = {name: np.concatenate(arrays) for name, arrays in rows.items()}
     for name in table:
-        if name.startswith(out.SCORES):
+        if _of_views(name):
             table[name] = table[name] / np.float32(parts)
     _check_ids(table.get("id", np.zeros(0, int)), num_examples)
     selection = metrics.summary(pairs) if pairs else None
@@ -130,6 +130,8 @@ def evaluate_batches(
     for name, scores in branches.items():
         right = metrics.top_k(scores, table["label"], 1)
         numbers[f"top1/{name}"] = metrics.ratio(right)
+    if out.EXPECTED_COST in table:
+        numbers[out.EXPECTED_COST] = float(table[out.EXPECTED_COST].mean())
     return Result(
         ids=table["id"],
         labels=table["label"],
@@ -143,6 +145,11 @@ def evaluate_batches(
         examples=examples,
         views=views,
     )
+
+
+def _of_views(name: str) -> bool:
+    """Says whether an entry is the mean of a clip's views, not of the first view."""
+    return name.startswith(out.SCORES) or name == out.EXPECTED_COST
 
 
 def _check_ids(ids: np.ndarray, num_examples: int) -> None:

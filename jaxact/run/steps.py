@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 from jaxact.batch import PRESENT, PROGRESS
 from jaxact.devices import distributed, platform
 from jaxact.losses import Loss
-from jaxact.out import BRANCH, SELECTION
+from jaxact.out import BRANCH, EXPECTED_COST, SELECTION
 from jaxact.state import Inputs, Metrics, State, key_shape, rngs_at
 
 Variables = Mapping[str, Any]  # "params" and "batch_stats"
@@ -235,6 +235,9 @@ def make_eval_step(module: nn.Module, inputs: Inputs, *, mesh: Mesh) -> EvalStep
         for name in sorted(out):
             if name.endswith(BRANCH) and out[name].shape == out["logits"].shape:
                 result[f"scores/{name.removesuffix(BRANCH)}"] = scores(name)
+        if EXPECTED_COST in out:
+            cost = out[EXPECTED_COST].reshape(rows, views)
+            result[EXPECTED_COST] = cost.mean(axis=1)
         for name in SELECTION:
             if name in out:
                 of_views = out[name].reshape(rows, views, *out[name].shape[1:])

@@ -28,6 +28,7 @@ from jaxact.config import (
     leaves,
     set_value,
 )
+from jaxact.errors import UserError
 from jaxact.layers.fusions.table import FUSIONS
 from jaxact.models.dual_stream import BaselineConfig, DualStreamConfig
 from jaxact.run import optim, steps
@@ -87,6 +88,32 @@ def filled(config):
     return jax.tree_util.tree_map_with_path(fill, shapes_of(config)[0])
 
 
+def one_step(config):
+    """Parameters by name before and after a training step, and its loss."""
+    mesh, variables = tiny.mesh_of(1), filled(config)
+    # So large that no gradient is lost in rounding.
+    tx = optim.make_optimizer(OptimConfig(weight_decay=0.0), lambda step: 1e3)
+    state = State(
+        jnp.zeros((), jnp.int32),
+        variables["params"],
+        variables.get("batch_stats", {}),
+        tx.init(variables["params"]),
+    )
+    step = steps.make_train_step(
+        config.build(),
+        config.losses(),
+        tx,
+        lambda step: 1e3,
+        mesh=mesh,
+        seed=0,
+        total_steps=2,
+    )
+    before = flax.traverse_util.flatten_dict(variables["params"], sep="/")
+    state, metrics = step(state, tiny.put(batch_of(config), mesh))
+    after = flax.traverse_util.flatten_dict(jax.device_get(state.params), sep="/")
+    return before, after, float(metrics["loss"])
+
+
 def run(config, variables, batch):
     return jax.jit(config.build().apply)(variables, batch)
 
@@ -120,44 +147,53 @@ def test_every_net_in_every_layout_under_every_fusion(net, fusion, layout):
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
-def test_every_fusion_has_the_losses_that_it_can_be_trained_with(fusion):
-    config = small("timesformer", fusion=fusion)
+def test_every_fusion_of_three_streams_has_losses_to_train_with(fusion):
+    config = small("timesformer", fusion=fusion, streams=("rgb", "ir", "depth"))
     variables, _ = shapes_of(config)
 
-    def total(variables, batch):
-        out = config.build().apply(variables, batch)
+    def total(variables, batch, key):
+        out, _ = config.build().apply(
+            variables, batch, train=True, rngs={"dropout": key}, mutable="batch_stats"
+        )
         return sum(term.weight * term(out, batch) for term in config.losses())
 
-    batch = batch_of(config) | {"present": np.ones((3, 2), bool)}
-    assert jax.eval_shape(total, variables, batch).shape == (3,)
+    batch = batch_of(config) | {"present": np.ones((3, 3), bool)}
+    assert jax.eval_shape(total, variables, batch, jax.random.key(0)).shape == (3,)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_a_step_under_every_fusion_reaches_every_parameter(fusion):
+    config = small("timesformer", fusion=fusion, streams=("rgb", "ir", "depth"))
+    if fusion == "qmf":
+        config.fusion.history = 3
+    before, after, loss = one_step(config)
+    assert np.isfinite(loss)
+    for name, value in after.items():
+        assert np.any(value != before[name]) or value.size < 13, name
+
+
+def test_a_map_is_asked_for_by_name():
+    with pytest.raises(ValueError, match="has no one map as wide as its vectors"):
+        shapes_of(small("slowfast", fusion="cross_attention"))
+    _, out = shapes_of(small("tsm", fusion="bottleneck", streams=("rgb", "ir")))
+    assert out["token"].shape == (3, WIDTHS["tsm"])
+
+
+def test_a_history_has_a_place_for_every_clip():
+    config = small(fusion="qmf")
+    config.check_clips(10)
+    config.fusion.history = 10
+    config.check_clips(10)
+    with pytest.raises(UserError, match="remembers 10 clips .* has 11. Add --config"):
+        config.check_clips(11)
 
 
 @pytest.mark.parametrize("net", NETS)
 def test_a_step_reaches_every_parameter(net):
     config = small(net, ir_embedding="single", streams=("rgb", "ir"))
-    mesh, variables = tiny.mesh_of(1), filled(config)
-    # So large that no gradient is lost in rounding.
-    tx = optim.make_optimizer(OptimConfig(weight_decay=0.0), lambda step: 1e3)
-    stats = variables.get("batch_stats", {})
-    state = State(
-        jnp.zeros((), jnp.int32),
-        variables["params"],
-        stats,
-        tx.init(variables["params"]),
-    )
-    step = steps.make_train_step(
-        config.build(),
-        config.losses(),
-        tx,
-        lambda step: 1e3,
-        mesh=mesh,
-        seed=0,
-        total_steps=2,
-    )
-    state, metrics = step(state, tiny.put(batch_of(config), mesh))
-    assert np.isfinite(float(metrics["loss"]))
-    before = flax.traverse_util.flatten_dict(variables["params"], sep="/")
-    after = flax.traverse_util.flatten_dict(jax.device_get(state.params), sep="/")
+    before, after, loss = one_step(config)
+    assert np.isfinite(loss)
     stem = {"tsm": "conv1_1", "i3d": "conv1_1/kernel", "timesformer": "patch_embed_1"}
     stem |= {"swin": "patch_embed_1", "slowfast": "fast_conv1_1"}
     stem |= {"videomae": "patch_embed_1", "hiera": "patch_embed_1"}

@@ -6,7 +6,7 @@ import pytest
 
 from jaxact.devices import distributed
 from jaxact.models.dam import DAMConfig
-from jaxact.run import evaluation
+from jaxact.run import evaluation, log
 from jaxact.run.network import make_network
 from tests import tiny
 
@@ -63,6 +63,32 @@ def test_parts_batches_and_devices_change_nothing(size, together, devices):
     assert result.views == expected.views == VIEWS
     assert result.metrics["top1"] == expected.metrics["top1"]
     assert [e["id"] for e in result.examples] == [e["id"] for e in expected.examples]
+
+
+class CostlyModule(tiny.TinyModule):
+    """A clip costs as much as it is red."""
+
+    def __call__(self, batch, *, train):
+        cost = batch["rgb"][..., 0].astype("float32").mean(axis=(1, 2, 3)) / 255
+        return super().__call__(batch, train=train) | {"expected_cost": cost}
+
+
+class CostlyConfig(tiny.TinyConfig):
+    def build(self):
+        return CostlyModule(self.num_classes)
+
+
+def test_the_cost_of_a_model_that_chooses_is_the_mean_of_all_views():
+    config = CostlyConfig()
+    whole = views_of(config)
+    for size, together in ((5, VIEWS), (4, 2)):
+        found = evaluate(config, whole, size, together, 1).metrics["expected_cost"]
+        expected = whole["rgb"][..., 0].mean() / 255
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        assert "streams run 49.9%" in log.eval_line(
+            dict.fromkeys(("top1", "top5", "mean_class_accuracy", "loss"), 0.0)
+            | {"expected_cost": found}
+        )
 
 
 def test_clips_are_shown_with_the_map_of_the_predicted_class():

@@ -1,6 +1,6 @@
 """Fusions: what several streams say, made one; each a module, its loss beside it.
 
-Alphabet: b batch, s streams, d width, y classes.
+Alphabet: b batch, s streams, n places of a map, d width, y classes.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ class Fusion(Protocol):
 
     Attributes:
       of_scores: whether it reads the scores of every stream's own classifier.
+      of_patches: whether it reads the streams' last maps; a fusion need not say.
     """
 
     of_scores: ClassVar[bool]
@@ -29,8 +30,10 @@ class Fusion(Protocol):
         """Fuses.
 
         Args:
-          streams: ``tokens [b s d]``, the vectors that classifiers read, and, if it is
-            ``of_scores``, ``logits [b s y]``.
+          streams: ``tokens [b s d]``, the vectors that classifiers read; if it is
+            ``of_scores``, ``logits [b s y]``; if it is ``of_patches``, ``patches
+            [b s n d]``; and in training, for what is learned from the past, the
+            batch's ``label``, ``id`` and ``mask`` ``[b]``.
           present: bool ``[b s]``; what a missing stream holds has no influence. None:
             all are present.
           train: turns on what is random.
@@ -44,6 +47,12 @@ class Fusion(Protocol):
     def losses(self) -> tuple[Any, ...]:
         """Returns the terms it is trained with; see `jaxact.losses`."""
         ...
+
+
+def sequences(streams: Mapping[str, jax.Array]) -> jax.Array:
+    """Returns every stream's tokens ``[b s 1+n d]``: its vector, and then its map."""
+    tokens = streams["tokens"]
+    return jnp.concatenate([tokens[:, :, None], streams["patches"]], axis=2)
 
 
 def only_present(x: jax.Array, present: jax.Array | None) -> jax.Array:

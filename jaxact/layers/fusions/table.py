@@ -5,10 +5,14 @@ from typing import Any, ClassVar
 
 import flax.linen as nn
 
+from jaxact.layers.fusions.attending import CrossAttention
+from jaxact.layers.fusions.bottleneck import Bottleneck
 from jaxact.layers.fusions.confident import PDF, QMF
+from jaxact.layers.fusions.dynamic import DynMM
 from jaxact.layers.fusions.evidential import ETMC, TMC
 from jaxact.layers.fusions.gated import Gated
 from jaxact.layers.fusions.plain import Add, Average, Concat
+from jaxact.layers.fusions.rebuilding import ActionMAE
 from jaxact.strict import Config
 
 
@@ -46,9 +50,13 @@ FUSIONS: dict[str, type[FusionConfig]] = {
         "concat": Concat,
         "average": Average,
         "gated": Gated,
+        "cross_attention": CrossAttention,
+        "bottleneck": Bottleneck,
+        "actionmae": ActionMAE,
         "tmc": TMC,
         "etmc": ETMC,
         "qmf": QMF,
         "pdf": PDF,
+        "dynmm": DynMM,
     }.items()
 }

@@ -1,9 +1,12 @@
-"""Fusions by name, and their configs."""
+"""Fusions by name, and their configs; what all of them must do with three streams."""
 
 import dataclasses
 from typing import Literal
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxact.layers.fusions.plain import Average
@@ -33,3 +36,73 @@ def test_every_fusion_is_built_by_its_name():
     assert len({type(module) for module in modules}) == len(FUSIONS)
     assert FUSIONS["average"](weights=(2.0, 1.0)).build() == Average(weights=(2.0, 1.0))
     assert all(issubclass(config, FusionConfig) for config in FUSIONS.values())
+
+
+RANDOM = np.random.default_rng(3)
+STREAMS = {
+    "tokens": jnp.asarray(RANDOM.normal(size=(4, 3, 4)), jnp.float32),
+    "patches": jnp.asarray(RANDOM.normal(size=(4, 3, 2, 4)), jnp.float32),
+    "logits": jnp.asarray(RANDOM.normal(size=(4, 3, 5)), jnp.float32),
+    "label": jnp.array([1, 2, 3, 0]),
+    "id": jnp.array([0, 1, 2, 3]),
+    "mask": jnp.ones(4, bool),
+}
+# The last row is padding.
+PRESENT = jnp.array([[1, 1, 1], [1, 0, 1], [0, 1, 0], [0, 0, 0]], bool)
+READ = ("tokens", "patches", "logits")
+
+
+def loss_of(fusion, stats):
+    """The training loss of the three clips, of what the streams say."""
+
+    def total(params, read):
+        given = STREAMS | read
+        out, _ = fusion.apply(
+            {"params": params, "batch_stats": stats},
+            given,
+            PRESENT,
+            train=True,
+            rngs={"dropout": jax.random.key(1)},
+            mutable=["batch_stats"],
+        )
+        out["stream_logits"] = given["logits"]
+        if "logits" not in out:
+            out["logits"] = out["token"]
+        batch = {"label": STREAMS["label"], "present": PRESENT}
+        return sum(
+            (term.weight * term(out, batch))[:3].sum() for term in fusion.losses()
+        )
+
+    return total
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_gradients_reach_what_they_should_and_nothing_missing(name):
+    fields = {"qmf": {"history": 4}, "bottleneck": {"layers": 2}}
+    fusion = FUSIONS[name](**fields.get(name, {})).build()
+    variables = jax.jit(fusion.init)(jax.random.key(0), STREAMS)
+    # Random, for what starts at zero lets nothing through.
+    params = jax.tree.map(
+        lambda x: jnp.asarray(RANDOM.normal(size=x.shape) / 2, x.dtype),
+        variables.get("params", {}),
+    )
+    stats = {"hardness": jnp.asarray(RANDOM.random((4, 3)), jnp.float32)}
+    total = jax.jit(jax.value_and_grad(loss_of(fusion, stats), (0, 1)))
+    read = {key: STREAMS[key] for key in READ}
+    value, (of_params, of_read) = total(params, read)
+    assert np.isfinite(value)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(of_params):
+        # A softmax knows nothing of what is added to all its logits.
+        biases = ("key" in str(path) or "qkv" in str(path)) and "bias" in str(path)
+        assert biases or np.any(leaf != 0), path
+    used = [grad for grad in of_read.values() if np.any(grad != 0)]
+    assert used and all(np.isfinite(grad).all() for grad in used)
+    for grad in used:
+        there = PRESENT.reshape(4, 3, *(1,) * (grad.ndim - 2))
+        assert not np.any(np.where(there, 0, grad))
+    # Whatever stands where nothing is.
+    spoilt = {
+        key: jnp.where(PRESENT.reshape(4, 3, *(1,) * (x.ndim - 2)), x, jnp.nan)
+        for key, x in read.items()
+    }
+    np.testing.assert_allclose(total(params, spoilt)[0], value, rtol=1e-6)
