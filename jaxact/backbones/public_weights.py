@@ -8,6 +8,7 @@ from flax import traverse_util
 from jaxact.backbones import (
     hiera_weights,
     i3d_weights,
+    mvit_weights,
     resnet3d_weights,
     resnet_weights,
     timesformer_weights,
@@ -35,6 +36,7 @@ __all__ = [
 KINDS: tuple[Any, ...] = (
     videomae_weights,
     hiera_weights,
+    mvit_weights,
     timesformer_weights,
     resnet3d_weights,
     resnet_weights,

@@ -35,11 +35,16 @@ def _normal_cdf(x: jax.Array) -> jax.Array:
 
 
 class Mlp(nn.Module):
-    """Dense, GELU (the exact, erf form), Dense; the hidden width is ``ratio * c``."""
+    """Dense, GELU (the exact, erf form), Dense; the hidden width is ``ratio * c``.
+
+    Attributes:
+      features: width of what it returns; None: that of what it is given.
+    """
 
     ratio: float = 4.0
     dropout: float = 0.0
     dtype: DTypeLike = jnp.float32
+    features: int | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -47,7 +52,7 @@ class Mlp(nn.Module):
         hidden = nn.Dense(int(width * self.ratio), dtype=self.dtype, name="fc1")(x)
         hidden = gelu(hidden)
         hidden = nn.Dropout(self.dropout)(hidden, deterministic=not train)
-        out = nn.Dense(width, dtype=self.dtype, name="fc2")(hidden)
+        out = nn.Dense(self.features or width, dtype=self.dtype, name="fc2")(hidden)
         return nn.Dropout(self.dropout)(out, deterministic=not train)
 
 

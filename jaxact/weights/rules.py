@@ -95,6 +95,15 @@ def stems(
     return made
 
 
+def depthwise(path: str, name: str) -> Rule:
+    """A convolution of each channel by itself: ``[c 1 t h w]`` to ``[t h w c]``."""
+
+    def kernel(array: np.ndarray) -> np.ndarray:
+        return einops.rearrange(array, "c 1 t h w -> t h w c")
+
+    return Rule(f"{path}/kernel", (f"{name}.weight",), kernel)
+
+
 def convolution(path: str, name: str, rank: int) -> Rule:
     """A convolution without bias, ``[o i t h w]`` or ``[o i h w]``, into our forms.
 
@@ -123,10 +132,10 @@ def convolution(path: str, name: str, rank: int) -> Rule:
     return Rule(f"{path}/kernel", (f"{name}.weight",), kernel)
 
 
-def resized_line(array: np.ndarray, rows: int) -> np.ndarray:
-    """Resizes positions in time ``[t c]`` linearly, with antialiasing."""
-    x = array.astype(np.float32)
-    return np.asarray(jax.image.resize(x, (rows, x.shape[1]), "linear"))
+def resized_line(array: np.ndarray, rows: int, antialias: bool = True) -> np.ndarray:
+    """Resizes positions along one axis, ``[t c]``, linearly."""
+    x, shape = array.astype(np.float32), (rows, array.shape[1])
+    return np.asarray(jax.image.resize(x, shape, "linear", antialias=antialias))
 
 
 def resized_square(array: np.ndarray, rows: int) -> np.ndarray | None:
