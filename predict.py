@@ -3,6 +3,7 @@
 python predict.py --config configs/demo_stafusion.py --rgb visible.avi --ir infrared.avi
 
 Give a file for each stream that the model reads; the streams show the same moment.
+With --config.data.allow_missing some will do, as in training and evaluation.
 --checkpoint is "last" or "best" of the run in --workdir (by default runs/NAME), or the
 path of a run or of one of its checkpoints. Prints the likeliest classes and writes
 prediction.png (the frames, what was kept of them bright) and prediction.json to --out.
@@ -64,21 +65,28 @@ def read_facts(
 
 
 def choose_files(
-    given: Mapping[str, str | None], inputs: Mapping[str, Any]
+    given: Mapping[str, str | None], inputs: Mapping[str, Any], some: bool = False
 ) -> dict[str, str]:
     """Returns the file of each stored stream that the model reads.
+
+    Args:
+      given: file, or nothing, by stored stream.
+      inputs: the model's streams.
+      some: whether some of them will do (``data.allow_missing``).
 
     Raises:
       UserError: one is missing, or one is given that the model does not read.
     """
     read = dict.fromkeys(map(source, inputs))
     missing = [stream for stream in read if not given.get(stream)]
+    if some and len(missing) < len(read):
+        missing = []
     surplus = [name for name, path in given.items() if path and name not in read]
     if missing or surplus:
         add = "".join(f" Add --{stream} FILE." for stream in missing)
         drop = "".join(f" Leave out --{stream}." for stream in surplus)
         raise errors.UserError(f"The model reads {' and '.join(read)}.{add}{drop}")
-    return {stream: str(given[stream]) for stream in read}
+    return {stream: path for stream in read if (path := given.get(stream))}
 
 
 def draw(
@@ -90,8 +98,8 @@ def draw(
 ) -> Any:
     """Returns the sheet of the clip's first view; ``body``: facts about skeletons."""
     first = {
-        name: stream if stream.ndim == len(inputs[name].shape) else stream[0]
-        for name, stream in clip.items()
+        name: clip[name] if clip[name].ndim == len(spec.shape) else clip[name][0]
+        for name, spec in inputs.items()
     }
     count = next((inputs[n].shape[2] for n in of_kind("joints", inputs)), 0)
     layout = joints.of_stream({"joints": count, **body})
@@ -107,7 +115,8 @@ def main() -> None:
     """Reads the flags, predicts, prints and writes."""
     experiment, out = commandline.experiment(), pathlib.Path(OUT.value)
     inputs = experiment.model.inputs()
-    paths = choose_files({name: flag.value for name, flag in FILES.items()}, inputs)
+    given = {name: flag.value for name, flag in FILES.items()}
+    paths = choose_files(given, inputs, experiment.data.allow_missing)
     run = commandline.workdir()
     folder, step = find_checkpoint(experiment, CHECKPOINT.value, run)
     classes, side, body = read_facts(experiment.data, experiment.model.num_classes)

@@ -15,6 +15,7 @@ from input_pipeline.encode import Clip, EncodeOptions, encode_clip
 from input_pipeline.examples import ExampleReader
 from input_pipeline.formats import notes
 from input_pipeline.formats.video import VideoOptions
+from input_pipeline.streams import source
 
 # Of stored frames, where nobody says otherwise.
 SHORT_SIDE = VideoOptions.short_side
@@ -32,7 +33,8 @@ def read_clip(
     way of the clips that the model was trained and evaluated on.
 
     Args:
-      paths: the file of each stream that the model reads.
+      paths: the file of each stream that the model reads; of some of them with
+        ``data.allow_missing``.
       data: how clips are sampled; which data set it names does not matter.
       inputs: the model's streams, see `input_pipeline.pipeline.train_batches`.
       short_side: of the stored frames of the data set that the model was trained on.
@@ -41,7 +43,8 @@ def read_clip(
 
     Returns:
       Each stream as one example of `input_pipeline.pipeline.eval_batches`, without the
-      batch axis: [t h w c], or [u t h w c] with several views.
+      batch axis: [t h w c], or [u t h w c] with several views; and ``present`` [s]
+      where clips may lack streams.
 
     Raises:
       ClipError: a file cannot be used.
@@ -54,12 +57,13 @@ def read_clip(
         record = encode_clip(clip, EncodeOptions(tuple(paths), video))
     for text in heard:
         print(f"Warning: {text}.")
-    serialized = records.encode(record)
+    stored = [*dict.fromkeys(map(source, inputs))]
+    serialized = records.encode(record, stored)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.tfrecord"
         with tf.io.TFRecordWriter(str(path)) as writer:
             writer.write(serialized)
-        streams: dict[str, dict[str, Any]] = {stream: {} for stream in paths}
+        streams: dict[str, dict[str, Any]] = {stream: {} for stream in stored}
         for stream, found in record.streams.items():
             if isinstance(found, records.Skeleton):
                 streams[stream] = {"joints": found.points.shape[2]}
@@ -78,4 +82,5 @@ def read_clip(
             },
         )
         example = ExampleReader(dataset, data, inputs)(tf.constant(0, tf.int64))
-    return {stream: example[stream].numpy() for stream in inputs}
+    keys = [*inputs, *(key for key in ("present",) if key in example)]
+    return {key: example[key].numpy() for key in keys}

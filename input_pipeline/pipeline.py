@@ -210,38 +210,43 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
             f"Got a global batch of {batch_size} for host {host} of {hosts}; it must "
             "be positive and a multiple of the number of hosts, counted from 0."
         )
+    views = data.eval_views_time * data.eval_views_space
+    together = data.eval_views_at_once
     problems = {
-        "resize_min must be positive and at most resize_max": (
+        "resize_min resize_max: resize_min must be positive and at most resize_max": (
             0 < data.resize_min <= data.resize_max
         ),
-        "flip must be a probability, from 0 to 1": 0 <= data.flip <= 1,
-        "eval_views_time and eval_views_space must be at least 1": (
+        "flip: it must be a probability, from 0 to 1": 0 <= data.flip <= 1,
+        "eval_views_time eval_views_space: both must be at least 1": (
             data.eval_views_time >= 1 and data.eval_views_space >= 1
         ),
-        "skeleton_crop_min and test_skeleton_crop must be above 0 and at most 1": (
+        "skeleton_crop_min test_skeleton_crop: both must be above 0 and at most 1": (
             0 < data.skeleton_crop_min <= 1 and 0 < data.test_skeleton_crop <= 1
         ),
-        "skeleton_turn must be from 0 to 180 degrees": 0 <= data.skeleton_turn <= 180,
-        "eval_views_at_once must divide the number of views, or be 0": (
-            data.eval_views_at_once == 0
-            or data.eval_views_at_once > 0
-            and data.eval_views_time * data.eval_views_space % data.eval_views_at_once
-            == 0
+        "skeleton_turn: it must be from 0 to 180 degrees": (
+            0 <= data.skeleton_turn <= 180
         ),
-        "crop_scales must be above 0 and at most 1": (
+        f"eval_views_at_once: it must divide the number of views, {views}, or be 0": (
+            together == 0 or together > 0 and views % together == 0
+        ),
+        "crop_scales: they must be above 0 and at most 1": (
             all(0 < scale <= 1 for scale in data.crop_scales or (0,))
         ),
-        "stream_dropout must be at least 0 and below 1": 0 <= data.stream_dropout < 1,
-        "crop_distort must not be negative": data.crop_distort >= 0,
-        "window must not be negative": data.window >= 0,
-        "limit, cache_mb and workers must not be negative": (
+        "stream_dropout: it must be at least 0 and below 1": (
+            0 <= data.stream_dropout < 1
+        ),
+        "crop_distort: it must not be negative": data.crop_distort >= 0,
+        "window: it must not be negative": data.window >= 0,
+        "limit cache_mb workers: they must not be negative": (
             min(data.limit, data.cache_mb, data.workers) >= 0
         ),
-        "prefetch must be at least 1": data.prefetch >= 1,
+        "prefetch: it must be at least 1": data.prefetch >= 1,
     }
     for text, fine in problems.items():
         if not fine:
-            raise DataConfigError(f"In the data config, {text}. Got {data}.")
+            names, _, rule = text.partition(": ")
+            got = (f"data.{name} is {getattr(data, name)!r}" for name in names.split())
+            raise DataConfigError(f"{' and '.join(got)}; {rule}.")
     return batch_size // hosts
 
 

@@ -82,6 +82,18 @@ def times_key(stream: str) -> str:
     return f"{stream}/times"
 
 
+def levels_key(stream: str) -> str:
+    """The values of the raw pictures that became 0 and 255 (see `formats.levels`).
+
+    Only of pictures of more than 8 bits: mostly it is missing.
+    """
+    return f"{stream}/levels"
+
+
+# Features that a record has only where there is something to say.
+_OPTIONAL = {times_key: "int64", levels_key: "float"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Feature:
     """Kind of values ("bytes", "int64" or "float") and how many (None: any number)."""
@@ -120,7 +132,8 @@ class Video:
     """One stream of a clip as it is stored: encoded images of one size.
 
     ``actor_visible`` [t] and ``actor_box`` [t 4] are the ground truth, if there is any;
-    ``times`` int64 [t + 1], see `input_pipeline.clock`, if numbers do not tell them.
+    ``times`` int64 [t + 1], see `input_pipeline.clock`, if numbers do not tell them;
+    ``levels``: the raw values that became 0 and 255, of pictures of more than 8 bits.
     """
 
     frames: list[bytes]
@@ -129,6 +142,7 @@ class Video:
     actor_visible: np.ndarray | None = None
     actor_box: np.ndarray | None = None
     times: np.ndarray | None = None
+    levels: tuple[float, float] | None = None
 
 
 @dataclasses.dataclass
@@ -234,6 +248,10 @@ def from_features(features: dict[str, Any]) -> Record:
         times = features.get(times_key(stream))
         if times and stream in record.streams:
             record.streams[stream].times = np.asarray(times, np.int64)
+        levels, video = features.get(levels_key(stream)), record.video(stream)
+        if levels and video is not None:
+            low, high = levels
+            video.levels = float(low), float(high)
     return record
 
 
@@ -270,6 +288,8 @@ def encode(record: Record, names: Iterable[str] = ()) -> bytes:
     for stream, found in record.streams.items():
         if found.times is not None:
             values[times_key(stream)] = ("int64", found.times.tolist())
+        if isinstance(found, Video) and found.levels is not None:
+            values[levels_key(stream)] = ("float", [*found.levels])
     return tfrecord.encode_example(values)
 
 
@@ -302,7 +322,7 @@ def parse_spec(keys: Iterable[str]) -> dict[str, Any]:
 
     kinds = {"bytes": tf.string, "int64": tf.int64, "float": tf.float32}
     known = schema(streams.STORED)
-    known |= {times_key(stream): Feature("int64", None) for stream in streams.STORED}
+    known |= _optional(streams.STORED)
     spec = {}
     for key in keys:
         kind, size = kinds[known[key].kind], known[key].size
@@ -335,9 +355,9 @@ def _check(message: Any, source: str) -> dict[str, Feature]:
         found[key] = Feature(kind, len(values))
     folders = {key.split("/")[0] for key in found if "/" in key}
     expected, wrong = schema(folders), []
-    for key in map(times_key, streams.written(folders)):
+    for key, feature in _optional(streams.written(folders)).items():
         if key in found:
-            expected[key] = Feature("int64", None)
+            expected[key] = feature
     for key in sorted(expected.keys() | found.keys()):
         want, have = expected.get(key), found.get(key)
         fits = want and have and want.kind == have.kind
@@ -350,6 +370,14 @@ def _check(message: Any, source: str) -> dict[str, Feature]:
             "-m input_pipeline.prepare`."
         )
     return expected
+
+
+def _optional(names: Iterable[str]) -> dict[str, Feature]:
+    return {
+        key(stream): Feature(kind, None)
+        for stream in names
+        for key, kind in _OPTIONAL.items()
+    }
 
 
 def _say(feature: Feature | None) -> str:

@@ -274,6 +274,15 @@ MAY_BE_ZERO = (
     *("key_width", "value_width", "fusion_depth", "kmeans_clips", "origin"),
     *("history", "reference_batch"),
 )
+# How many numbers a field of several has.
+LENGTHS = {
+    "blocks": (1, 4),
+    "depths": (1, 99),
+    "origin": (1, 99),
+    "patch": (3, 3),
+    "time_strides": (3, 3),
+    "window": (3, 3),
+}
 # What is left out at random: less than all.
 LEFT_OUT = ("dropout", "head_dropout", "drop_path")
 
@@ -284,12 +293,16 @@ def check_sizes(config: Any, prefix: str = "model") -> None:
 
     Raises:
       ConfigError: one is negative or has no end, zero where there must be something,
-        or leaves out everything.
+        or leaves out everything; or there are too few of them, or too many.
     """
     for field in dataclasses.fields(config):
         value, key = getattr(config, field.name), f"{prefix}.{field.name}"
         if dataclasses.is_dataclass(value):
             check_sizes(value, key)
+        fewest, most = LENGTHS.get(field.name, (0, math.inf))
+        if isinstance(value, tuple) and not fewest <= len(value) <= most:
+            many = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+            raise ConfigError(f"{key} is {value}; expected {many} numbers.")
         least = int(field.name not in MAY_BE_ZERO)
         for number in value if isinstance(value, tuple) else (value,):
             if type(number) is int and number < least:

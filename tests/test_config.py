@@ -72,6 +72,9 @@ def test_wrong_keys_and_values(key, value, message):
     [
         ("width", -1, "model.backbone.width is -1; expected 1 or more"),
         ("blocks", (1, -2), r"blocks is \(1, -2\); expected 1 or more"),
+        ("blocks", (), r"blocks is \(\); expected 1 to 4 numbers"),
+        ("blocks", (1,) * 5, r"blocks is \(1, 1, 1, 1, 1\); expected 1 to 4 numbers"),
+        ("time_strides", (2, 2), r"time_strides is \(2, 2\); expected 3 numbers"),
         ("shift_fraction", -0.5, "shift_fraction is -0.5; expected 0 or more"),
         ("shift_fraction", float("nan"), "is nan; expected 0 or more, and an end"),
     ],

@@ -87,8 +87,9 @@ def manifest_streams(manifest: Path) -> tuple[str, ...]:
 
 def _rows(manifest: Path) -> tuple[list[str], list[manifests.Row]]:
     if not manifest.is_file():
+        why = "is a folder" if manifest.is_dir() else "does not exist"
         raise RawDataError(
-            f"The manifest {manifest} does not exist. Write a CSV file with the "
+            f"The manifest {manifest} {why}. Write a CSV file with the "
             f"columns {', '.join(COLUMNS)} ({', '.join(OPTIONAL)} may be left out, and "
             "streams that you do not have)."
         )

@@ -9,6 +9,7 @@ import csv
 import functools
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from input_pipeline.builders import files
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 
 PROTOCOL = "official"
+_ID = re.compile(r"[\w-][\w.-]*", re.ASCII)
 # Part of a list's file name, by split.
 LISTS = {"train": "train", "test": "validation"}
 
@@ -30,13 +32,19 @@ class Something(ClipBuilder):
     @functools.cached_property
     def classes(self) -> list[str]:
         path = self._list("labels")
-        if path.suffix == ".json":
+        if path.suffix != ".json":
+            return [_plain(files.clean(line)) for line in files.read_lines(path)]
+        try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            return sorted(
-                map(_plain, table),
-                key={_plain(k): int(v) for k, v in table.items()}.__getitem__,
-            )
-        return [_plain(line) for line in files.read_lines(path)]
+            found = {int(number): _plain(name) for name, number in table.items()}
+            classes = [found[i] for i in range(len(table))]
+            "".join(classes).encode()
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+            raise RawDataError(
+                f"{path} is no table of labels, each with its number from 0 "
+                f"({type(e).__name__}: {e}). Download it again."
+            ) from None
+        return classes
 
     def clips(self) -> list[encode.Clip]:
         labels = {name: i for i, name in enumerate(self.classes)}
@@ -125,18 +133,31 @@ def _plain(label: str) -> str:
     return label.replace("[", "").replace("]", "").strip()
 
 
+def _checked(name: str) -> str:
+    """A clip's id, which is the name of its file or folder, too."""
+    if not _ID.fullmatch(name):
+        raise ValueError(f"{name[:50]!r} is no id of a clip")
+    return name
+
+
 def _entries(path: Path) -> Iterator[tuple[str, str]]:
     """Yields name and label of every line of a list."""
     try:
         if path.suffix == ".json":
             for entry in json.loads(path.read_text(encoding="utf-8")):
-                yield str(entry["id"]), _plain(entry.get("template") or entry["label"])
+                yield (
+                    _checked(str(entry["id"])),
+                    _plain(entry.get("template") or entry["label"]),
+                )
             return
         with path.open(newline="", encoding="utf-8-sig") as file:
             for row in csv.reader(file, delimiter=";"):
                 if row:
-                    yield row[0].strip(), _plain(row[1])
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+                    yield _checked(row[0].strip()), _plain(row[1])
+    except (
+        *(ValueError, KeyError, IndexError, TypeError, AttributeError),
+        *(RecursionError, csv.Error),
+    ) as error:
         raise RawDataError(
             f"{path} is no list of Something-Something ({type(error).__name__}: "
             f"{error}). Download it again."

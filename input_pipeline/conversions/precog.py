@@ -16,10 +16,11 @@ import argparse
 import csv
 import itertools
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
+
+from input_pipeline import leaving
 
 JOINTS = 20
 MIN_RUN = 5
@@ -116,7 +117,7 @@ def main() -> None:
     try:
         count = convert(given.raw, given.out)
     except ConversionError as error:
-        sys.exit(f"error: {error}")
+        leaving.die(error)
     print(f"{count} clips and manifest.csv in {given.out}.")
 
 

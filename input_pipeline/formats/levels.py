@@ -39,6 +39,11 @@ class Range:
         bits = max(8, used) if used <= _COLOUR_BITS else 16
         return Range(self.bits, 0.0, float(2**bits - 1))
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The values that become 0 and 255; a record keeps them."""
+        return self.low, self.high
+
     def say(self) -> None:
         """Note the range."""
         notes.note(

@@ -68,24 +68,29 @@ def read_video(path: str | Path, stream: str, options: VideoOptions) -> records.
     A file with several videos gives its first one, "FILE#1" its second. Raises
     UnusableFile if it is missing, empty, undecodable, truncated, short or too long.
     """
-    frames, moments = Frames(), Moments()
+    frames, found = Frames(), Found()
     for hold in (False, True):
         if hold and frames.whole:
             break
-        frames, moments = Frames(hold), Moments()
-        for image in decode(path, stream, options.short_side, moments):
+        frames, found = Frames(hold), Found()
+        for image in decode(path, stream, options.short_side, found):
             frames.look(image)
             frames.add(encode_jpeg(image, options.quality), image.shape[:2])
-    times = clock.span(moments.starts, moments.last)
-    return frames.video(options.min_frames, times=times)
+    times = clock.span(found.starts, found.last)
+    return frames.video(options.min_frames, times=times, levels=found.levels)
 
 
 @dataclasses.dataclass
-class Moments:
-    """When the frames of a file start, in seconds, and how long the last one lasts."""
+class Found:
+    """What a file says besides its pictures.
+
+    When the frames start, in seconds, how long the last one lasts, and which values
+    became 0 and 255, where there are more than 8 bits.
+    """
 
     starts: list[float | None] = dataclasses.field(default_factory=list)
     last: float = 0.0
+    levels: tuple[float, float] | None = None
 
     def add(self, frame: Any, origin: float) -> None:
         """Take a frame in; ``origin``: when the file's time starts."""
@@ -96,13 +101,13 @@ class Moments:
 
 
 def decode(
-    path: str | Path, stream: str, short_side: int, moments: Moments | None = None
+    path: str | Path, stream: str, short_side: int, found: Found | None = None
 ) -> Iterator[np.ndarray]:
     """Yield the frames of a video file, uint8 [h w 3] ("ir": [h w]).
 
     Values of more than 8 bits are scaled over their range in the whole file, which is
-    then decoded twice. ``moments`` takes in when they are shown. Raises UnusableFile as
-    `read_video` does.
+    then decoded twice. ``found`` takes in what there is to know of them. Raises
+    UnusableFile as `read_video` does.
     """
     path, wanted = containers.split(Path(path))
     if not path.is_file():
@@ -111,10 +116,11 @@ def decode(
         raise UnusableFile("empty", "the file has no bytes")
     convert = _Conversion(stream, short_side)
     for number, (frame, aspect, origin) in enumerate(_decoded(path, wanted)):
-        if moments is not None:
-            moments.add(frame, origin)
         if not number and _is_deep(frame.format):
             convert.deep = _range(path, wanted, stream)
+        if found is not None:
+            found.add(frame, origin)
+            found.levels = convert.deep and convert.deep.ends
         yield convert(frame, aspect)
 
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from input_pipeline import leaving
 from input_pipeline.builders import SETS, load
 from input_pipeline.encode import EncodeOptions
 from input_pipeline.formats.video import VideoOptions
@@ -214,7 +215,7 @@ def _builder(given: argparse.Namespace) -> "ClipBuilder":
         video = VideoOptions(given.short_side, given.quality, given.min_frames)
         options = EncodeOptions(streams=streams, video=video)
     except ValueError as error:
-        sys.exit(f"error: {error}")
+        leaving.die(error)
     own = ("name", "allow_outside", "layout")
     more = {key: getattr(given, key) for key in own if hasattr(given, key)}
     raw = given.manifest if given.data == "clips" else given.raw
@@ -261,7 +262,7 @@ def main(arguments: list[str] | None = None) -> None:
             beam=None if given.beam is None else shlex.split(given.beam),
         )
     except (RawDataError, PrepareError, parallel.WorkersDied) as error:
-        sys.exit(f"error: {error}")
+        leaving.die(error)
     except OSError as error:
         advice = {
             errno.ENOSPC: "Make room there",
@@ -270,8 +271,8 @@ def main(arguments: list[str] | None = None) -> None:
             errno.EACCES: "See that you may read and write there",
             errno.EPERM: "See that you may read and write there",
         }.get(error.errno or 0, "Mend that")
-        sys.exit(
-            f"error: Preparing stopped: {error.strerror or error} "
+        leaving.die(
+            f"Preparing stopped: {error.strerror or error} "
             f"({error.filename or given.out}). {advice} and run the same command "
             "again: nothing is lost, it goes on where it stopped. Or choose another "
             "--out."

@@ -7,8 +7,8 @@ classes (``--actions "wave,clap"``, or a set of them: ``--actions xor``).
 
 import argparse
 import dataclasses
-import sys
 
+from input_pipeline import leaving
 from input_pipeline.synthetic.compound import SETS
 from input_pipeline.synthetic.config import SyntheticConfig
 from input_pipeline.synthetic.files import generate
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     given = parser.parse_args(arguments)
     if given.workers is not None and given.workers < 1:
-        sys.exit(f"error: workers is {given.workers}; expected 1 or more.")
+        leaving.die(f"workers is {given.workers}; expected 1 or more.")
     values = {field.name: getattr(given, field.name) for field in fields}
     for name in ("rgb", "ir"):
         width, height = getattr(given, name)
@@ -108,11 +108,11 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         generate(given.out, SyntheticConfig(**values), given.workers)
     except ValueError as error:
-        sys.exit(f"error: {error}")
+        leaving.die(error)
     except OSError as error:
         place = error.filename or given.out
-        sys.exit(
-            f"error: The raw files cannot be kept in {given.out}: {error.strerror} "
+        leaving.die(
+            f"The raw files cannot be kept in {given.out}: {error.strerror} "
             f"({place}). Choose a folder that you may write to, on a disk with room, "
             "with --out."
         )

@@ -3,9 +3,13 @@
 import contextlib
 import contextvars
 import functools
+import os
+import tempfile
 from collections.abc import Iterator
 
 import jax
+
+from jaxact import errors
 
 # XLA hands convolutions on CPU to YNNPACK by default, where the gradients of kernels
 # take twice as long as in XLA's own (I3D's training: 1.3 times). Reductions and matrix
@@ -51,6 +55,21 @@ def _known_cpu_options() -> dict[str, str]:
 
 
 def cache_programs(folder: str) -> None:
-    """Keeps compiled programs in a folder for later processes; "": as it was."""
-    if folder:
-        jax.config.update("jax_compilation_cache_dir", folder)
+    """Keeps compiled programs in a folder for later processes; "": as it was.
+
+    Raises:
+      UserError: nothing can be written there.
+    """
+    if not folder:
+        return
+    if "://" not in folder:  # JAX itself says no more than a warning, of every program
+        try:
+            os.makedirs(folder, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise errors.UserError(
+                f"train.compilation_cache is {folder!r}, where nothing can be written: "
+                f"{error.strerror}. Name a folder that can be, or leave it empty."
+            ) from None
+    jax.config.update("jax_compilation_cache_dir", folder)

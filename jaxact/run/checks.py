@@ -20,10 +20,14 @@ def in_training(
 
     What a checkpoint is chosen on is no measure of it: validation clips, where there
     are any, are for choosing, and the test clips stay for the report.
+
+    Raises:
+      UserError: there is no clip in that split.
     """
     spec = experiment.eval
     has_val = bool(facts.num_clips.get("val"))
     split = spec.choose_on or ("val" if has_val else spec.split)
+    _check_split("choose_on" if spec.choose_on else "split", split, facts)
     return dataclasses.replace(experiment, eval=dataclasses.replace(spec, split=split))
 
 
@@ -55,13 +59,17 @@ def check(experiment: config_lib.Experiment, facts: Facts) -> None:
         )
     _at_least("eval.batch_size", experiment.eval.batch_size, 1)
     _at_least("eval.pictures", experiment.eval.pictures, 0)
-    split = experiment.eval.split
+    _check_split("split", experiment.eval.split, facts)
+
+
+def _check_split(field: str, split: str, facts: Facts) -> None:
+    """Raises UserError if no clip is in the split that a field of eval names."""
     if not facts.num_clips.get(split):
         there = ", ".join(f"{k} ({n})" for k, n in facts.num_clips.items() if n)
         raise errors.UserError(
             f"The data set {facts.name!r} has no clips in the split {split!r} of "
-            f"protocol {facts.protocol!r}; it has {there}. Choose with "
-            "--config.eval.split."
+            f"protocol {facts.protocol!r}, which eval.{field} names; it has {there}. "
+            f"Choose with --config.eval.{field}."
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxact import config as config_lib
 from jaxact import errors
+from jaxact.batch import PRESENT
 from jaxact.checkpoints import files, manager
 from jaxact.devices import distributed, platform
 from jaxact.run import checks
@@ -79,6 +80,7 @@ class Predictor:
         Args:
           clip: the model's streams by name, of the shapes and types of its inputs; a
             stream may have a view axis in front, over whose views scores are averaged.
+            Of one that lacks streams, zeros, and ``present`` bool [s]: which it has.
 
         Returns:
           ``scores``, float32 probabilities of the classes; ``scores/NAME`` [y] of a
@@ -91,7 +93,7 @@ class Predictor:
         self._check(clip)
         mesh = self.network.mesh
         rows = mesh.devices.size  # every device gets the clip; the first row is read
-        batch = {name: np.stack([clip[name]] * rows) for name in self.network.inputs}
+        batch = {name: np.stack([stream] * rows) for name, stream in clip.items()}
         batch |= {"label": np.zeros(rows, np.int32), "id": np.zeros(rows, np.int64)}
         batch |= {"mask": np.ones(rows, bool)}
         found = self.network.eval_step(
@@ -104,10 +106,16 @@ class Predictor:
     def _check(self, clip: Clip) -> None:
         """Compares the clip with the model's inputs."""
         inputs = self.network.inputs
-        if set(clip) != set(inputs):
+        if set(clip) - {PRESENT} != set(inputs):
             raise errors.UserError(
                 f"Got a clip of {', '.join(sorted(clip)) or 'nothing'}; the model "
                 f"reads {' and '.join(inputs)}."
+            )
+        present = np.asarray(clip.get(PRESENT, [True] * len(inputs)))
+        if present.shape != (len(inputs),) or present.dtype != bool:
+            raise errors.UserError(
+                f"Got {PRESENT} {present.dtype}{list(present.shape)}; expected a bool "
+                f"for each of {', '.join(inputs)}."
             )
         for name, spec in inputs.items():
             stream = np.asarray(clip[name])

@@ -126,7 +126,6 @@ def open_training(experiment: config_lib.Experiment, data: Data) -> OpenedTraini
         facts = data.dataset_facts(experiment.data)
         checks.check(experiment, facts)
         experiment = checks.in_training(experiment, facts)
-        checks.check(experiment, facts)
         checks.check_batch(experiment.train, mesh)
         plan = make_plan(experiment.train, max(1, facts.num_clips["train"]))
         program = make_program(experiment, mesh, plan)

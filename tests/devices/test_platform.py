@@ -3,6 +3,7 @@
 import jax
 import pytest
 
+from jaxact import errors
 from jaxact.devices import platform
 
 
@@ -30,6 +31,16 @@ def test_this_compiler_knows_what_it_is_told():
     assert options  # else the option has been renamed: see its comment in target.py
     compiled = jax.jit(lambda x: 2 * x, compiler_options=options)
     assert compiled(3.0) == 6.0
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_folder_of_programs_that_cannot_be_written_is_said(tmp_path, place):
+    (tmp_path / "file").touch()
+    with pytest.raises(errors.UserError, match="train.compilation_cache is .*/file"):
+        platform.cache_programs(str(tmp_path / place))
+    before = jax.config.jax_compilation_cache_dir
+    platform.cache_programs("")
+    assert jax.config.jax_compilation_cache_dir == before
 
 
 def test_a_compiler_that_does_not_know_the_option_is_told_nothing(monkeypatch):

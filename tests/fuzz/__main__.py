@@ -1,7 +1,7 @@
 """Fuzzes the targets with Atheris, one after the other.
 
-python -m tests.fuzz --seconds 120            all of them
-python -m tests.fuzz manifest weights         these
+python -m tests.fuzz --seconds 120                     all of them
+python -m tests.fuzz manifest weights --runs 100000    these, so many inputs each
 
 Needs ``pip install -e ".[fuzz]"``. What makes a target fail, grow by more than 2 GB or
 run for 10 seconds is left in --out; once mended it goes to tests/fuzz/crashes, where
@@ -23,8 +23,8 @@ with atheris.instrument_imports(include=["input_pipeline", "jaxact"]):
     from tests.fuzz import targets
 
 
-def fuzz(name: str, seconds: int, out: pathlib.Path, log: pathlib.Path) -> NoReturn:
-    """Is one fuzzer; libFuzzer ends the process."""
+def fuzz(name: str, until: list[str], out: pathlib.Path, log: pathlib.Path) -> NoReturn:
+    """Is one fuzzer; libFuzzer ends the process, at the limits ``until``."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
@@ -35,7 +35,7 @@ def fuzz(name: str, seconds: int, out: pathlib.Path, log: pathlib.Path) -> NoRet
         targets.TARGETS[name](seed)  # imports what is imported late, untimed
     now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     limits = ["-timeout=10", f"-rss_limit_mb={now + 2048}", "-max_len=8192"]
-    words = [f"-max_total_time={seconds}", f"-artifact_prefix={out}/{name}-", *limits]
+    words = [*until, f"-artifact_prefix={out}/{name}-", *limits]
 
     def keeping(data: bytes) -> None:
         """Keeps what a target fails of; libFuzzer itself keeps time-outs alone."""
@@ -54,9 +54,12 @@ def fuzz(name: str, seconds: int, out: pathlib.Path, log: pathlib.Path) -> NoRet
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", help=", ".join(targets.TARGETS))
-    parser.add_argument("--seconds", type=int, default=120, help="of each")
+    parser.add_argument("--seconds", type=int, default=0, help="of each at most (120)")
+    parser.add_argument("--runs", type=int, default=0, help="inputs of each at most")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/fuzz"))
     given = parser.parse_args()
+    seconds = given.seconds or (0 if given.runs else 120)
+    until = [f"-max_total_time={seconds}", f"-runs={given.runs or -1}"]
     out = given.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     failed = 0
@@ -65,7 +68,7 @@ def main() -> None:
         # Importing takes longer than a short fuzz: it is done once.
         pid = os.fork()
         if not pid:
-            fuzz(name, given.seconds, out, log)
+            fuzz(name, until, out, log)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         text = log.read_text(errors="replace")
         runs = [int(n) for n in re.findall(r"^#(\d+)", text, re.MULTILINE)]

@@ -20,7 +20,7 @@ import numpy as np
 from input_pipeline import dataset, encode, joints, records
 from input_pipeline.builders import base, clips, hmdb51, lists, something, ucf101
 from input_pipeline.formats import errors as format_errors
-from input_pipeline.formats import frames, ntu, skeleton, video
+from input_pipeline.formats import frames, ntu, order, skeleton, video
 from input_pipeline.prepare import doubts
 from jaxact import config
 from jaxact.errors import UserError
@@ -161,6 +161,62 @@ def split_list(data: bytes) -> None:
             list(something._entries(written(name, data)))
         except base.RawDataError:
             pass
+
+
+@target(
+    b"0001\n0002\n0010", b"1.25\n1.50\n0.75", b"f-1\nf+2\nf3", b"03-11-2020\n04-01-2020"
+)
+def picture_order(data: bytes) -> None:
+    stems = data.decode("utf-8", "surrogateescape").split("\n")
+    try:
+        assert sorted(order.natural(stems)) == list(range(len(stems)))
+    except format_errors.UnusableFile:
+        pass
+
+
+@target(
+    b"1 Archery\n2 YoYo\0Archery/v_Archery_g01_c01.avi 1\0YoYo/v_YoYo_g02_c01.avi",
+)
+def ucf_lists(data: bytes) -> None:
+    classes, train, test = (data.split(b"\0") + [b"", b""])[:3]
+    written("ucf/classInd.txt", classes)
+    for number in (1, 2, 3):
+        written(f"ucf/trainlist0{number}.txt", train)
+        written(f"ucf/testlist0{number}.txt", test)
+    written("ucf/v_Archery_g01_c01.avi", b"")
+    _official(ucf101.Ucf101, "ucf")
+
+
+@target(b"a b.avi 1\nc.avi 2\nd.avi 0\n")
+def hmdb_lists(data: bytes) -> None:
+    for number in (1, 2, 3):
+        written(f"hmdb/wave_test_split{number}.txt", data)
+    written("hmdb/wave/a b.avi", b"")
+    _official(hmdb51.Hmdb51, "hmdb")
+
+
+@target(
+    b'{"Holding [something]": "0", "Moving it": "1"}\0[{"id": "1", "template": "a"}]',
+    b'{"A": "0"}\0[{"id": "1", "template": "a", "label": "a"}]',
+)
+def something_lists(data: bytes) -> None:
+    labels, _, clips_of = data.partition(b"\0")
+    for name, text in (("labels", labels), ("train", clips_of), ("validation", b"[]")):
+        written(f"something/{name}.json", text)
+    written("something/1.webm", b"")
+    _official(something.Something, "something")
+
+
+def _official(builder: type[base.ClipBuilder], folder: str) -> None:
+    """Reads a data set's lists, without what TFDS adds to a builder."""
+    made = object.__new__(builder)
+    made.raw = FOLDER / folder
+    try:
+        for clip in made.clips():
+            clip.name.encode()
+            assert 0 <= clip.label < len(made.classes)
+    except base.RawDataError:
+        pass
 
 
 @target(b'{"mirror": [0, 2, 1], "bones": [[0, 1], [0, 2]]}')

@@ -49,6 +49,16 @@ def test_what_is_odd_about_a_clip_is_said(tmp_path, paths, capsys):
     assert "they are sampled over the 0.90 s that they share." in said
 
 
+def test_a_stream_may_be_missing_where_the_config_allows_it(tmp_path, paths):
+    config = tiny.config(tmp_path, allow_missing=True)
+    found = read_clip({"ir": paths["ir"]}, config, INPUTS, short_side=28)
+    assert found["present"].tolist() == [False, True]
+    assert found["rgb"].shape == (5, 17, 19, 3) and not found["rgb"].any()
+    alone = read_clip({"ir": paths["ir"]}, config, {"ir": INPUTS["ir"]}, 28)
+    assert alone.keys() == {"ir"}
+    np.testing.assert_array_equal(found["ir"], alone["ir"])
+
+
 @pytest.mark.parametrize("views", [(1, 1), (2, 3)])
 def test_own_clip_equals_the_same_clip_in_a_data_set(tmp_path, paths, views):
     video = VideoOptions(short_side=28, min_frames=1)

@@ -208,10 +208,10 @@ def test_data_that_is_not_there_is_refused_at_once(root, changes, message):
         ({"resize_min": 17}, "data.resize_min is 17, but the model's crop .* 16 x 18"),
         ({"test_resize": 8}, "data.test_resize is 8"),
         ({"resize_max": 19}, "resize_min must be positive and at most resize_max"),
-        ({"flip": 1.5}, "flip must be a probability"),
-        ({"eval_views_space": 0}, "must be at least 1"),
-        ({"workers": -1}, "must not be negative"),
-        ({"prefetch": 0}, "prefetch must be at least 1"),
+        ({"flip": 1.5}, "data.flip is 1.5; it must be a probability"),
+        ({"eval_views_space": 0}, "eval_views_space is 0; both must be at least 1"),
+        ({"workers": -1}, "data.workers is -1; they must not be negative"),
+        ({"prefetch": 0}, "prefetch is 0; it must be at least 1"),
     ],
 )
 def test_values_that_cannot_be_used_are_refused_at_once(root, changes, message):

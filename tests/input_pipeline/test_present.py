@@ -133,7 +133,9 @@ def test_dropout_of_a_clip_that_lacks_streams():
 
 def test_values_that_cannot_be_used(whole):
     data = tiny.config(whole, stream_dropout=1.0)
-    with pytest.raises(DataConfigError, match="stream_dropout must be at least 0"):
+    with pytest.raises(
+        DataConfigError, match="stream_dropout is .*; it must be at least 0"
+    ):
         train_batches(data, INPUTS, 2, seed=0)
     data = tiny.config(whole, stream_dropout=0.1)
     with pytest.raises(DataConfigError, match="there is no other stream"):

@@ -26,7 +26,9 @@ def a_record() -> records.Record:
                 actor_visible=np.array([True, False, True]),
                 actor_box=random.random((3, 4), np.float32),
             ),
-            "ir": records.Video(frames=[b"warm"], height=20, width=30),
+            "ir": records.Video(
+                frames=[b"warm"], height=20, width=30, levels=(2.5, 4e9)
+            ),
             "skeleton": records.Skeleton(
                 points=random.standard_normal((2, 5, 25, 3)).astype(np.float32),
                 tracked=random.random((2, 5, 25)) < 0.5,
@@ -50,6 +52,8 @@ def test_round_trip_keeps_every_value():
         back.streams["rgb"].actor_box, record.streams["rgb"].actor_box
     )
     assert back.streams["ir"].frames == [b"warm"]
+    assert back.streams["ir"].levels == (2.5, 4e9)
+    assert back.streams["rgb"].levels is None
     assert (
         back.streams["ir"].actor_visible is None
         and back.streams["ir"].actor_box is None

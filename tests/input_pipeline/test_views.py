@@ -169,10 +169,10 @@ def test_one_view_at_a_time_keeps_no_axis(root):
         (dict(crop="corner"), "crop is 'corner'; choose one of random, corners"),
         (
             dict(crop="corners", crop_scales=(1.2,)),
-            "crop_scales must be above 0 and at most 1",
+            "crop_scales is .*; they must be above 0 and at most 1",
         ),
-        (dict(crop_distort=-1), "crop_distort must not be negative"),
-        (dict(window=-1), "window must not be negative"),
+        (dict(crop_distort=-1), "crop_distort is .*; it must not be negative"),
+        (dict(window=-1), "window is .*; it must not be negative"),
     ],
 )
 def test_values_that_cannot_be_used(root, changes, message):

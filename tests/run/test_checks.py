@@ -1,10 +1,35 @@
 """What a run may be continued with."""
 
+import types
+
 import pytest
 
 from jaxact import config, errors
 from jaxact.run import checks
 from tests import tiny
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"choose_on": "zzz"},
+            "'zzz' .* which eval.choose_on names; it has .*choose_on",
+        ),
+        (
+            {"split": "zzz"},
+            "'zzz' of protocol 'p', which eval.split names; it has train",
+        ),
+    ],
+)
+def test_a_split_without_clips_is_named_by_its_key(values, message):
+    counts = {"train": 3, "test": 2, "val": 0}
+    facts = types.SimpleNamespace(num_clips=counts, name="d", protocol="p")
+    experiment = tiny.experiment(**{f"eval.{k}": v for k, v in values.items()})
+    with pytest.raises(errors.UserError, match=message):
+        checks.in_training(experiment, facts)
+    chosen = checks.in_training(tiny.experiment(**{"eval.choose_on": "train"}), facts)
+    assert chosen.eval.split == "train"
 
 
 def test_a_value_that_did_not_exist_then_does_not_block_a_continuation():

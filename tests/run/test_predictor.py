@@ -97,6 +97,10 @@ def test_a_predictor_says_what_the_module_says(run_folder):
             r"rgb uint8\[2, 4, 4, 1\]; the model reads uint8\[2, 4, 4, 3\]",
         ),
         ({"rgb": np.zeros((2, 4, 4, 3))}, "Got rgb float64"),
+        (
+            {"rgb": np.zeros(1), "present": np.ones(2, bool)},
+            r"present bool\[2\]; expec",
+        ),
     ],
 )
 def test_a_clip_that_does_not_fit_is_said(run_folder, clip, message):

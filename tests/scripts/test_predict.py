@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import predict
 from input_pipeline.dataset import DatasetError
 from input_pipeline.formats import ntu
 from input_pipeline.own_clip import read_clip
-from jaxact import load_experiment
+from jaxact import errors, load_experiment
 from jaxact.checkpoints import manager
 from jaxact.devices import distributed
 from jaxact.report import bodies
@@ -167,6 +168,19 @@ def test_a_folder_that_cannot_be_written_to_is_said_before_computing(
     text = f"Error: Nothing can be written to {video / 'out'}: Not a directory. Make"
     assert text in done.stderr
     assert "%" not in done.stdout
+
+
+def test_some_files_will_do_where_clips_may_lack_streams():
+    inputs = {"rgb": None, "rgb_diff": None, "ir": None}
+    assert predict.choose_files({"ir": "b", "rgb": ""}, inputs, some=True) == {
+        "ir": "b"
+    }
+    for given, message in (
+        ({}, "The model reads rgb and ir. Add --rgb FILE. Add --ir FILE."),
+        ({"ir": "b", "depth": "c"}, "The model reads rgb and ir. Leave out --depth."),
+    ):
+        with pytest.raises(errors.UserError, match=message):
+            predict.choose_files(given, inputs, some=True)
 
 
 @pytest.mark.usefixtures("experiment")

@@ -79,6 +79,9 @@ def test_something_that_does_not_fit(tmp_path):
     train.write_text("7\n")
     with pytest.raises(RawDataError, match="is no list of Something-Something"):
         clips()
+    train.write_text("../7;Holding something\n")
+    with pytest.raises(RawDataError, match="'../7' is no id of a clip"):
+        clips()
     train.write_text("999;Holding something\n")
     missing = {clip.name: clip.paths["rgb"] for clip in clips()}["999"]
     assert missing.name == "999" and not missing.exists()  # goes to failed.csv
@@ -88,3 +91,22 @@ def test_something_that_does_not_fit(tmp_path):
     train.unlink()
     with pytest.raises(RawDataError, match=r"There is no list \*train\*"):
         clips()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        '{"A": "one"}',
+        '{"A": "0", "B": "0"}',
+        '{"A": "1"}',
+        '{"\\ud800": "0"}',
+    ],
+)
+def test_something_s_labels_are_a_table_of_numbers(tmp_path, text):
+    write_something(tmp_path, "json")
+    (tmp_path / "something-something-v1-labels.json").write_text(text)
+    builder = Something(raw=tmp_path, options=OPTIONS, data_dir=tmp_path / "out")
+    with pytest.raises(RawDataError, match="labels.json is no table of labels, each"):
+        _ = builder.classes

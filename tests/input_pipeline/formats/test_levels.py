@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from input_pipeline.formats import video
+from input_pipeline.formats.video import VideoOptions
 from tests.input_pipeline import raw
 from tests.input_pipeline.formats.test_container import STEADY, means
 
@@ -15,4 +17,6 @@ def test_sixteen_bits_have_one_range_for_the_file(tmp_path):
         for stream in ("ir", "rgb"):
             found, heard = means(path, stream)
             np.testing.assert_allclose(found, [0, 127.5, 255], atol=1)
+            stored = video.read_video(path, stream, VideoOptions(min_frames=1))
+            assert stored.levels == (2000, 4000)
             assert "values 2000 to 4000 of 16 bits become 0 to 255" in heard[0]

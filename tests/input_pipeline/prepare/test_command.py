@@ -1,6 +1,7 @@
 """The command that prepares data sets: what it takes, and what it says."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ def test_manifest_with_absent_streams_through_the_command(tmp_path, capsys):
     [
         (["ntu60", "--raw", "/nowhere"], "does not exist.*request form"),
         (["clips", "--manifest", "/nowhere.csv"], "does not exist.*columns"),
+        (["clips", "--manifest", "."], r"The manifest \. is a folder.*columns"),
         (["ntu60", "--raw", ".", "--streams", "rgb,radar"], "'radar'.*rgb, ir, depth"),
         (["ntu60", "--raw", ".", "--quality", "0"], "quality is 0"),
         (["ntu60", "--raw", ".", "--workers", "-3"], "workers is -3; expected 0 or mo"),
@@ -52,10 +54,12 @@ def test_manifest_with_absent_streams_through_the_command(tmp_path, capsys):
         (["ntu60", "--raw", ".", "--short_side", "-8"], "short_side is -8; expected 8"),
     ],
 )
-def test_wrong_commands_end_with_one_paragraph(tmp_path, arguments, match):
-    with pytest.raises(SystemExit, match=match) as caught:
+def test_wrong_commands_end_with_one_paragraph(tmp_path, capsys, arguments, match):
+    with pytest.raises(SystemExit) as caught:
         command.main([*arguments, "--out", str(tmp_path)])
-    assert "\n" not in str(caught.value)
+    said = capsys.readouterr().err
+    assert caught.value.code == 2 and said.count("\n") == 1
+    assert re.match(f"error: .*{match}", said)
 
 
 @pytest.mark.parametrize(
@@ -67,11 +71,13 @@ def test_wrong_commands_end_with_one_paragraph(tmp_path, arguments, match):
         (["--subjects", "-1"], "subjects: got -1, expected 1 to 999"),
     ],
 )
-def test_wrong_numbers_of_the_staged_world(tmp_path, arguments, match):
+def test_wrong_numbers_of_the_staged_world(tmp_path, capsys, arguments, match):
     from input_pipeline.synthetic import __main__ as staging
 
-    with pytest.raises(SystemExit, match=match):
+    with pytest.raises(SystemExit) as caught:
         staging.main(["--out", str(tmp_path / "raw"), *arguments])
+    assert caught.value.code == 2
+    assert re.match(f"error: .*{match}", capsys.readouterr().err)
 
 
 def test_synthetic_is_staged_if_it_is_not_there(tmp_path, monkeypatch):

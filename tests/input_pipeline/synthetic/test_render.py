@@ -1,6 +1,7 @@
 """The staged world: files, truth, difficulties, motion."""
 
 import json
+import re
 from pathlib import Path
 
 import av
@@ -65,13 +66,14 @@ def test_command_line(tmp_path, capsys):
     assert about["classes"] == ["wave", "hug"] and about["seed"] == 7
     (video,) = (tmp_path / "nturgb+d_rgb").glob("*A002_rgb.avi")
     assert decode(video).shape[1:] == (36, 64, 3)
-    with pytest.raises(SystemExit, match="error: .* another config"):
+    with pytest.raises(SystemExit, match="2"):
         main([*flags, "--clips", "3", "--seed", "7"])
+    assert re.match("error: .* another config", capsys.readouterr().err)
     (tmp_path / "file").touch()
-    with pytest.raises(
-        SystemExit, match="error: The raw files cannot be kept in .*--o"
-    ):
+    with pytest.raises(SystemExit, match="2"):
         main(["--out", str(tmp_path / "file" / "below")])
+    said = capsys.readouterr().err
+    assert re.match("error: The raw files cannot be kept in .*--out", said)
 
 
 # Truth.

@@ -241,5 +241,6 @@ def test_flags_stage_a_world_that_prepares_with_its_truth(tmp_path, capsys):
                 seen.append(visible.mean())
     # Half of the moments are intruded, another half is blind: a quarter is left.
     assert 0.05 < np.mean(shown["rgb"]) < 0.45 and 0.05 < np.mean(shown["ir"]) < 0.45
-    with pytest.raises(SystemExit, match="another config .intruding: there 0.5"):
+    with pytest.raises(SystemExit, match="2"):
         main(["--out", str(raw), *flags, "--intruding", "0.25"])
+    assert "another config (intruding: there 0.5" in capsys.readouterr().err
