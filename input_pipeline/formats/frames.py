@@ -64,7 +64,7 @@ def read_frames(
             data, size, image = _stored(path, stream, options, deep)
             frames.look(image)
             frames.add(data, size, path.name)
-    return frames.video(options.min_frames, levels=deep and deep.ends)
+    return frames.video(options.min_frames, levels=deep.ends if deep else None)
 
 
 def _files(folder: Path, least: int) -> list[Path]:

@@ -120,7 +120,7 @@ def decode(
             convert.deep = _range(path, wanted, stream)
         if found is not None:
             found.add(frame, origin)
-            found.levels = convert.deep and convert.deep.ends
+            found.levels = convert.deep.ends if convert.deep else None
         yield convert(frame, aspect)
 
 
