@@ -11,46 +11,23 @@ import os
 import pathlib
 import pickle
 import struct
-import tempfile
 import zipfile
-from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
 
 from input_pipeline import dataset, encode, joints, records
-from input_pipeline.builders import base, clips, hmdb51, lists, something, ucf101
 from input_pipeline.formats import errors as format_errors
-from input_pipeline.formats import frames, ntu, order, skeleton, video
-from input_pipeline.prepare import doubts
+from input_pipeline.formats import frames, ntu, skeleton, video
 from jaxact import config
 from jaxact.errors import UserError
 from jaxact.report import predictions as score_files
 from jaxact.run import log
 from jaxact.weights import keymap, readers
+from tests.fuzz import lists as lists  # its targets are listed, too
+from tests.fuzz.harness import FOLDER, SEEDS, TARGETS, target, written
 
-Target = Callable[[bytes], None]
-FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="jaxact-fuzz-"))
-TARGETS: dict[str, Target] = {}
-SEEDS: dict[str, list[bytes]] = {}
-
-
-def target(*seeds: bytes) -> Callable[[Target], Target]:
-    """Lists a target under its function's name, with the inputs to start from."""
-
-    def add(function: Target) -> Target:
-        TARGETS[function.__name__] = function
-        SEEDS[function.__name__] = list(seeds)
-        return function
-
-    return add
-
-
-def written(name: str, data: bytes) -> pathlib.Path:
-    """Writes a file that the reader under test opens."""
-    path = FOLDER / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
+__all__ = ("SEEDS", "TARGETS", "crashes")
 
 
 def saved(array: np.ndarray) -> bytes:
@@ -65,38 +42,6 @@ def npz(**arrays: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.savez(file, **arrays)  # type: ignore[arg-type]
     return file.getvalue()
-
-
-@target(
-    b"rgb,ir,skeleton,label,split\na.avi,,,wave,train\n,b/c.avi,,sit,test\n",
-    b"rgb,label,split,subject,camera,name\na.avi,0,train,3,1,x\nb.avi,2,val,,,y\n",
-    b"sep=;\nrgb;label;split;\na\\a.avi;Walk;train;\n#b;walk;test;\nnan;x;val;\n",
-    b"\xef\xbb\xbf,rgb\tlabel\tsplit\n0,a.avi\t1.0\ttrain\n",
-)
-def manifest(data: bytes) -> None:
-    path = written("manifest/clips.csv", data)
-    try:
-        names, found = clips._read(
-            path, clips.manifest_streams(path) or ("rgb",), False
-        )
-        for line in doubts.of_clips(names, found):
-            assert "\n" not in line
-    except base.RawDataError:
-        pass
-
-
-@target(
-    b"label,youtube_id,time_start\nrun,abcdefghi_0,1\n",
-    b"run/abcdefghi_0_000001_000002.mp4 0\nsit down/x.avi\n",
-    b"abcdefghi_0\nabcdefghi_1\n",
-)
-def video_list(data: bytes) -> None:
-    try:
-        for entry in lists.read(written("train.csv", data)):
-            assert lists.video_of(entry.video) is not None
-            lists.class_of(entry.label)
-    except base.RawDataError:
-        pass
 
 
 JOINT = b"0.1 0.2 2.5 277.4 191.9 1036.2 519.5 0.25 -0.04 0.97 -0.1 2\n"
@@ -137,88 +82,6 @@ def _skeleton(name: str, data: bytes) -> None:
     records.encode(record)
 
 
-@target(b"S001C002P003R002A013_rgb.avi", b"v_Archery_g01_c02.avi")
-def names(data: bytes) -> None:
-    text = data.decode("utf-8", "surrogateescape")
-    try:
-        assert str(ntu.parse_name(text)) in text
-    except ValueError as error:
-        assert "NTU RGB+D" in str(error)
-    ucf101._NAME.fullmatch(text)
-    hmdb51._LIST.fullmatch(text)
-    try:
-        clips.check_name(text)
-    except base.RawDataError:
-        pass
-
-
-@target(
-    b"10;Holding [something]\n11;Moving it\n", b'[{"id": "1", "template": "a [b]"}]'
-)
-def split_list(data: bytes) -> None:
-    for name in ("list.csv", "list.json"):
-        try:
-            list(something._entries(written(name, data)))
-        except base.RawDataError:
-            pass
-
-
-@target(
-    b"0001\n0002\n0010", b"1.25\n1.50\n0.75", b"f-1\nf+2\nf3", b"03-11-2020\n04-01-2020"
-)
-def picture_order(data: bytes) -> None:
-    stems = data.decode("utf-8", "surrogateescape").split("\n")
-    try:
-        assert sorted(order.natural(stems)) == list(range(len(stems)))
-    except format_errors.UnusableFile:
-        pass
-
-
-@target(
-    b"1 Archery\n2 YoYo\0Archery/v_Archery_g01_c01.avi 1\0YoYo/v_YoYo_g02_c01.avi",
-)
-def ucf_lists(data: bytes) -> None:
-    classes, train, test = (data.split(b"\0") + [b"", b""])[:3]
-    written("ucf/classInd.txt", classes)
-    for number in (1, 2, 3):
-        written(f"ucf/trainlist0{number}.txt", train)
-        written(f"ucf/testlist0{number}.txt", test)
-    written("ucf/v_Archery_g01_c01.avi", b"")
-    _official(ucf101.Ucf101, "ucf")
-
-
-@target(b"a b.avi 1\nc.avi 2\nd.avi 0\n")
-def hmdb_lists(data: bytes) -> None:
-    for number in (1, 2, 3):
-        written(f"hmdb/wave_test_split{number}.txt", data)
-    written("hmdb/wave/a b.avi", b"")
-    _official(hmdb51.Hmdb51, "hmdb")
-
-
-@target(
-    b'{"Holding [something]": "0", "Moving it": "1"}\0[{"id": "1", "template": "a"}]',
-    b'{"A": "0"}\0[{"id": "1", "template": "a", "label": "a"}]',
-)
-def something_lists(data: bytes) -> None:
-    labels, _, clips_of = data.partition(b"\0")
-    for name, text in (("labels", labels), ("train", clips_of), ("validation", b"[]")):
-        written(f"something/{name}.json", text)
-    written("something/1.webm", b"")
-    _official(something.Something, "something")
-
-
-def _official(builder: type[base.ClipBuilder], folder: str) -> None:
-    """Reads a data set's lists, without what TFDS adds to a builder."""
-    made = object.__new__(builder)
-    made.raw = FOLDER / folder
-    try:
-        for clip in made.clips():
-            clip.name.encode()
-            assert 0 <= clip.label < len(made.classes)
-    except base.RawDataError:
-        pass
-
-
 @target(b'{"mirror": [0, 2, 1], "bones": [[0, 1], [0, 2]]}')
 def joint_layout(data: bytes) -> None:
     try:
@@ -249,6 +112,7 @@ def _record(**changes: object) -> bytes:
         label=1,
         streams={
             "rgb": records.Video([b"x", b"y"], 4, 5, np.ones(2, bool), np.ones((2, 4))),
+            "ir": records.Video([b"x"], 4, 5, times=np.arange(2), levels=(1.0, 9.0)),
             "skeleton": records.Skeleton(points, np.ones((1, 2, 3), bool)),
         },
     )
@@ -395,7 +259,17 @@ def _jpeg() -> bytes:
     return video.encode_jpeg(np.full((8, 10, 3), 90, np.uint8), 90)
 
 
-@target(_jpeg())
+def _picture(kind: str, dtype: str = "u1") -> bytes:
+    file = io.BytesIO()
+    values = np.arange(80).reshape(8, 10).astype(dtype)
+    Image.fromarray(values).save(file, kind)
+    return file.getvalue()
+
+
+@target(
+    *(_jpeg(), _picture("PNG"), _picture("PNG", "u2"), _picture("BMP")),
+    *(_picture("WEBP"), _picture("TIFF", "u2"), _picture("TIFF", "f4")),
+)
 def image(data: bytes) -> None:
     written("frames/0.jpg", data)
     try:
@@ -412,15 +286,26 @@ def _movie(codec: str, ending: str) -> bytes:
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=10)
         stream.height = stream.width = 16
-        stream.pix_fmt = "yuvj444p" if codec == "mjpeg" else "yuv420p"
-        for _ in range(2):
-            picture = np.full((16, 16, 3), 90, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        stream.pix_fmt = {"mjpeg": "yuvj444p", "ffv1": "gray16le"}.get(codec, "yuv420p")
+        for number in range(2):
+            picture = np.full((16, 16), 90 + number, np.uint16)
+            frame = av.VideoFrame.from_ndarray(picture, "gray16le")
+            frame = frame.reformat(format=stream.pix_fmt)
+            frame.pts = number
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path.read_bytes()
 
 
-@target(_movie("mjpeg", ".avi"), _movie("mpeg4", ".mp4"), _movie("mpeg4", ".mkv"))
+@target(
+    *(_movie("mjpeg", ".avi"), _movie("mpeg4", ".mp4"), _movie("mpeg4", ".mkv")),
+    *(
+        _movie("ffv1", ".mkv"),
+        _movie("mpeg2video", ".ts"),
+        _movie("mpeg2video", ".mpg"),
+    ),
+    _movie("vp8", ".ogv"),
+)
 def movie(data: bytes) -> None:
     try:
         options = video.VideoOptions(short_side=8, min_frames=1)
