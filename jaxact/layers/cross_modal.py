@@ -5,7 +5,7 @@ Alphabet: b batch, t frames, s positions in a frame, c channels, z a joint embed
 vector a stream is computed in float32, whatever the streams are in.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import einops
 import flax.linen as nn
@@ -15,8 +15,9 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxact.layers.batch_norm import EPSILON, MOMENTUM
+from jaxact.strict import check_choice
 
-MMTM_VARIANTS = ("paper", "code")
+MMTMVariant = Literal["paper", "code"]
 
 
 def squeeze(x: jax.Array) -> jax.Array:
@@ -53,15 +54,12 @@ class MMTM(nn.Module):
     """
 
     ratio: int = 4
-    variant: str = "paper"
+    variant: MMTMVariant = "paper"
 
     @nn.compact
     def __call__(self, *streams: jax.Array) -> tuple[jax.Array, ...]:
         """Returns the streams ``[b ... c]``, two or more, with scaled channels."""
-        if self.variant not in MMTM_VARIANTS:
-            raise ValueError(
-                f"Got variant {self.variant!r}; expected one of {MMTM_VARIANTS}."
-            )
+        check_choice("variant", MMTMVariant, self.variant)
         joint = jnp.concatenate([squeeze(x) for x in streams], axis=-1)
         z = nn.Dense(2 * joint.shape[-1] // self.ratio, name="squeeze")(joint)
         if self.variant == "code":

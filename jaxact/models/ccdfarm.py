@@ -18,7 +18,7 @@ from jaxact.backbones.hcn import HCN, LEAST_FRAMES
 from jaxact.backbones.i3d import I3D
 from jaxact.batch import PRESENT
 from jaxact.config import ConfigError, ModelConfig
-from jaxact.layers.cross_modal import DSFM, MFFM, MMTM, TIAM
+from jaxact.layers.cross_modal import DSFM, MFFM, MMTM, TIAM, MMTMVariant
 from jaxact.layers.fusions import mean_of_present
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Head, normalized, stream_of, zero_if_missing
@@ -50,7 +50,9 @@ class CCDFARMConfig(ModelConfig):
     transfer: Literal["dsfm", "mmtm", "none"] = "dsfm"  # "mmtm" is the baseline
     places: tuple[int, ...] = (1, 2)  # the rows of Table 4
     blocks: tuple[int, ...] = (64, 256)  # DSFM: channels of a block at the two places
-    mmtm_variant: Literal["paper", "code"] = "paper"
+    dsfm_standardised: bool = False  # DSFM's readings, see jaxact.layers.cross_modal
+    dsfm_masked: bool = False
+    mmtm_variant: MMTMVariant = "paper"
     # The switches of Tables 5 and 6, with transfer="dsfm".
     tiam: bool = True
     mffm: bool = True  # False: the mean of the streams' logits
@@ -107,7 +109,14 @@ class CCDFARMConfig(ModelConfig):
             ),
             transfer=self.transfer,
             places=tuple(self.places),
-            blocks=tuple(self.blocks),
+            split_attention=tuple(
+                DSFM(
+                    block,
+                    standardised=self.dsfm_standardised,
+                    masked=self.dsfm_masked,
+                )
+                for block in self.blocks
+            ),
             mmtm_variant=self.mmtm_variant,
             tiam=self.tiam,
             tiam_scaled=self.tiam_scaled,
@@ -139,8 +148,8 @@ class CCDFARM(nn.Module):
     skeleton: HCN
     transfer: str
     places: tuple[int, ...]
-    blocks: tuple[int, ...]
-    mmtm_variant: str
+    split_attention: tuple[DSFM, ...]  # at the two places
+    mmtm_variant: MMTMVariant
     tiam: bool
     tiam_scaled: bool
     mffm: bool
@@ -227,7 +236,8 @@ class CCDFARM(nn.Module):
             persons = [features]
             if place == 1:
                 persons = list(einops.rearrange(features, "b m t w c -> m b t w c"))
-            dsfm = DSFM(self.blocks[place - 1], name=f"dsfm_{place}")
+            dsfm = self.split_attention[place - 1]
+            dsfm = dsfm.clone(name=f"dsfm_{place}", parent=self)
             out[video], *persons = dsfm(out[video], *persons, train=train)
             out[body] = jnp.stack(persons, axis=1) if place == 1 else persons[0]
 

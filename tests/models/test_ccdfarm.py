@@ -221,3 +221,27 @@ def test_a_missing_stream_is_named():
     batch = {k: v for k, v in batch_of(config).items() if k != "skeleton"}
     with pytest.raises(KeyError, match="has no stream 'skeleton'"):
         config.build().apply({}, batch)
+
+
+def test_the_readings_of_dsfm_reach_both_places():
+    """Standardised: a norm a stream, of one video and two persons, or of fc7."""
+
+    def stats_of(**fields):
+        stats = variable_shapes(small(**fields))["batch_stats"]
+        return {place: sorted(stats[f"dsfm_{place}"]) for place in (1, 2)}
+
+    assert stats_of() == {1: ["norm"], 2: ["norm"]}
+    streams = [f"stream_norm_{i}" for i in range(3)]
+    standardised = stats_of(dsfm_standardised=True)
+    assert standardised == {1: ["norm", *streams], 2: ["norm", *streams[:2]]}
+    # Channel 5 of a block of 13: mixed_5b's 28 and conv5's 2 x 128 channels have
+    # 2 + 2 x 10 such, and the three last blocks are filled up to 23.
+    batch, variables = batch_of(small()), jax.tree.map(np.copy, variables_of())
+    attend = variables["params"]["dsfm_1"]["attend"]
+    variables["params"]["dsfm_1"]["attend"] = jax.tree.map(np.zeros_like, attend)
+    plain, masked = (
+        small(dsfm_masked=value).build().apply(variables, batch)["mixed_5b"][..., 5]
+        for value in (False, True)
+    )
+    assert plain.max() > 0.1
+    np.testing.assert_allclose(masked * (1 + 1 / 23), plain * (1 + 1 / 22), rtol=1e-5)

@@ -126,3 +126,10 @@ def test_every_config_is_in_the_table():
 
 def _text(name):
     return (ROOT / "configs" / f"{name}.py").read_text(encoding="utf-8")
+
+
+def test_tiam_is_the_paper_s_where_that_is_asked_for():
+    scaled = load_experiment("configs/ntu_ccdfarm.py")
+    literal = load_experiment("configs/ntu_ccdfarm.py:literal")
+    assert scaled.model.tiam_scaled and not literal.model.tiam_scaled
+    assert literal.name == f"{scaled.name}_literal"  # a folder of its own
