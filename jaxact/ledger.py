@@ -7,15 +7,21 @@ modules that asked for it. Nothing is computed and no device is touched.
 
 import collections
 import dataclasses
+import functools
 import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import flax.linen as nn
 import jax
 from flax import traverse_util
 
 from jaxact.batch import example_batch
+
+# The scope (`jax.named_scope`) of products by elements that are a convolution written
+# out: they count as its multiply-accumulates. Those elsewhere count as nothing.
+BY_ELEMENT = "convolution_by_element"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +38,23 @@ class Ledger:
 
     Attributes:
       parameters, macs: of the whole model.
+      norm_elements: how many numbers enter its batch and layer norms.
       parts: by module path, down to ``depth`` levels; they add up to the whole.
     """
 
     parameters: int
     macs: int
     parts: dict[str, Part]
+    norm_elements: int = 0
+
+    @property
+    def counted_gflops(self) -> float:
+        """What a common counter says: GMAC, and 5 for each element entering a norm.
+
+        fvcore's and mmengine's, of a model in training; activations, sums and pooling
+        are free.
+        """
+        return (self.macs + 5 * self.norm_elements) / 1e9
 
     @property
     def gmacs(self) -> float:
@@ -69,9 +86,11 @@ def ledger(experiment: Any, depth: int = 2) -> Ledger:
     variables = jax.eval_shape(
         lambda: module.init(jax.random.key(0), batch, train=False)
     )
-    jaxpr = jax.make_jaxpr(lambda v, b: module.apply(v, b, train=False))(
-        variables, batch
-    )
+    norms: list[int] = []
+    with nn.intercept_methods(functools.partial(_note_norm, norms)):
+        jaxpr = jax.make_jaxpr(lambda v, b: module.apply(v, b, train=False))(
+            variables, batch
+        )
     flat = traverse_util.flatten_dict(variables["params"])
     sizes: collections.Counter[str] = collections.Counter()
     for path, leaf in flat.items():
@@ -89,7 +108,16 @@ def ledger(experiment: Any, depth: int = 2) -> Ledger:
         name: Part(sizes[name], macs[name])
         for name in sorted({*sizes, *macs}, key=_natural)
     }
-    return Ledger(sum(sizes.values()), sum(macs.values()), parts)
+    return Ledger(sum(sizes.values()), sum(macs.values()), parts, sum(norms))
+
+
+def _note_norm(
+    sizes: list[int], run: Any, arguments: Any, named: Any, context: Any
+) -> Any:
+    """Runs a module's method; writes down the size of what enters a norm."""
+    if "Norm" in type(context.module).__name__ and context.method_name == "__call__":
+        sizes.append(math.prod(arguments[0].shape))
+    return run(*arguments, **named)
 
 
 def multiply_accumulates(function: Callable[..., Any], *arguments: Any) -> int:
@@ -132,7 +160,7 @@ def _products(
     for equation in jaxpr.eqns:
         stack = str(equation.source_info.name_stack)
         # Flax writes module.method for all methods but __call__.
-        words = (word.partition(".")[0] for word in stack.split("/"))
+        words = [word.partition(".")[0] for word in stack.split("/")]
         here = (*scope, *(word for word in words if word.isidentifier()))
         name = equation.primitive.name
         if name == "dot_general":
@@ -146,6 +174,8 @@ def _products(
             # out channels are counted in the output; groups are in the kernel's shape
             taps = math.prod(kernel) // kernel[numbers.rhs_spec[0]]
             yield here, times * taps * math.prod(equation.outvars[0].aval.shape)
+        elif name == "mul" and BY_ELEMENT in words:
+            yield here, times * math.prod(equation.outvars[0].aval.shape)
         else:
             repeat = equation.params.get("length", 1) if name == "scan" else 1
             for inner_jaxpr in _inner(equation.params.values()):

@@ -1,6 +1,7 @@
 import dataclasses
 import math
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import pytest
@@ -10,6 +11,8 @@ import jaxact
 from jaxact.backbones.resnet import FRAME_WISE
 from jaxact.batch import example_batch
 from jaxact.config import Experiment
+from jaxact.layers.batch_norm import BatchNorm
+from jaxact.layers.conv3d import depthwise_conv3d
 from jaxact.ledger import _products, multiply_accumulates
 from jaxact.models.dam import DAMConfig
 from jaxact.models.dual_stream import BaselineConfig
@@ -128,3 +131,33 @@ def test_the_printed_table_adds_up():
     lines = str(ledger).splitlines()
     assert lines[-1].split()[:2] == ["total", f"{ledger.parameters:,}"]
     assert len(lines) == 3 + len(ledger.parts)
+
+
+class Counted(nn.Module):
+    """Two norms, of 2 x 3 x 4 and of 3 x 4 elements, and a convolution by element."""
+
+    @nn.compact
+    def __call__(self, batch, train=False):
+        x = batch["rgb"].astype(jnp.float32)[0, :, :, :4, 0]
+        x = nn.LayerNorm()(x)
+        y = BatchNorm()(x[0], train=train)
+        x = depthwise_conv3d(
+            x[None, ..., None], jnp.ones((1, 3, 1, 1)), (1, 1, 1), [(0, 0)] * 3, "taps"
+        )
+        return {"logits": x.sum() * y * y}
+
+
+def test_norms_and_convolutions_by_element_counted_by_hand():
+    @dataclasses.dataclass
+    class CountedConfig(STAFusionConfig):
+        def build(self):
+            return Counted()
+
+        def inputs(self):
+            return {"rgb": jax.ShapeDtypeStruct((2, 3, 4, 3), jnp.uint8)}
+
+    counted = jaxact.ledger(Experiment("test", CountedConfig(), None))
+    assert counted.norm_elements == 2 * 3 * 4 + 3 * 4
+    # Two frames, one row (three taps on three), four columns; no other product.
+    assert counted.macs == 2 * 1 * 4 * 3
+    assert counted.counted_gflops == (24 + 5 * 36) / 1e9

@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxact.devices import platform
 from jaxact.layers.pointwise import pointwise
+from jaxact.ledger import BY_ELEMENT
 
 FORMS = ("auto", "native", "taps")
 NATIVE_CONVOLUTION = ("gpu",)  # platforms on which "auto" is "native"
@@ -116,7 +117,8 @@ def depthwise_conv3d(
         for m, rows in enumerate(_shifted(frames, 2, kernel.shape[1], strides[1])):
             columns = _shifted(rows, 3, kernel.shape[2], strides[2])
             for n, part in enumerate(columns):
-                product = part * kernel[k, m, n].reshape(1, 1, 1, 1, -1)
+                with jax.named_scope(BY_ELEMENT):
+                    product = part * kernel[k, m, n].reshape(1, 1, 1, 1, -1)
                 total = product if total is None else total + product
     assert total is not None
     return total

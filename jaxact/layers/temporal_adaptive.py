@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.layers.batch_norm import BatchNorm
+from jaxact.ledger import BY_ELEMENT
 
 _he = nn.initializers.variance_scaling(2.0, "fan_out", "truncated_normal")
 
@@ -63,5 +64,6 @@ class TAM(nn.Module):
         reach = self.taps // 2
         y = jnp.pad(y, ((0, 0), (reach, reach), (0, 0), (0, 0), (0, 0)))
         weights = einops.rearrange(kernel, "b c k -> k b 1 1 1 c").astype(self.dtype)
-        products = [weights[k] * y[:, k : k + t] for k in range(self.taps)]
+        with jax.named_scope(BY_ELEMENT):
+            products = [weights[k] * y[:, k : k + t] for k in range(self.taps)]
         return functools.reduce(jnp.add, products)

@@ -9,7 +9,7 @@ import jaxact
 from jaxact.backbones.resnet import FRAME_WISE, VARIANTS
 from jaxact.batch import example_batch
 from jaxact.config import Experiment
-from jaxact.models import paper_tables
+from jaxact.models import dam_tables
 from jaxact.models.dam import KINDS, DAMConfig, dam_layout, spaced
 
 SIZES = dict(
@@ -111,7 +111,7 @@ def test_parameters_of_dam_x_k_are_the_blocks_of_the_paper_s_totals(number, each
     expected = sum(n * block for n, block in zip(each, blocks, strict=True))
     assert parameters(dam_layout(number)) - parameters(()) == expected
     theirs = sum(n * m for n, m in zip(each, (0.65, 2.05, 1.35), strict=True))
-    assert round(24.18 + theirs, 2) == paper_tables.TABLE_6[number][0]
+    assert round(24.18 + theirs, 2) == dam_tables.TABLE_6[number][0]
 
 
 def test_parameters_of_the_trunk_and_of_da_nl():

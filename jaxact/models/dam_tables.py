@@ -1,20 +1,10 @@
-"""Our counts of parameters and multiply-accumulates next to the papers' tables."""
+"""Our counts of parameters and multiply-accumulates next to DAM's tables."""
 
 from typing import Any
 
 from jaxact.config import Experiment
 from jaxact.ledger import Ledger, ledger
 from jaxact.models.dam import DAM_COUNTS, DAMConfig, Layout, dam_layout, spaced
-from jaxact.models.dual_stream import BaselineConfig
-from jaxact.models.stafusion import STAFusionConfig
-
-# Table 1 of STAFusion (Qing et al. 2025): parameters in millions, "FLOPs" in GMAC, both
-# streams. The parameter column fits a head of 12 classes.
-TABLE_1: tuple[tuple[str, Any, dict[str, Any], int, int], ...] = (
-    ("TimeSformer, features added (baseline)", BaselineConfig, {}, 101, 327),
-    ("STAFusion, masks over all tokens", STAFusionConfig, {"packed": False}, 109, 360),
-    ("STAFusion, packed (kept tokens only)", STAFusionConfig, {}, 109, 360),
-)
 
 # A block before the last unit of Res3 (DAM's Table 3), of our kind and fields.
 TABLE_3: dict[str, tuple[str, dict[str, Any], tuple[float, float]]] = {
@@ -71,18 +61,6 @@ TABLE_6 = {
     9: (36.33, 33.87),
     12: (40.38, 36.36),
 }
-
-
-def table_1() -> str:
-    """Returns our counts next to STAFusion's Table 1."""
-    lines = [f"{'model':<40}{'parameters':>13}{'paper':>8}{'GMAC':>9}{'paper':>8}"]
-    for name, family, fields, millions, gmacs in TABLE_1:
-        ours = ledger(Experiment(name, family(num_classes=12, **fields), None))
-        lines.append(
-            f"{name:<40}{ours.parameters:>13,}{millions:>6} M{ours.gmacs:>9.2f}"
-            f"{gmacs:>6} G"
-        )
-    return "\n".join(lines)
 
 
 def table_3() -> str:

@@ -1,13 +1,13 @@
 """The counts printed next to the papers' tables."""
 
-from jaxact.models import paper_tables
+from jaxact.models import dam_tables
 
 
 def test_dam_x_12_next_to_the_paper_s(monkeypatch):
-    monkeypatch.setattr(paper_tables, "DAM_COUNTS", {12: ()})
+    monkeypatch.setattr(dam_tables, "DAM_COUNTS", {12: ()})
     header, *_, row = (
         line
-        for line in paper_tables.table_6().splitlines()
+        for line in dam_tables.table_6().splitlines()
         if "24,327" in line or "x 12" in line
     )
     assert "24,327,632 parameters (the paper: 24.18 M), 20.44 GMAC" in header
@@ -27,9 +27,9 @@ def test_the_relations_of_table_3_next_to_the_paper_s():
     expected = [directed, poly, 3 * c**2 + 2 * c, directed, directed + 1]
     expected.append(directed + n**2)
     theirs = ["1.38", "1.15", "1.15", "1.35", "1.39", "1.39"]
-    rows = [r for r in paper_tables.table_3().splitlines() if r.count(" M ") == 2]
+    rows = [r for r in dam_tables.table_3().splitlines() if r.count(" M ") == 2]
     for row, name, number, paper in zip(
-        rows, paper_tables.TABLE_3, expected, theirs, strict=True
+        rows, dam_tables.TABLE_3, expected, theirs, strict=True
     ):
         words = row.removeprefix(name).split()
         assert row.startswith(name) and words[2] == paper
@@ -39,8 +39,8 @@ def test_the_relations_of_table_3_next_to_the_paper_s():
 
 
 def test_directed_attention_at_the_first_stage_next_to_the_paper_s(monkeypatch):
-    monkeypatch.setattr(paper_tables, "TABLE_4", {1: {"da_nl": (24.27, 237.92)}})
-    row = next(r for r in paper_tables.table_4().splitlines() if r.startswith("Res1"))
+    monkeypatch.setattr(dam_tables, "TABLE_4", {1: {"da_nl": (24.27, 237.92)}})
+    row = next(r for r in dam_tables.table_4().splitlines() if r.startswith("Res1"))
     small, large, quadratic, paper = map(float, row.split()[-4:])
     assert (small, paper) == (0.82, 211.73) and small < 1 and large < 1.1
     assert quadratic > 170
