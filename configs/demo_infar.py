@@ -16,6 +16,7 @@ from configs import common, infar
 from jaxact.backbones.csn import CSNConfig
 from jaxact.backbones.hiera import HieraConfig
 from jaxact.backbones.i3d import I3DConfig
+from jaxact.backbones.mvit import MViTConfig
 from jaxact.backbones.protocol import BackboneConfig
 from jaxact.backbones.resnet import TSMResNetConfig
 from jaxact.backbones.slowfast import SlowFastConfig
@@ -37,6 +38,7 @@ NETS: dict[str, BackboneConfig] = {
     "video_swin": VideoSwinConfig(
         width=24, depths=(1, 1, 2), heads=(1, 2, 4), window=(4, 4, 4)
     ),
+    "mvit": MViTConfig(width=16, depth=4, downscale=(1, 3), key_strides=(1, 4, 4)),
     "timesformer": TimeSformerConfig(
         patch=8, width=64, depth=3, heads=4, position_std=0.5, time_std=0.5
     ),

@@ -24,6 +24,7 @@ PARAMETERS = {
     "demo_infar:net=hiera": 263_560,
     "demo_infar:net=hiera,fusion=bottleneck,streams=rgb+ir+depth": 1_606_600,
     "demo_infar:net=i3d": 201_938,
+    "demo_infar:net=mvit": 90_128,
     "demo_infar:net=slowfast": 973_684,
     "demo_infar:net=tanet": 1_215_872,
     "demo_infar:net=timesformer": 229_200,
