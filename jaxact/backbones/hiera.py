@@ -62,7 +62,7 @@ class MaskUnitAttention(nn.Module):
     Attributes:
       width: of what it returns.
       window: tokens of t, h and w, before pooling; None: all of them.
-      stride: of the max-pooling of queries (section 3.2 of the paper).
+      stride: of the max-pooling of queries.
     """
 
     width: int

@@ -12,6 +12,7 @@ from jaxact.backbones import (
     resnet3d_weights,
     resnet_weights,
     timesformer_weights,
+    video_focalnet_weights,
     video_swin_weights,
     videomae_weights,
 )
@@ -42,6 +43,7 @@ KINDS: tuple[Any, ...] = (
     resnet_weights,
     i3d_weights,
     video_swin_weights,
+    video_focalnet_weights,
 )
 
 

@@ -18,6 +18,7 @@ from jaxact.backbones.resnet import TSMResNetConfig
 from jaxact.backbones.slowfast import SlowFastConfig
 from jaxact.backbones.tanet import TANetConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
+from jaxact.backbones.video_focalnet import VideoFocalNetConfig
 from jaxact.backbones.video_swin import VideoSwinConfig
 from jaxact.backbones.videomae import VideoMAEConfig
 from jaxact.batch import example_batch
@@ -48,6 +49,7 @@ NETS = {
     "mvit": MViTConfig(
         width=6, depth=2, downscale=(1,), key_strides=(1, 2, 2), conv3d="native"
     ),
+    "focalnet": VideoFocalNetConfig(width=6, depths=(1, 1), conv3d="native"),
     "slowfast": SlowFastConfig(blocks=(1, 1), width=8, alpha=5, channel_ratio=4),
     "csn": CSNConfig(blocks=(1, 1), width=8, conv3d="native"),
     "tanet": TANetConfig(blocks=(1, 1), width=8),
@@ -59,6 +61,7 @@ WIDTHS |= {
     "videomae": 12,
     "hiera": 12,
     "mvit": 12,
+    "focalnet": 12,
     "slowfast": 64 + 16,
     "csn": 64,
     "tanet": 64,
@@ -211,7 +214,7 @@ def test_a_step_reaches_every_parameter(net):
     assert np.isfinite(loss)
     stem = {"tsm": "conv1_1", "i3d": "conv1_1/kernel", "timesformer": "patch_embed_1"}
     stem |= {"swin": "patch_embed_1", "slowfast": "fast_conv1_1"}
-    stem |= dict.fromkeys(("videomae", "hiera", "mvit"), "patch_embed_1")
+    stem |= dict.fromkeys(("videomae", "hiera", "mvit", "focalnet"), "patch_embed_1")
     stem |= {"csn": "conv1_1", "tanet": "conv1_1"}
     assert any(stem[net] in name for name in before)
     for name, value in after.items():
