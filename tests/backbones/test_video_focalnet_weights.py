@@ -1,11 +1,12 @@
 """Video-FocalNet from an image network's file, and from one of another width."""
 
+import jax
 import numpy as np
 import pytest
 
 from jaxact.backbones.video_focalnet import VideoFocalNet
 from jaxact.weights.keymap import WeightsError
-from tests.backbones.parity import golden, loaded
+from tests.backbones.parity import close, golden, loaded
 from tests.backbones.test_video_focalnet import TINY
 
 
@@ -21,6 +22,19 @@ def test_an_image_network_leaves_modulation_over_time_fresh(tmp_path):
     kernel = variables["params"]["patch_embed"]["kernel"].reshape(2, 4, 4, 3, 6)
     by_hand = image[name].astype(np.float32).transpose(2, 3, 1, 0) / 2
     np.testing.assert_allclose(kernel, np.stack([by_hand, by_hand]), rtol=1e-6)
+
+
+def test_frames_equal_transformers_image_network(tmp_path):
+    """With contexts over time of one (no weights, a bias of 1) frames stand alone."""
+    stored = golden("focalnet")
+    model = VideoFocalNet(**TINY | {"patch": (1, 4, 4)})
+    variables, report = loaded(model, stored["video"], stored, tmp_path)
+    assert all("/modulation/time_" in path for path in report.fresh)
+    for name, block in variables["params"].items():
+        if name.startswith("stage"):
+            block["modulation"]["time_out"]["bias"] += 1
+    out = jax.jit(model.apply)(variables, stored["video"])
+    close(out["features"].reshape(stored["features"].shape), stored["features"])
 
 
 def test_one_channel_starts_as_the_mean_over_colours(tmp_path):

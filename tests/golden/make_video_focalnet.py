@@ -2,8 +2,9 @@
 
     python tests/golden/make_video_focalnet.py
 
-No package has this network. Every convolution is a sum over shifted copies in float64;
-channels come first, as in the authors' code, whose names the weights have.
+No package has this network; make_focalnet.py has its part in frames from one. Every
+convolution is a sum over shifted copies in float64; channels come first, as in the
+authors' code, whose names the weights have.
 """
 
 import math
