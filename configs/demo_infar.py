@@ -22,6 +22,7 @@ from jaxact.backbones.resnet import TSMResNetConfig
 from jaxact.backbones.slowfast import SlowFastConfig
 from jaxact.backbones.tanet import TANetConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
+from jaxact.backbones.video_focalnet import VideoFocalNetConfig
 from jaxact.backbones.video_swin import VideoSwinConfig
 from jaxact.backbones.videomae import VideoMAEConfig
 from jaxact.config import Experiment, parse_arg
@@ -35,6 +36,7 @@ NETS: dict[str, BackboneConfig] = {
     "slowfast": SlowFastConfig(**RESIDUAL, channel_ratio=4),  # type: ignore[arg-type]
     "csn": CSNConfig(**RESIDUAL),  # type: ignore[arg-type]
     "tanet": TANetConfig(**RESIDUAL),  # type: ignore[arg-type]
+    "video_focalnet": VideoFocalNetConfig(width=16, depths=(1, 1, 2)),
     "video_swin": VideoSwinConfig(
         width=24, depths=(1, 1, 2), heads=(1, 2, 4), window=(4, 4, 4)
     ),

@@ -12,8 +12,8 @@ Hardware: `size=small`: one GPU of 24 GB with `--config.train.accumulate=4`; the
           models, tiny, on two CPU cores.
 Metric:   Top-1 / Top-5 on InfRA's 240 testing pairs (the paper's Table 1): tsm 49.58 /
           92.50, slowfast 58.33 / 93.33, csn 74.58 / 93.75, tanet 82.50 / 98.75,
-          video_swin 83.33 / 95.83, mvit 84.58 / 97.92, timesformer 85.42 / 97.08, hiera
-          87.50 / 97.08.
+          video_focalnet 86.25 / 96.25, video_swin 83.33 / 95.83, mvit 84.58 / 97.92,
+          timesformer 85.42 / 97.08, hiera 87.50 / 97.08.
           Top-1 of Table 2, on timesformer: streams=ir 77.50, streams=rgb 81.67,
           fusion=average 84.58, concat 83.33, tmc 84.17, dynmm 85.42, pdf 87.92.
           Not trained by us: the paper's pairs are private, and it does not say from

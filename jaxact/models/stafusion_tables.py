@@ -11,7 +11,15 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from jaxact.backbones import hiera, mvit, resnet, slowfast, video_swin, videomae
+from jaxact.backbones import (
+    hiera,
+    mvit,
+    resnet,
+    slowfast,
+    video_focalnet,
+    video_swin,
+    videomae,
+)
 from jaxact.backbones.csn import CSNConfig
 from jaxact.backbones.i3d import I3DConfig
 from jaxact.backbones.protocol import BackboneConfig
@@ -92,6 +100,14 @@ ROWS: dict[str, Row] = {
         TANetConfig,
         Printed(126, 89.8, (82.50, 98.75), (82.48, 99.17)),
         fields={"layout": "unshared"},
+    ),
+    "video_focalnet": Row(
+        "Video-FocalNet-B, patches of two frames",
+        lambda: video_focalnet.VideoFocalNetConfig(
+            **video_focalnet.VARIANTS["base"], patch=(2, 4, 4)
+        ),
+        video_focalnet.VideoFocalNetConfig,
+        Printed(221, 157, (86.25, 96.25), (85.73, 98.54)),
     ),
     "video_swin": Row(
         "Video Swin-L, 16 frames in one pass",

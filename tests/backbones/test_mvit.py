@@ -60,7 +60,7 @@ def test_all_tokens_equal_torchvision_s(tmp_path, version):
     ],
 )
 def test_published_sizes_with_400_classes(name, frames, parameters, gmacs):
-    # Shifted sums are no products that a ledger counts.
+    # The form that is traced soonest; the other one counts alike.
     config = MViTConfig(**mvit.VARIANTS[name], conv3d="native")
     found = published_size(config, frames)
     assert found.parameters == parameters

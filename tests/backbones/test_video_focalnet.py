@@ -33,7 +33,7 @@ def test_features_equal_the_equations(tmp_path):
     [("tiny", 49_553_272, 63.0), ("base", 157_389_216, 220.6)],
 )
 def test_published_sizes_with_400_classes(name, parameters, gmacs):
-    # Shifted sums are no products that a ledger counts.
+    # The form that is traced soonest; the other one counts alike.
     config = VideoFocalNetConfig(**video_focalnet.VARIANTS[name], conv3d="native")
     found = published_size(config, frames=8)
     assert found.parameters == parameters

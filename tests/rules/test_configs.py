@@ -29,6 +29,7 @@ PARAMETERS = {
     "demo_infar:net=tanet": 1_215_872,
     "demo_infar:net=timesformer": 229_200,
     "demo_infar:net=timesformer,fusion=tmc": 229_200 + 16 * 65,
+    "demo_infar:net=video_focalnet": 230_600,
     "demo_infar:net=video_swin": 290_685,
     "demo_infar:net=videomae": 175_568,
     "demo_stafusion": 282_753,
