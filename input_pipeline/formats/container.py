@@ -166,7 +166,8 @@ def check_whole(path: Path, container: Any, video: Any, pts: Sequence[Any]) -> N
     """Raise UnusableFile if a file was cut off, by what decoded: each frame's pts.
 
     Trimmed, dropped and uneven frames are not missing: only a file whose bytes are not
-    all there, or that does not say, is held to its counts and its duration.
+    all there, or that does not say, is held to its counts and its duration; where there
+    are none, a file that ends in the middle of something is noted.
     """
     count = len(pts)
     lost = whole.lost_fraction(path, container.format.name)
@@ -191,6 +192,12 @@ def check_whole(path: Path, container: Any, video: Any, pts: Sequence[Any]) -> N
             )
     else:
         _check_duration(container, video, known)
+    if lost is None and (what := whole.unfinished(path, container.format.name)):
+        notes.note(
+            "may be cut off",
+            f"the file ends in the middle of {what}, after {count} frames; how much is "
+            "missing such files do not say",
+        )
 
 
 def _shown(video: Any) -> int:

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from input_pipeline import records
 from input_pipeline.formats import notes, shown
+from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.jpegs import Frames, encode_jpeg
 from input_pipeline.formats.levels import Range
@@ -116,6 +117,10 @@ def _read(path: Path, data: bytes = b"") -> Any:
         raise UnusableFile("empty", f"{path.name} has no bytes")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(
+                    f"{image.width} x {image.height} pixels; at most {MAX_PIXELS}"
+                )
             pages = getattr(image, "n_frames", 1)
             if pages > 1 and image.format not in ("JPEG", "MPO"):
                 raise ValueError(f"it holds {pages} pictures; expected is one")

@@ -287,7 +287,7 @@ def _movie(codec: str, ending: str) -> bytes:
         stream = container.add_stream(codec, rate=10)
         stream.height = stream.width = 16
         stream.pix_fmt = {"mjpeg": "yuvj444p", "ffv1": "gray16le"}.get(codec, "yuv420p")
-        for number in range(2):
+        for number in range(12 if ending == ".ts" else 2):
             picture = np.full((16, 16), 90 + number, np.uint16)
             frame = av.VideoFrame.from_ndarray(picture, "gray16le")
             frame = frame.reformat(format=stream.pix_fmt)

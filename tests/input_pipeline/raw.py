@@ -63,7 +63,8 @@ def write_timed(
             stream.height, stream.width = images.shape[1:3]
             kinds = {"ffv1": "gray16le", "mjpeg": "yuvj420p"}
             stream.pix_fmt = kinds.get(kind, "yuv420p")
-            stream.codec_context.qmin = stream.codec_context.qmax = 2
+            if kind != "vp8":
+                stream.codec_context.qmin = stream.codec_context.qmax = 2
             if number in covers:
                 stream.disposition = Disposition.attached_pic
             streams.append(stream)

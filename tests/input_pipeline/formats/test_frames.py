@@ -231,3 +231,15 @@ def test_frames_that_are_large_damaged_or_of_two_sizes(tmp_path):
     Image.fromarray(np.zeros((12, 22, 3), np.uint8)).save(tmp_path / "b" / "4.jpg")
     with pytest.raises(UnusableFile, match="the image size changes .* at 4.jpg"):
         read_frames(tmp_path / "b", "rgb", options)
+
+
+def test_a_header_that_promises_more_pixels_than_any_camera_has_is_not_believed(
+    tmp_path,
+):
+    data = bytearray(png16(np.zeros((8, 16), np.uint16), 0))
+    data[16:24] = struct.pack(">II", 8192, 8193)  # below what Pillow itself refuses
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    for number in range(8):
+        (tmp_path / f"{number}.png").write_bytes(data)
+    with pytest.raises(UnusableFile, match="8192 x 8193 pixels; at most 67108864"):
+        read_frames(tmp_path, "ir", VideoOptions())
