@@ -120,6 +120,12 @@ def main() -> None:
     run = commandline.workdir()
     folder, step = find_checkpoint(experiment, CHECKPOINT.value, run)
     classes, side, body = read_facts(experiment.data, experiment.model.num_classes)
+    if experiment.data.common_view:
+        print(
+            "Note: the model was trained on what its cameras see in common "
+            "(data.common_view). The lenses of this clip are not known: its whole "
+            "frames are looked at."
+        )
     clip = read_clip(paths, experiment.data, inputs, side)
     output.check(out)
     result = Predictor(experiment, folder / str(step))(clip)

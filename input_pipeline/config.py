@@ -111,6 +111,10 @@ class DataConfig(_Strict):
     shared_time: bool = True
     shared_crop: bool = True
     shared_flip: bool = True
+    # Whether the videos of a clip are cut to what all their sensors see before any
+    # crop: one camera often sees more, and a shared crop then shows two places. Of data
+    # sets that know their lenses (prepared with skeletons that tell pixels).
+    common_view: bool = False
 
     # Whether clips may lack some of a model's streams: such a stream is zeros, and the
     # batch's ``present`` says False of it. Otherwise they are refused.

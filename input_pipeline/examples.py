@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from input_pipeline import lenses, ops, records
 from input_pipeline.checks import check_inputs, mirror_of
-from input_pipeline.config import DataConfig
+from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.draws import Draws
 from input_pipeline.kinds import skeleton, video
@@ -44,6 +44,7 @@ class ExampleReader:
         self.shapes = {stream: tuple(spec.shape) for stream, spec in inputs.items()}
         self.videos = of_kind("video", self.shapes)
         self.bodies = of_kind("joints", self.shapes)
+        self._stored = tuple(dict.fromkeys(map(source, self.videos)))
         self.seed = seed
         self.truth = dataset.has_truth and (seed is None or data.truth)
         flips = self.bodies and seed is not None
@@ -52,11 +53,26 @@ class ExampleReader:
         if self.bodies and seed is None:
             found = lenses.of_rows(dataset, [source(name) for name in self.videos])
             self._lenses = found and [tf.constant(array) for array in found]
+        self._views = self._common_views() if data.common_view else None
         self._names = tf.constant(dataset.names.astype(object))
         self._dropout = data.stream_dropout if seed is not None else 0.0
         # Only where it may be False: a model is told nothing that it need not handle.
         may_lack = data.allow_missing or data.stream_dropout > 0
         self._says_present = may_lack and len(self.shapes) > 1
+
+    def _common_views(self) -> list[tf.Tensor]:
+        """The part of every camera's and stream's frames that is looked at, by row."""
+        found = lenses.of_rows(self.dataset, self._stored)
+        if found is None:
+            raise DataConfigError(
+                f"data.common_view is True, but {self.dataset.name!r} does not know "
+                "its cameras' lenses: they are fitted to NTU's skeletons. Prepare it "
+                "with --streams rgb,ir,skeleton, or set data.common_view to False."
+            )
+        try:
+            return [tf.constant(lenses.common_views(found[0])), tf.constant(found[1])]
+        except ValueError as error:
+            raise DataConfigError(f"data.common_view is True. {error}") from None
 
     def keep_in_memory(self, rows: np.ndarray) -> None:
         """Reads these records now, if they are small enough, and never again.
@@ -85,7 +101,7 @@ class ExampleReader:
     def parse(self, serialized: tf.Tensor) -> Example:
         """Returns the stored features that the inputs need."""
         keys = [records.NAME]
-        for stored in dict.fromkeys(map(source, self.videos)):
+        for stored in self._stored:
             keys += video.keys(stored, self.truth)
         for stored in dict.fromkeys(map(source, self.bodies)):
             keys += skeleton.keys(stored)
@@ -101,6 +117,12 @@ class ExampleReader:
         record = self.parse(self.read(row))
         name = tf.gather(self._names, row)
         tf.debugging.Assert(record[records.NAME] == name, ["Another clip", name])
+        if self._views is not None:
+            parts, slots = self._views
+            shown = tf.unstack(
+                tf.gather(parts, tf.gather(slots, row)), len(self._stored)
+            )
+            record |= dict(zip(map(video.view_key, self._stored), shown, strict=True))
         seed = None
         if self.seed is not None:
             seed = ops.example_seed(self.seed, epoch, row)

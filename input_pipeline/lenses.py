@@ -4,7 +4,8 @@ A ``.skeleton`` file gives each joint in camera metres and as pixels of the colo
 of the infrared image. A lens is the float32 matrix [2 4] that takes
 (x / z, y / z, 1, 1 / z) to (column, row) as fractions of the image: a pinhole beside
 the depth sensor, looking the same way. It is fitted once a camera at preparation and
-stands in dataset.json, so that records need no pixels. Used for pictures alone.
+stands in dataset.json, so that records need no pixels. Used for pictures, and for
+what two sensors both see.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from input_pipeline.dataset import PreparedDataset
 # fractions of the image: what pixels are not of this camera give a larger one.
 MIN_JOINTS = 100
 MAX_ERROR = 0.03
+# Metres at which fields of view are compared: in the middle of where people stand
+# before a Kinect. Lenses that lie apart agree at one distance alone.
+COMMON_DEPTH = 3.0
 
 
 def fit(points: np.ndarray, seen: np.ndarray) -> np.ndarray | None:
@@ -60,3 +64,31 @@ def of_rows(
     except KeyError:
         return None
     return np.array(found, np.float32), slots.astype(np.int64)
+
+
+def common_views(lenses: np.ndarray) -> np.ndarray:
+    """Return the part of each image that shows what all of them show.
+
+    Args:
+      lenses: [cameras s 2 4]; the s of a camera look at the same scene.
+
+    Returns:
+      float32 [cameras s 4], (y, x, height, width) as fractions of each image: the
+      widest upright rectangle of rays that lies in all of them, `COMMON_DEPTH` away.
+
+    Raises:
+      ValueError: there is none.
+    """
+    turn = lenses[..., :2].astype(np.float64)  # from (x / z, y / z) to (column, row)
+    shift = lenses[..., 2] + lenses[..., 3] / COMMON_DEPTH
+    back = np.linalg.inv(turn)
+    edges = np.array([[0.0, 0.0], [1.0, 1.0]])
+    rays = np.einsum("csij,csej->csei", back, edges - shift[:, :, None])
+    low, high = rays.min(2).max(1), rays.max(2).min(1)
+    if (low >= high).any():
+        raise ValueError("Two of the sensors see nothing in common.")
+    corners = np.stack([low, high], axis=1)
+    seen = np.einsum("csij,cej->csei", turn, corners) + shift[:, :, None]
+    first, last = np.clip([seen.min(2), seen.max(2)], 0.0, 1.0)
+    parts = np.concatenate([first[..., ::-1], (last - first)[..., ::-1]], axis=-1)
+    return parts.astype(np.float32)

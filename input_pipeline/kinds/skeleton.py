@@ -84,11 +84,12 @@ def seen_in(
     """
     stored = points(record, STREAMS[stream].stored)
     t, h, w, _ = shapes[image]
-    height, width = video.size(record, STREAMS[image].stored)
-    part = ops.window(height, width, draws.places(image, width >= height)[0], (h, w))
+    frames = STREAMS[image].stored
+    _, (height, width) = video.frame(record, frames)
+    part = video.window(record, frames, draws.places(image, width >= height)[0], (h, w))
     ticks = draws.times(image, t)[0]
     times = record[records.times_key(STREAMS[stream].stored)]
     index = sampling.timed_indices(ticks, tf.shape(stored, tf.int64)[1], times, t)
     persons = shapes[stream][0]
     chosen = ops.skeleton_at(stored, tf.cast(index, tf.float64), persons)
-    return ops.project_skeleton(chosen, lens, (height, width), part)
+    return ops.project_skeleton(chosen, lens, video.size(record, frames), part)

@@ -27,6 +27,40 @@ def present(record: Example, stored: str) -> tf.Tensor:
     return tf.size(record[records.frames_key(stored)]) > 0
 
 
+def view_key(stored: str) -> str:
+    """Returns the name of the part of a stream's frames of which crops are taken.
+
+    It is no stored feature: (y, x, height, width), fractions of the frame, [4].
+    """
+    return f"{stored}/view"
+
+
+def frame(
+    record: Example, stored: str
+) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+    """Returns where the frames' part that is looked at begins, int32 [2], and its size.
+
+    The whole frame, or the part of `view_key`.
+    """
+    whole = tf.stack(size(record, stored))
+    if view_key(stored) not in record:
+        return tf.zeros_like(whole), size(record, stored)
+    start, extent = tf.split(record[view_key(stored)], 2)
+    real = tf.cast(whole, tf.float32)
+    start = tf.cast(tf.round(start * real), tf.int32)
+    extent = tf.maximum(tf.cast(tf.round(extent * real), tf.int32), 1)
+    return start, (extent[0], extent[1])
+
+
+def window(
+    record: Example, stored: str, place: ops.Crop, shape: tuple[int, int]
+) -> tf.Tensor:
+    """Returns the part (y, x, height, width) int32 [4] of a frame that a crop shows."""
+    start, (height, width) = frame(record, stored)
+    part = ops.window(height, width, place, shape)
+    return tf.concat([part[:2] + start, part[2:]], 0)
+
+
 def size(record: Example, stored: str) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns height and width of the stored frames, int32."""
     height = tf.cast(record[records.height_key(stored)], tf.int32)
@@ -40,7 +74,7 @@ def views_of(
     """Returns the views of a clip; of those evaluated in parts, the ones of a part."""
     stored = STREAMS[stream].stored
     count = tf.size(record[records.frames_key(stored)], tf.int64)
-    height, width = size(record, stored)
+    _, (height, width) = frame(record, stored)
     times = record[records.times_key(stored)]
     indices = draws.indices(stream, frames, count, times)
     places = draws.places(stream, width >= height)
@@ -70,7 +104,6 @@ def read(
     """Returns the frames of a stream, [t h w c] or, with several views, [u t h w c]."""
     about = STREAMS[stream]
     encoded = record[records.frames_key(about.stored)]
-    frame = size(record, about.stored)
     t, h, w, _ = shape
     flipped = draws.flip(stream)
     shown = []
@@ -80,8 +113,8 @@ def read(
             seen = differences.frame_indices(index, tf.size(encoded, tf.int64))
             number = t * differences.FRAMES
         chosen = tf.ensure_shape(tf.gather(encoded, seen), [number])
-        window = ops.window(*frame, place, (h, w))
-        frames = ops.decode(chosen, window, (h, w), STREAMS[about.stored])
+        part_shown = window(record, about.stored, place, (h, w))
+        frames = ops.decode(chosen, part_shown, (h, w), STREAMS[about.stored])
         frames = ops.flip(frames, flipped)
         shown.append(differences.subtract(frames) if about.made_from else frames)
     return tf.stack(shown) if len(shown) > 1 else shown[0]
@@ -96,7 +129,6 @@ def truth(
 ) -> Truth:
     """Returns where the actor is in the first view of a stream."""
     stored = STREAMS[stream].stored
-    frame = size(record, stored)
     t, h, w, _ = shape
     index, place = views_of(record, stream, t, draws, part)[0]
     boxes = tf.reshape(record[records.box_key(stored)], [-1, 4])
@@ -104,7 +136,7 @@ def truth(
     return ops.crop_boxes(
         tf.gather(boxes, index),
         tf.gather(visible, index),
-        frame,
-        ops.window(*frame, place, (h, w)),
+        size(record, stored),
+        window(record, stored, place, (h, w)),
         draws.flip(stream),
     )

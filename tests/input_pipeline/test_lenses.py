@@ -1,6 +1,7 @@
 """Lenses found from joints and their pixels, by hand."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from input_pipeline import lenses, ops
@@ -54,3 +55,16 @@ def test_joints_are_seen_where_the_crop_shows_them():
     want = [[56 / 80, 33 / 50], [116 / 80, 49.5 / 50]]
     np.testing.assert_allclose(seen[0, 0], want, atol=1e-5)
     assert np.isnan(seen[0, 1]).all()  # the second person is not there
+
+
+def test_what_two_sensors_both_see():
+    """Three metres away, colour sees x / z from -1 to 1, y / z from -0.5 to 0.5; the
+    infrared lens, 30 cm aside, x / z from -0.4 to 0.6 and y / z from -1 to 1."""
+    colour = [[0.5, 0, 0.5, 0], [0, -1, 0.5, 0]]
+    infrared = [[1, 0, 0.5, -0.3], [0, -0.5, 0.5, 0]]
+    views = lenses.common_views(np.array([[colour, infrared]], np.float32))
+    want = [[[0, 0.3, 1, 0.5], [0.25, 0, 0.5, 1]]]
+    np.testing.assert_allclose(views, want, atol=1e-6)
+    aside = [[1, 0, 0.5, 9], [0, -0.5, 0.5, 0]]  # nine metres
+    with pytest.raises(ValueError, match="nothing in common"):
+        lenses.common_views(np.array([[colour, aside]], np.float32))

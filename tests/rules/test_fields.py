@@ -7,6 +7,7 @@ tried. Programs are traced, not compiled, at tiny sizes.
 
 import functools
 import itertools
+import json
 import re
 import typing
 from typing import Any
@@ -206,7 +207,11 @@ DATA_NAMES = ("name", "version", "protocol")
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     path = tmp_path_factory.mktemp("data")
-    tiny_data.write(path, [pictured(i) for i in range(8)], 2, truth=True)
+    folder = tiny_data.write(path, [pictured(i) for i in range(8)], 2, truth=True)
+    facts = json.loads((folder / "dataset.json").read_text())
+    wide, narrow = ([[a, 0, 0.5, 0], [0, -a, 0.5, 0]] for a in (0.5, 1.0))
+    facts["streams"]["skeleton"]["lenses"] = {"-1": {"rgb": wide, "ir": narrow}}
+    (folder / "dataset.json").write_text(json.dumps(facts))
     return path
 
 

@@ -1,11 +1,14 @@
 """Videos in batches: crop, flip and truth of a staged clip."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from input_pipeline import records
-from input_pipeline.config import DataConfig
+from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.pipeline import (
     eval_batches,
     train_batches,
@@ -65,6 +68,9 @@ def staged_config(root, **changes) -> DataConfig:
     return tiny.config(root, **(sizes | changes))
 
 
+# Lenses of the whole field of view and of the inner half of it, either way.
+WIDE = [[0.5, 0, 0.5, 0], [0, -0.5, 0.5, 0]]
+NARROW = [[1, 0, 0.5, 0], [0, -1, 0.5, 0]]
 SQUARE = {"rgb": spec(3, 40, 40, 3), "ir": spec(3, 40, 40, 1)}
 
 
@@ -93,3 +99,27 @@ def test_truth_follows_the_crop_in_evaluation(staged_root):
     for i in range(4):
         seen = np.concatenate([band(batch["rgb"][i]), band(batch["ir"][i])])
         np.testing.assert_allclose(batch["actor_box"][i][:, [1, 3]], seen, atol=0.04)
+
+
+def test_crops_are_taken_of_what_both_sensors_see(staged_root, tmp_path):
+    shutil.copytree(staged_root, tmp_path / "data")
+    config = staged_config(tmp_path / "data", common_view=True)
+    with pytest.raises(DataConfigError, match="does not know its cameras. lenses"):
+        next(eval_batches(config, SQUARE, "test", 4))
+    (path,) = tmp_path.glob("data/*/*/dataset.json")
+    facts = json.loads(path.read_text())
+    seen = {"-1": {"rgb": WIDE, "ir": NARROW}}
+    facts["streams"]["skeleton"] = {"joints": tiny.JOINTS, "lenses": seen}
+    path.write_text(json.dumps(facts))
+    batch = next(eval_batches(config, SQUARE, "test", 4))
+    # Of colour's 128 x 160 pixels 64 x 80 are in view, from row 32 and column 40 on;
+    # 58 x 58 of them are shown, from column 51 on. The band is columns 64 to 96.
+    colour, infrared = [(64 - 51) / 58, (96 - 51) / 58], [26.5 / 73, 46.5 / 73]
+    np.testing.assert_allclose(band(batch["rgb"][0]), [colour] * 3, atol=0.03)
+    np.testing.assert_allclose(band(batch["ir"][0]), [infrared] * 3, atol=0.03)
+    want = [colour] * 3 + [infrared] * 3
+    np.testing.assert_allclose(batch["actor_box"][0][:, [1, 3]], want, atol=0.01)
+    # In training, too: no crop shows what lies outside.
+    for seen in take(train_batches(config, SQUARE, 4, seed=0), 2):
+        widths = [np.ptp(band(video)[0]) for video in seen["rgb"]]
+        assert min(widths) > 0.3  # 32 of at most 64 columns; else of at most 128
