@@ -6,6 +6,7 @@ python -m jaxact table1                                  # STAFusion's; its fusi
 python -m jaxact table3                                          # DAM's; 4 and 6 too
 python -m jaxact fuse runs/a runs/b --weights 2,1 --out fused    # average their scores
 python -m jaxact compare runs/a runs/b --classes wave,clap   # is b better, where
+python -m jaxact robustness --config configs/demo_infar.py --checkpoint best
 
 `fuse` reads the predictions.npz that evaluate.py writes into a run's report, of models
 of any family on the same clips, and writes a report of their average; `compare` tells
@@ -13,6 +14,9 @@ how much better the second of two is, with its 95 % interval, and where.
 """
 
 import argparse
+import importlib
+import pathlib
+from typing import Any
 
 from jaxact import errors
 from jaxact.config import (
@@ -24,7 +28,8 @@ from jaxact.config import (
 )
 from jaxact.ledger import Ledger, ledger
 from jaxact.models import dam_tables, stafusion_tables
-from jaxact.report import compare, predictions, write_report
+from jaxact.report import compare, output, predictions, write_report
+from jaxact.report import robustness as robustness_report
 
 # Commands that print our counts next to a paper's.
 TABLES = {
@@ -78,6 +83,57 @@ def fuse(paths: list[str], weights: str, out: str) -> str:
     return f"{predictions.table(evaluation)}\nReport: {report}"
 
 
+def pipeline_of(data: Any) -> Any:
+    """Returns the pipeline, which stands beside its config: the library knows none."""
+    package = type(data).__module__.rpartition(".")[0]
+    return importlib.import_module(f"{package}.pipeline")
+
+
+def robustness(args: argparse.Namespace) -> str:
+    """Writes the report of a model whose streams fail; returns what to print.
+
+    Raises:
+      UserError: see its message.
+    """
+    # Only this command reads checkpoints, and Orbax takes a while to import.
+    from jaxact.run import failures, predictor, session
+    from jaxact.run import robustness as measuring
+    from jaxact.run.workdir import default_workdir
+
+    experiment = load_experiment(args.config, parse_overrides(args.override))
+    names = [word.strip() for word in args.failures.split(",") if word.strip()]
+    measuring.cases(experiment.model.inputs(), names)
+    out = pathlib.Path(args.out or default_workdir(experiment) / "robustness")
+    output.check(out)
+    folder, step = predictor.find_checkpoint(experiment, args.checkpoint)
+    pipeline = pipeline_of(experiment.data)
+    try:
+        opened = session.open_evaluation(experiment, pipeline)
+        network = opened.network
+        variables = predictor.restore_weights(folder, step, network, experiment)
+        rows = measuring.measure(opened, variables, names, args.frames, args.clips)
+    except Exception as error:
+        # The pipeline's own errors are meant for the person, as the library's are.
+        if not type(error).__module__.startswith(pipeline.__package__):
+            raise
+        raise errors.UserError(str(error)) from error
+    facts, split = opened.facts, experiment.eval.split
+    found = {
+        "experiment": experiment.name,
+        "checkpoint": str(folder / str(step)),
+        "dataset": f"{facts.name} {facts.version}",
+        "protocol": facts.protocol,
+        "split": split,
+        "clips": facts.num_clips[split],
+        "share_of_frames": args.frames,
+        "share_of_clips": args.clips,
+        "failures": {k: x.about for k, x in failures.FAILURES.items()},
+        "rows": rows,
+    }
+    page = robustness_report.write(out, found)
+    return f"{robustness_report.text(found)}\nReport: {page}"
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m jaxact",
@@ -98,7 +154,18 @@ def main(arguments: list[str] | None = None) -> None:
     two.add_argument("path", nargs=2, help="predictions.npz, report or run folder")
     two.add_argument("--classes", default="", help="confusion of these, as wave,clap")
     two.add_argument("--out", default="compared", help="folder of the page [compared]")
+    fail = commands.add_parser("robustness", help="a model whose streams fail")
+    fail.add_argument("--config", required=True, help="configs/FILE.py[:ARG]")
+    fail.add_argument("--checkpoint", default="last", help="last, best or a path")
+    fail.add_argument("override", nargs="*", help="key=value, as data.limit=100")
+    fail.add_argument("--failures", default="", help="as missing,noisy [all]")
+    fail.add_argument("--frames", type=float, default=1.0, help="share of a clip [1]")
+    fail.add_argument("--clips", type=float, default=1.0, help="share of all clips [1]")
+    fail.add_argument("--out", default="", help="folder [runs/NAME/robustness]")
     args = parser.parse_args(arguments)
+    if args.command == "robustness":
+        print(robustness(args))
+        return
     if args.command == "compare":
         parts = [predictions.read(path) for path in args.path]
         chosen = [word.strip() for word in args.classes.split(",") if word.strip()]

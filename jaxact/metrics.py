@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 Pair = tuple[float, float]  # (sum, count)
+BINS = 15  # of the calibration error
+SURE = 0.9  # the score from which on a model is sure
 
 
 def ratio(pair: Pair) -> float:
@@ -105,6 +107,25 @@ def classification(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         "mean_class_accuracy": mean_class_accuracy(confusion),
         "loss": ratio(cross_entropy(scores, labels)),
     }
+
+
+def calibration_error(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the expected calibration error (Guo et al. 2017) of scores [N y].
+
+    Examples are put into `BINS` equal ranges of the highest score, (0, 1/15], ...; the
+    error is ``sum_bins n_bin / N |accuracy - mean highest score|``.
+    """
+    sure = scores.max(axis=1).astype(np.float64)
+    right = in_top_k(scores, labels, 1)
+    ranges = np.clip(np.ceil(sure * BINS).astype(int) - 1, 0, BINS - 1)
+    gaps = np.bincount(ranges, right - sure, BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def sure_and_wrong(scores: np.ndarray, labels: np.ndarray) -> Pair:
+    """Returns (examples wrong with a score of `SURE` or more, number of examples)."""
+    wrong = ~in_top_k(scores, labels, 1) & (scores.max(axis=1) >= SURE)
+    return float(wrong.sum()), float(wrong.size)
 
 
 def patches_in_box(box: np.ndarray, grid: tuple[int, int]) -> np.ndarray:

@@ -122,3 +122,22 @@ def test_selection_pairs_add_over_batches():
 def test_a_wrong_grid_is_refused():
     with pytest.raises(ValueError, match=r"grid \(2, 2\)"):
         metrics.selection_recall(*selection_case(), grid=(2, 2))
+
+
+def test_calibration_by_hand():
+    """Two clips at .8, one of them right, and one at .6, wrong: (2 x .3 + .6) / 3."""
+    scores = np.array([[0.8, 0.2], [0.2, 0.8], [0.6, 0.4]])
+    labels = np.array([0, 0, 1])
+    error = metrics.calibration_error(scores, labels)
+    np.testing.assert_allclose(error, (2 * 0.3 + 0.6) / 3)
+    # A score on a border belongs to the range below: .4 and .41 do not mix.
+    border = np.array([[0.4, 0.3, 0.3], [0.41, 0.3, 0.29]])
+    np.testing.assert_allclose(
+        metrics.calibration_error(border, np.array([0, 1])), (0.6 + 0.41) / 2
+    )
+
+
+def test_sure_and_wrong_by_hand():
+    scores = np.array([[0.9, 0.1], [0.89, 0.11], [0.95, 0.05], [0.0, 1.0]])
+    found = metrics.sure_and_wrong(scores, np.array([1, 1, 0, 0]))
+    assert found == (2.0, 4.0)

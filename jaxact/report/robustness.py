@@ -1,0 +1,178 @@
+"""The failure report: what a model does when one of its streams fails, as a page."""
+
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from jaxact.metrics import BINS, SURE
+from jaxact.report import html, numbers, output, style
+
+FORMAT = "jaxact-robustness/1"
+ROW, GAP, NAMES, WIDTH = 18, 10, 190, 420
+# Of a row: key, heading, digits of the percentage.
+COLUMNS = (
+    ("top1", "Top-1"),
+    ("confidence", "mean confidence"),
+    ("calibration_error", "calibration error"),
+    ("sure_and_wrong", "sure and wrong"),
+)
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """Returns what happens in a row: "ir noisy 0.3"."""
+    if not row["stream"]:
+        return "nothing fails"
+    strength = "" if row["failure"] == "missing" else f" {row['strength']:g}"
+    return f"{row['stream']} {row['failure']}{strength}"
+
+
+def text(found: Mapping[str, Any]) -> str:
+    """Returns the table in plain text."""
+    width = max(len(name_of(row)) for row in found["rows"])
+    head = "  ".join(f"{title:>17}" for _, title in COLUMNS)
+    lines = [f"{'':<{width}}  {head}"]
+    for row in found["rows"]:
+        cells = "  ".join(f"{row[key]:>17.1%}" for key, _ in COLUMNS if key in row)
+        lines.append(f"{name_of(row):<{width}}  {cells or row['refused']}")
+    return "\n".join(lines)
+
+
+def chart(rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """Draws a bar of Top-1 for each row, and of the clips that are sure and wrong."""
+    rows = [row for row in rows if "top1" in row]
+    height = len(rows) * (ROW + GAP) + 24
+    parts = [
+        f'<svg class="curve" viewBox="0 0 {NAMES + WIDTH + 60} {height}" '
+        f'width="{NAMES + WIDTH + 60}" role="img" font-size="12" '
+        'aria-label="Top-1, and clips that are sure and wrong, for each failure">'
+    ]
+    whole = next((row["top1"] for row in rows if not row["stream"]), None)
+    for index, row in enumerate(rows):
+        y = 4 + index * (ROW + GAP)
+        tip = "\n".join(
+            [name_of(row), *(f"{title}: {row[key]:.1%}" for key, title in COLUMNS)]
+        )
+        parts.append(
+            f"<g><title>{escape(tip)}</title>"
+            f'<text x="{NAMES - 8}" y="{y + ROW / 2:.1f}" class="end middle">'
+            f"{escape(name_of(row))}</text>"
+            f'<rect class="plate" x="{NAMES}" y="{y}" width="{WIDTH}" height="{ROW}"/>'
+            f'<rect class="right" x="{NAMES}" y="{y}" '
+            f'width="{WIDTH * row["top1"]:.1f}" height="{ROW * 0.62:.1f}"/>'
+            f'<rect class="wrong" x="{NAMES}" y="{y + ROW * 0.68:.1f}" '
+            f'width="{WIDTH * row["sure_and_wrong"]:.1f}" height="{ROW * 0.32:.1f}"/>'
+            f'<text x="{NAMES + WIDTH + 6}" y="{y + ROW / 2:.1f}" class="middle">'
+            f"{row['top1']:.1%}</text></g>"
+        )
+    if whole is not None:
+        x = NAMES + WIDTH * whole
+        parts.append(f'<path class="grid" d="M{x:.1f} 0V{height - 20}"/>')
+    return Markup("".join(parts) + "</svg>")
+
+
+def write(folder: pathlib.Path | str, found: Mapping[str, Any]) -> pathlib.Path:
+    """Writes ``robustness.html`` and ``robustness.json``; returns the page's path.
+
+    Args:
+      folder: made if it is missing.
+      found: experiment, checkpoint, dataset, protocol, split, clips, share_of_frames,
+        share_of_clips, and rows, see `jaxact.run.robustness.measure`.
+
+    Raises:
+      UserError: the folder cannot be written to.
+    """
+    folder = pathlib.Path(folder)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    environment.filters["percent"] = html.percent
+    page = environment.from_string(PAGE).render(
+        css=Markup(style.CSS),
+        r=found,
+        chart=chart(found["rows"]),
+        columns=COLUMNS,
+        name_of=name_of,
+        sure=SURE,
+        bins=BINS,
+    )
+    with output.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        data = json.dumps(
+            numbers.plain({"format": FORMAT, **found}), indent=1, allow_nan=False
+        )
+        output.write(folder / "robustness.json", data.encode())
+        output.write(folder / "robustness.html", page.encode())
+    return folder / "robustness.html"
+
+
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{{ r.experiment }}: failing streams</title>
+<style>{{ css }}</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kind">What the model does when one of its streams fails</p>
+<h1>{{ r.experiment }}</h1>
+<dl class="facts">
+{% for key in ("dataset", "protocol", "split", "checkpoint", "clips") %}
+<div><dt>{{ key }}</dt><dd>{{ r[key] }}</dd></div>
+{% endfor %}
+<div><dt>frames of a clip</dt><dd>{{ r.share_of_frames | percent(0) }}</dd></div>
+<div><dt>clips concerned</dt><dd>{{ r.share_of_clips | percent(0) }}</dd></div>
+</dl>
+</header>
+<section>
+<h2>Top-1, and how often it is sure and wrong</h2>
+<div class="scroll">{{ chart }}</div>
+<p class="note">Blue: right. Orange: wrong, with a probability of {{ sure }} or more.
+The line is where nothing fails.</p>
+</section>
+<section>
+<h2>All figures</h2>
+<div class="scroll"><table class="wide">
+<thead><tr><th>What happens</th>
+{% for _, title in columns %}
+<th class="n">{{ title }}</th>
+{% endfor %}
+</tr></thead>
+<tbody>
+{% for row in r.rows %}
+<tr><th scope="row">{{ name_of(row) }}</th>
+{% if "refused" in row %}
+<td colspan="{{ columns | length }}">{{ row.refused }}</td>
+{% else %}
+{% for key, _ in columns %}
+<td class="n">{{ row[key] | percent }}</td>
+{% endfor %}
+{% endif %}
+</tr>
+{% endfor %}
+</tbody></table></div>
+<p class="note">Calibration error: the mean difference of confidence and accuracy, over
+{{ bins }} ranges of confidence, by their clips.</p>
+</section>
+<section>
+<h2>What the strengths are of</h2>
+<dl>
+{% for name, about in r.failures.items() %}
+<div><dt><strong>{{ name }}</strong></dt><dd>{{ about }}</dd></div>
+{% endfor %}
+</dl>
+</section>
+</main>
+</body>
+</html>
+"""

@@ -1,0 +1,56 @@
+"""The page of a model whose streams fail."""
+
+import json
+
+import pytest
+
+from jaxact.errors import UserError
+from jaxact.report import robustness
+
+FIGURES = {
+    "top1": 0.8125,
+    "confidence": 0.9,
+    "calibration_error": 0.0875,
+    "sure_and_wrong": 0.05,
+}
+FOUND = {
+    **dict(experiment="a <model>", checkpoint="runs/a/checkpoints/7", clips=80),
+    **dict(dataset="tiny 1.0.0", protocol="xsub", split="test"),
+    **dict(share_of_frames=1.0, share_of_clips=0.25),
+    "failures": {"noisy": "normal noise"},
+    "rows": [
+        {"stream": "", "failure": "none", "strength": 0.0, **FIGURES},
+        {"stream": "ir", "failure": "noisy", "strength": 0.3, **FIGURES, "top1": 0.25},
+        {
+            **{"stream": "ir", "failure": "missing", "strength": 1.0},
+            "refused": "It needs <all>.",
+        },
+    ],
+}
+
+
+def test_the_page_and_the_figures(tmp_path):
+    page = robustness.write(tmp_path / "new", FOUND)
+    text = page.read_text(encoding="utf-8")
+    assert "a &lt;model&gt;" in text and "It needs &lt;all&gt;." in text
+    assert "<model>" not in text and "<all>" not in text
+    # Top-1 of .25 is a bar of 105 of 420; the line stands at .8125 of them.
+    assert text.count('width="105.0" height="11.2"') == 1
+    assert f'class="grid" d="M{190 + 420 * 0.8125:.1f} 0V' in text
+    assert text.count("81.2\u2009%") == 1 and "ir noisy 0.3" in text
+    stored = json.loads((tmp_path / "new" / "robustness.json").read_text())
+    assert stored["rows"] == FOUND["rows"] and stored["format"] == robustness.FORMAT
+
+
+def test_the_table_in_words():
+    head, whole, noisy, missing = robustness.text(FOUND).splitlines()
+    assert head.split()[:2] == ["Top-1", "mean"]
+    assert whole.split() == ["nothing", "fails", "81.2%", "90.0%", "8.8%", "5.0%"]
+    assert noisy.split()[:4] == ["ir", "noisy", "0.3", "25.0%"]
+    assert missing.split() == ["ir", "missing", "It", "needs", "<all>."]
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="Nothing can be written"):
+        robustness.write(tmp_path / "file" / "x", FOUND)
