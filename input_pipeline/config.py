@@ -92,7 +92,9 @@ class DataConfig(_Strict):
 
     # Frames that are cut into the model's segments: a window at a random place in
     # training, at the centre in evaluation (with several views in time, spread from
-    # start to end); 0: the whole clip, as is a clip that is shorter.
+    # start to end); 0: the whole clip, as is a clip that is shorter. At uneven rates it
+    # is the time that so many frames take on average; of several streams with
+    # shared_time, frames of the one that has most, and the same time in all.
     window: int = 0
 
     # Models that read skeletons see a part of the clip: in training a random part of

@@ -3,6 +3,10 @@
 It is made from the stored stream rgb. For every frame that is sampled, the frames that
 follow it are decoded with it, cropped and flipped alike, and subtracted one from the
 next: motion without the cost of optical flow (TSM-NetVLAD, section 2.2).
+
+Which frames are sampled goes by time (see `clock`); what is subtracted are neighbours,
+as in the paper, whatever time lies between them. At equal steps of time a slow part of
+a clip would give the same frame twice, and differences of nothing.
 """
 
 from typing import Any

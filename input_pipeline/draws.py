@@ -19,10 +19,18 @@ class Draws:
       data: what the config says of them.
       seed: int64 [2] of the clip in this epoch; None: the sampling of evaluation.
       cut: whether the clip is cut in time, to what the skeleton's crop shows of it.
+      longest: int64, how many frames the video has that has most; None: only one video
+        is sampled.
     """
 
-    def __init__(self, data: DataConfig, seed: tf.Tensor | None, cut: bool):
-        self.data, self.cut = data, cut
+    def __init__(
+        self,
+        data: DataConfig,
+        seed: tf.Tensor | None,
+        cut: bool,
+        longest: tf.Tensor | None = None,
+    ):
+        self.data, self.cut, self._longest = data, cut, longest
         self._seed = seed
 
     @property
@@ -79,7 +87,8 @@ class Draws:
         """Returns the frames [t] of each view in time; of a window if there is one.
 
         ``times``: of the stored frames, see `clock`; empty if their numbers will do. A
-        window is so many successive frames, whatever their times.
+        window is the time of so many frames of the longest stream at an even rate, in
+        all streams that draw their time together.
         """
         window = self.data.window
         if not window:
@@ -87,17 +96,22 @@ class Draws:
                 sampling.timed_indices(ticks, count, times, frames)
                 for ticks in self.times(stream, frames)
             ]
-        length = tf.minimum(count, window)
+        whole = count
+        if self._longest is not None and self.data.shared_time:
+            whole = self._longest
+        length = tf.minimum(whole, window)
         if self.training:
             owner = "" if self.data.shared_time else source(stream)
             place = ops.random_tick(self.seed("window of frames", owner))
             # Every window that fits is equally likely.
-            starts = [sampling.window_start(count + 1, length, place, sampling.TICKS)]
+            starts = [sampling.window_start(whole + 1, length, place, sampling.TICKS)]
             ticks = self.times(stream, frames)[0]
         else:
             views = self.data.eval_views_time
             places = [(j, views - 1) for j in range(views)] if views > 1 else [(1, 2)]
-            starts = [sampling.window_start(count, length, *place) for place in places]
+            starts = [sampling.window_start(whole, length, *place) for place in places]
             ticks = sampling.view_ticks(frames)[0]
-        index = sampling.frame_indices(ticks, length, frames)
-        return [start + index for start in starts]
+        return [
+            sampling.window_indices(ticks, (start, length, whole), count, times, frames)
+            for start in starts
+        ]

@@ -126,7 +126,10 @@ class ExampleReader:
         seed = None
         if self.seed is not None:
             seed = ops.example_seed(self.seed, epoch, row)
-        draws = Draws(self.data, seed, cut=bool(self.bodies))
+        stored = dict.fromkeys(map(source, self.videos))
+        counts = [tf.size(record[records.frames_key(key)], tf.int64) for key in stored]
+        longest = tf.reduce_max(tf.stack(counts)) if len(counts) > 1 else None
+        draws = Draws(self.data, seed, bool(self.bodies), longest)
         present = self._present(record, draws)
         example: Example = {}
         if self._lenses is not None:

@@ -131,6 +131,26 @@ def window_start(frames: Any, length: Any, numerator: Any, denominator: int) -> 
     return (frames - length) * numerator // denominator
 
 
+def window_indices(
+    ticks: Any, window: tuple[Any, Any, Any], count: Any, times: Any, segments: int
+) -> Any:
+    """Returns the frames at timestamps of a window: the same moments in every stream.
+
+    Args:
+      ticks: int64 [T], see `segment_ticks`, of the window.
+      window: its first frame, its length, and how many frames there are, of the stream
+        by whose frames it is counted; at an even rate they are a part of the time.
+      count: int64, how many frames this stream has.
+      times: of its frames, see `shown_at`; empty if their numbers will do.
+      segments: T.
+    """
+    start, length, whole = window
+    place = start * segments * TICKS + ticks * length
+    by_time, _ = shown_at(place // whole, times, segments)
+    by_number = place * count // (whole * segments * TICKS)
+    return tf.where(tf.size(times) > 1, by_time, by_number)
+
+
 def crop_places(views: int, landscape: Any) -> tuple[Any, Any]:
     """Returns the places (y, x) [u] of evaluation crops, as proportions of free space.
 

@@ -47,12 +47,41 @@ def test_a_window_by_hand():
 def test_evaluation_windows_go_from_start_to_end(root):
     one = next(eval_batches(tiny.config(root, window=8), INPUTS, "test", 1))
     assert frames_of(one["rgb"][0]).tolist() == [3, 5, 7, 9]  # 2 + 1 3 5 7, of 13
-    # 7 infrared frames are fewer than the window: the whole clip.
-    assert frames_of(one["ir"][0]).tolist() == [0, 2, 4, 6]
+    # The 7 infrared frames show the same moments: 3 / 13, 5 / 13, ... of the clip.
+    assert frames_of(one["ir"][0]).tolist() == [1, 2, 3, 4]
+    alone = next(
+        eval_batches(tiny.config(root, window=8), {"ir": INPUTS["ir"]}, "test", 1)
+    )
+    # They are fewer than the window, so that it is the whole clip.
+    assert frames_of(alone["ir"][0]).tolist() == [0, 2, 4, 6]
+    own = tiny.config(root, window=8, shared_time=False)
+    own = next(eval_batches(own, INPUTS, "test", 1))
+    assert frames_of(own["ir"][0]).tolist() == [0, 2, 4, 6]
     config = tiny.config(root, window=8, eval_views_time=3)
     three = next(eval_batches(config, INPUTS, "test", 1))
     starts = np.array([0, 2, 5])[:, None]
     assert frames_of(three["rgb"][0]).tolist() == (starts + [1, 3, 5, 7]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("times", "frames"),
+    [
+        ([], [1, 2]),
+        ([0, 25, 50, 75, 100], [1, 2]),
+        # From 25 to 75: the moments are 37 and 62.
+        ([0, 10, 20, 90, 100], [2, 2]),
+        ([0, 30, 35, 40, 100], [2, 3]),
+    ],
+)
+def test_a_window_is_a_part_of_the_time(times, frames):
+    """The middle two of four frames, in two segments."""
+    ticks, times = sampling.view_ticks(2)[0], tf.constant(times, tf.int64)
+    found = sampling.window_indices(ticks, (1, 2, 4), 4, times, 2)
+    assert found.numpy().tolist() == frames
+    # Of eight frames of the same time it is the middle four.
+    nothing = tf.constant([], tf.int64)
+    found = sampling.window_indices(ticks, (1, 2, 4), 8, nothing, 2)
+    assert found.numpy().tolist() == [3, 5]
 
 
 def test_training_windows_lie_anywhere(root):
