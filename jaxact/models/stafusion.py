@@ -18,6 +18,7 @@ from jaxact.layers import selection
 from jaxact.layers.distillation import PredictionDistillation, RegionDistillation
 from jaxact.layers.fusion import AdaptiveMaskedFusion
 from jaxact.layers.fusions import mean_of_present, only_present
+from jaxact.layers.fusions.plain import Add
 from jaxact.layers.rollout import class_rollout
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig, in_time
@@ -47,8 +48,11 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # "mean": average the heads first, which is cheaper.
     rollout_heads: Literal["product", "mean"] = "product"
     # Adaptive masked fusion; the switches of Table 5.
-    # The mean of the streams' class tokens, or a linear layer over all of them.
-    class_token: Literal["mean", "concat"] = "mean"
+    # What the heads read and the fusion starts from: the streams' class tokens' mean,
+    # their sum as in the baseline, or a linear layer over all of them. "learned": the
+    # fusion starts from a learned query, which has seen no frame, so that only what is
+    # kept can reach the student; the teacher's head reads the sum.
+    class_token: Literal["mean", "sum", "concat", "learned"] = "mean"
     fusion_depth: int = 1
     fusion_mlp_ratio: float = 2.0  # with two attentions 12 d^2: Table 1's + 8 M
     masked_attention: bool = True
@@ -57,8 +61,11 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # Losses (Eq. 20).
     distill_lambda: float = 0.1  # Figure 4's lambda
     teacher_weight: float = 1.0  # cross-entropy of the teacher's head; 0 is literal
+    # False: the student's losses do not train the backbone, its teacher's do.
+    student_gradient: bool = True
 
     def build(self) -> "STAFusion":
+        self._check()
         total = self.frames * len(self.streams)
         selection.frame_counts(total, self.k1, self.k2)  # raises what it cannot do
         selection.region_counts((self.image_size // self.patch) ** 2, self.r1, self.r2)
@@ -74,7 +81,9 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             region_fractions=(self.r1, self.r2),
             residual_rollout=self.rollout == "residual",
             rollout_heads=self.rollout_heads,
-            concat_class_tokens=self.class_token == "concat",
+            class_token=self.class_token,
+            distillation=self.distillation,
+            student_gradient=self.student_gradient,
             heads=self.heads,
             fusion_depth=self.fusion_depth,
             fusion_mlp_ratio=self.fusion_mlp_ratio,
@@ -85,22 +94,39 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             dtype=jnp.dtype(self.dtype),
         )
 
+    def _check(self) -> None:
+        """Raises ValueError where the fields leave nothing to learn from."""
+        if self.class_token == "learned" and not (self.fusion or self.selection):
+            raise ValueError(
+                "Got class_token='learned' without fusion and selection: the student "
+                "would see no clip. Turn one of them on, or choose class_token='sum'."
+            )
+        if not self.student_gradient and not (
+            self.distillation and self.teacher_weight
+        ):
+            raise ValueError(
+                "Got student_gradient=False without a teacher that learns "
+                f"(distillation={self.distillation}, teacher_weight="
+                f"{self.teacher_weight}): nothing would train the backbone."
+            )
+
     def losses(self) -> tuple[Any, ...]:
         """``CE + lambda L_distill + (1 - lambda) L_KL`` (Eq. 20), and the teacher's CE.
 
         Eq. 20 has one cross-entropy; on the student alone the teacher's head would
-        never see a label, so the teacher gets one too unless its weight is 0.
+        never see a label, so the teacher gets one too unless its weight is 0. Without
+        distillation there is no teacher.
         """
         terms: list[Any] = [CrossEntropy()]
-        if self.teacher_weight:
-            terms.append(
-                CrossEntropy(
-                    name="teacher_cross_entropy",
-                    logits="teacher_logits",
-                    weight=self.teacher_weight,
-                )
-            )
         if self.distillation:
+            if self.teacher_weight:
+                terms.append(
+                    CrossEntropy(
+                        name="teacher_cross_entropy",
+                        logits="teacher_logits",
+                        weight=self.teacher_weight,
+                    )
+                )
             terms.append(RegionDistillation(weight=self.distill_lambda))
             terms.append(PredictionDistillation(weight=1.0 - self.distill_lambda))
         return tuple(terms)
@@ -110,8 +136,13 @@ class STAFusion(nn.Module):
     """The model; `STAFusionConfig` explains its fields.
 
     Without ``selection`` every region of every frame is kept. Without ``fusion`` the
-    student's token is the class token plus the mean of the kept patch features: the
-    plainest way in which a selection can reach a classifier.
+    student's token is the class token, to which a selection adds the mean of the kept
+    patch features: the plainest way in which it can reach a classifier. (Its control is
+    a selection of everything, k1 = r1 = 1.) Student and teacher then have the same
+    patch features: ``L_distill`` is 0. Without ``distillation`` there is no teacher.
+
+    All three off and ``class_token`` "sum", it is the baseline: `BaselineConfig`'s
+    parameters by the same names, and its logits.
     """
 
     num_classes: int
@@ -125,7 +156,9 @@ class STAFusion(nn.Module):
     region_fractions: tuple[float, float]
     residual_rollout: bool
     rollout_heads: str
-    concat_class_tokens: bool
+    class_token: str
+    distillation: bool
+    student_gradient: bool
     heads: int
     fusion_depth: int
     fusion_mlp_ratio: float
@@ -151,7 +184,8 @@ class STAFusion(nn.Module):
             "selection").
 
         Returns:
-          ``logits`` and ``teacher_logits`` ``[b y]``, ``teacher_patches`` and
+          ``logits`` and, with distillation, ``teacher_logits`` ``[b y]``,
+          ``teacher_patches`` and
           ``student_patches`` ``[b s*t n d]``, ``frame_scores`` ``[b s*t]``,
           ``frame_marks`` ``[b s*t]`` int32 in {0, 1, 2}, ``region_scores``
           ``[b s*t n]`` and ``keep`` ``[b s*t n]`` bool.
@@ -163,14 +197,18 @@ class STAFusion(nn.Module):
         if present is not None:
             of_stream = teacher_patches.shape[1] // present.shape[1]
             frames = jnp.repeat(present, of_stream, axis=1)
-        if self.concat_class_tokens:
-            joint = only_present(tokens, present).reshape(tokens.shape[0], -1)
-            width = tokens.shape[-1]
-            token = nn.Dense(width, dtype=self.dtype, name="join_tokens")(joint)
-        else:
-            mean = mean_of_present(tokens.astype(jnp.float32), present)
-            token = mean.astype(tokens.dtype)
-        teacher_logits = Head(self.num_classes, name="teacher_head")(token)
+        token = self._joint_token(tokens, present)
+        teacher = {}
+        if self.distillation:
+            head = Head(self.num_classes, name="teacher_head")
+            teacher["teacher_logits"] = head(token)
+        patches = teacher_patches
+        if not self.student_gradient:
+            token, patches = jax.lax.stop_gradient((token, patches))
+        if self.class_token == "learned":
+            start = nn.initializers.normal(0.02)
+            query = self.param("query_token", start, token.shape[-1:])
+            token = jnp.broadcast_to(query.astype(token.dtype), token.shape)
 
         with jax.named_scope("rollout"):
             region_scores = class_rollout(
@@ -180,7 +218,7 @@ class STAFusion(nn.Module):
                 self.rollout_heads,
             )
         scores, marks, keep, weights = self._select(
-            teacher_patches, region_scores, frames, train, batch.get(PROGRESS, 1.0)
+            patches, region_scores, frames, train, batch.get(PROGRESS, 1.0)
         )
         if self.fusion:
             chosen = self.selection or present is not None
@@ -199,17 +237,18 @@ class STAFusion(nn.Module):
                 name="fusion",
             )
             token, student_patches = fused(
-                token, teacher_patches, marks, keep, weights, train=train
+                token, patches, marks, keep, weights, train=train
             )
         else:
-            factors = weights[:, :, None, None].astype(teacher_patches.dtype)
-            student_patches = jnp.where(keep[..., None], teacher_patches * factors, 0)
-            number = jnp.maximum(keep.sum(axis=(1, 2)), 1)[:, None]
-            pooled = student_patches.sum(axis=(1, 2), dtype=jnp.float32) / number
-            token = token + pooled.astype(token.dtype)
+            factors = weights[:, :, None, None].astype(patches.dtype)
+            student_patches = jnp.where(keep[..., None], patches * factors, 0)
+            if self.selection:
+                number = jnp.maximum(keep.sum(axis=(1, 2)), 1)[:, None]
+                pooled = student_patches.sum(axis=(1, 2), dtype=jnp.float32) / number
+                token = token + pooled.astype(token.dtype)
         return {
             "logits": Head(self.num_classes, name="head")(token),
-            "teacher_logits": teacher_logits,
+            **teacher,
             "teacher_patches": teacher_patches,
             "student_patches": student_patches,
             "frame_scores": scores,
@@ -217,6 +256,17 @@ class STAFusion(nn.Module):
             "region_scores": region_scores,
             "keep": keep,
         }
+
+    def _joint_token(self, tokens: jax.Array, present: jax.Array | None) -> jax.Array:
+        """Makes one class token of the streams' ``[b s d]``: ``[b d]``."""
+        if self.class_token == "concat":
+            joint = only_present(tokens, present).reshape(tokens.shape[0], -1)
+            width = tokens.shape[-1]
+            return nn.Dense(width, dtype=self.dtype, name="join_tokens")(joint)
+        if self.class_token == "mean":
+            mean = mean_of_present(tokens.astype(jnp.float32), present)
+            return mean.astype(tokens.dtype)
+        return Add(name="add")({"tokens": tokens}, present)["token"]
 
     def _select(
         self,

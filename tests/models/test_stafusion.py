@@ -144,15 +144,105 @@ def test_a_missing_stream_has_no_influence(selection):
     assert not marks[4:].any() and not np.asarray(one["keep"])[1, 4:].any()
 
 
-def test_dropped_frames_cannot_reach_the_student_s_logits():
-    """The teacher's features of dropped frames move; fusion's result does not."""
+def test_student_s_features_are_zero_where_nothing_is_kept():
     config = small(fusion_depth=2)
     variables = variables_of((("fusion_depth", 2),))
-    fusion = variables["params"]["fusion"]
     out = run(config, variables)
-    assert set(fusion) == {"blocks_0", "blocks_1", "final_norm"}
-    dropped = ~np.asarray(out["keep"])
-    assert np.all(np.asarray(out["student_patches"])[dropped] == 0)
+    assert set(variables["params"]["fusion"]) == {"blocks_0", "blocks_1", "final_norm"}
+    assert np.all(np.asarray(out["student_patches"])[~np.asarray(out["keep"])] == 0)
+
+
+@pytest.mark.parametrize(("token", "reached"), [("learned", False), ("mean", True)])
+def test_dropped_frames_reach_the_student_through_its_class_token(token, reached):
+    """One block whose temporal attention is off: patches have seen their frame alone.
+
+    A learned query then knows the kept frames only; the mean token has seen every one.
+    """
+    fields = dict(depth=1, class_token=token)
+    config, variables = small(**fields), variables_of(tuple(fields.items()))
+    block = variables["params"]["branches"]["backbone"]["blocks_0"]
+    off = jax.tree.map(np.zeros_like, block["temporal_fc"])
+    block = block | {"temporal_fc": off}
+    branches = {"backbone": variables["params"]["branches"]["backbone"]}
+    branches["backbone"] = branches["backbone"] | {"blocks_0": block}
+    variables = {"params": variables["params"] | {"branches": branches}}
+    batch, apply = batch_of(config), jax.jit(config.build().apply)
+    before = apply(variables, batch)
+    dropped = np.asarray(before["frame_marks"])[:, :4] == 0  # of the first stream
+    assert dropped.any()
+    noise = np.where(dropped[..., None, None, None], 3, 0).astype(np.uint8)
+    after = apply(variables, batch | {"rgb": batch["rgb"] ^ noise})
+    np.testing.assert_array_equal(before["keep"], after["keep"])
+    moved = {
+        name: np.abs(after[name] - before[name]).max()
+        for name in ("logits", "teacher_logits")
+    }
+    assert moved["teacher_logits"] > 1e-4
+    assert (moved["logits"] > 1e-4) == reached and (reached or not moved["logits"])
+
+
+OFF = dict(selection=False, fusion=False, distillation=False)
+
+
+def test_all_switches_off_is_the_baseline():
+    """Parameters of the same names, and with them the same logits and losses."""
+    config = small(class_token="sum", **OFF)
+    baseline = small(BaselineConfig)
+    fields = (*OFF.items(), ("class_token", "sum"))
+    variables = variables_of(fields)
+    batch = batch_of(config)
+    init = jax.eval_shape(baseline.build().init, jax.random.key(0), batch)
+    chex.assert_trees_all_equal_shapes(variables, init)
+    for present in (None, np.array([[True, True], [True, False]])):
+        given = batch if present is None else batch | {"present": present}
+        ours, theirs = (run(x, variables, given) for x in (config, baseline))
+        np.testing.assert_allclose(ours["logits"], theirs["logits"], atol=1e-6)
+    assert config.losses() == baseline.losses()
+
+
+def test_a_row_of_table_3_has_nothing_but_its_switch():
+    """A scorer and a teacher are added; the rest is the baseline's.
+
+    Distillation alone: its student is the baseline. Selection alone: what it keeps is
+    the whole difference of the head's inputs, [mean of the kept patches] W.
+    """
+    names = (("fusion", False), ("class_token", "sum"))
+    params = dict(variables_of(names)["params"])
+    baseline = {name: params[name] for name in ("branches", "head")}
+    plain = run(small(BaselineConfig), {"params": baseline})["logits"]
+    only = dict(fusion=False, class_token="sum")
+    student = run(small(selection=False, **only), {"params": params})
+    np.testing.assert_allclose(student["logits"], plain, atol=1e-6)
+    picked = run(small(distillation=False, **only), {"params": params})
+    kept = np.asarray(picked["student_patches"]).sum(axis=(1, 2))
+    kept = kept / np.asarray(picked["keep"]).sum(axis=(1, 2))[:, None]
+    difference = kept @ params["head"]["fc"]["kernel"]
+    np.testing.assert_allclose(picked["logits"] - plain, difference, atol=1e-5)
+
+
+def test_student_gradient_off_leaves_the_backbone_to_the_teacher():
+    """Without the teacher's own loss neither it nor the backbone has a gradient."""
+    config = small(depth=1, student_gradient=False)
+    batch, module = batch_of(config), config.build()
+    terms = [x for x in config.losses() if x.name != "teacher_cross_entropy"]
+    assert len(terms) == len(config.losses()) - 1 == 3
+
+    def loss(variables):
+        out = module.apply(variables, batch)
+        return sum(term.weight * term(out, batch).mean() for term in terms)
+
+    grads = jax.jit(jax.grad(loss))(variables_of((("depth", 1),)))["params"]
+    moved = {
+        name: max(np.abs(x).max() for x in jax.tree.leaves(tree)) > 0
+        for name, tree in grads.items()
+    }
+    assert moved == {
+        "branches": False,
+        "teacher_head": False,
+        "scorer": True,
+        "fusion": True,
+        "head": True,
+    }
 
 
 def test_distillation_weights_are_lambda_and_its_complement():
@@ -173,6 +263,7 @@ def test_the_rows_of_table_3_train(selection, fusion, distillation):
     variables = jax.jit(config.build().init)(jax.random.key(0), batch)
     assert ("scorer" in variables["params"]) == selection
     assert ("fusion" in variables["params"]) == fusion
+    assert ("teacher_head" in variables["params"]) == distillation
     loss = jax.jit(lambda v: total_loss(config, v, batch))
     value, grads = jax.jit(jax.value_and_grad(loss))(variables)
     after = loss(jax.tree.map(lambda x, g: x - 1e-3 * g, variables, grads))
@@ -185,6 +276,7 @@ def test_the_rows_of_table_3_train(selection, fusion, distillation):
         dict(share_backbone=False),
         dict(ir_embedding="single"),
         dict(class_token="concat"),
+        dict(class_token="learned"),
         dict(rollout="literal", rollout_heads="mean"),
         dict(masked_attention=False, masked_mlp=False),
         dict(k1=0.0, k2=0.5),
@@ -245,7 +337,9 @@ def test_dual_stream_fusions(fusion, streams):
     [
         (dict(rollout="full"), "rollout is 'full'; choose one of residual, lit"),
         (dict(estimator="soft"), "estimator is 'soft'; choose one of straight"),
-        (dict(class_token="sum"), "class_token is 'sum'; choose one of mean"),
+        (dict(class_token="max"), "class_token is 'max'; choose one of mean"),
+        (OFF | dict(class_token="learned"), "the student would see no clip"),
+        (dict(student_gradient=False, teacher_weight=0.0), "nothing would train"),
         (dict(k1=0.9), "must be <= 1"),
         (dict(ir_embedding="none"), "choose one of repeat, single"),
     ],
