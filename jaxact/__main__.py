@@ -96,10 +96,13 @@ def robustness(args: argparse.Namespace) -> str:
       UserError: see its message.
     """
     # Only this command reads checkpoints, and Orbax takes a while to import.
+    from absl import logging
+
     from jaxact.run import failures, predictor, session
     from jaxact.run import robustness as measuring
     from jaxact.run.workdir import default_workdir
 
+    logging.set_verbosity(logging.ERROR)  # Orbax tells what it does at "warning"
     experiment = load_experiment(args.config, parse_overrides(args.override))
     names = [word.strip() for word in args.failures.split(",") if word.strip()]
     measuring.cases(experiment.model.inputs(), names)

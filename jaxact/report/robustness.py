@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup, escape
+from PIL import Image
 
 from jaxact.metrics import BINS, SURE
-from jaxact.report import html, numbers, output, style
+from jaxact.report import html, maps, numbers, output, overlays, style
 
 FORMAT = "jaxact-robustness/1"
+SHOWN, HEIGHT = 4, 72  # frames of an example, and their height
 ROW, GAP, NAMES, WIDTH = 18, 10, 190, 420
 # Of a row: key, heading, digits of the percentage.
 COLUMNS = (
@@ -74,6 +77,21 @@ def chart(rows: Sequence[Mapping[str, Any]]) -> Markup:
     return Markup("".join(parts) + "</svg>")
 
 
+def strip(clip: np.ndarray) -> str:
+    """Returns four frames of ``[t h w c]``, first to last, as a data URI."""
+    clip = clip[np.linspace(0, len(clip) - 1, SHOWN).round().astype(int)]
+    if clip.dtype == np.int16:
+        clip = maps.difference_frames(clip)
+    elif clip.dtype == np.uint16:
+        clip = maps.depth_frames(clip)
+    frames = [Image.fromarray(overlays.colour(frame)) for frame in clip]
+    width = max(1, round(HEIGHT * frames[0].width / frames[0].height))
+    sheet = Image.new("RGB", (SHOWN * (width + 2) - 2, HEIGHT), "white")
+    for index, frame in enumerate(frames):
+        sheet.paste(frame.resize((width, HEIGHT)), (index * (width + 2), 0))
+    return html.data_uri(sheet)
+
+
 def write(folder: pathlib.Path | str, found: Mapping[str, Any]) -> pathlib.Path:
     """Writes ``robustness.html`` and ``robustness.json``; returns the page's path.
 
@@ -90,10 +108,17 @@ def write(folder: pathlib.Path | str, found: Mapping[str, Any]) -> pathlib.Path:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     environment.filters["percent"] = html.percent
+    rows = [{k: v for k, v in row.items() if k != "example"} for row in found["rows"]]
+    pictures = [
+        (name_of(row), strip(row["example"]))
+        for row in found["rows"]
+        if "example" in row
+    ]
     page = environment.from_string(PAGE).render(
         css=Markup(style.CSS),
         r=found,
-        chart=chart(found["rows"]),
+        chart=chart(rows),
+        pictures=pictures,
         columns=COLUMNS,
         name_of=name_of,
         sure=SURE,
@@ -102,7 +127,9 @@ def write(folder: pathlib.Path | str, found: Mapping[str, Any]) -> pathlib.Path:
     with output.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         data = json.dumps(
-            numbers.plain({"format": FORMAT, **found}), indent=1, allow_nan=False
+            numbers.plain({"format": FORMAT, **found, "rows": rows}),
+            indent=1,
+            allow_nan=False,
         )
         output.write(folder / "robustness.json", data.encode())
         output.write(folder / "robustness.html", page.encode())
@@ -117,7 +144,7 @@ PAGE = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; style-src 'unsafe-inline'">
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>{{ r.experiment }}: failing streams</title>
 <style>{{ css }}</style>
 </head>
@@ -164,6 +191,18 @@ The line is where nothing fails.</p>
 <p class="note">Calibration error: the mean difference of confidence and accuracy, over
 {{ bins }} ranges of confidence, by their clips.</p>
 </section>
+{% if pictures %}
+<section>
+<h2>What it looks like</h2>
+<p class="note">Four frames of one clip, from the first to the last.</p>
+<div class="pair">
+{% for name, picture in pictures %}
+<figure><img src="{{ picture }}" alt="{{ name }}"><figcaption>{{ name }}</figcaption>
+</figure>
+{% endfor %}
+</div>
+</section>
+{% endif %}
 <section>
 <h2>What the strengths are of</h2>
 <dl>

@@ -1,6 +1,7 @@
 """What a model of several streams does when one of them fails."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -84,7 +85,8 @@ def measure(
 
     Returns:
       For each case stream, failure, strength and `figures`; where a model cannot do
-      without the stream, ``refused`` and why in place of these.
+      without the stream, ``refused`` and why in place of these; and where it can be
+      seen, ``example``, a failing video ``[t h w c]``.
 
     Raises:
       UserError: a share is not above 0 and at most 1; see `cases`.
@@ -95,18 +97,34 @@ def measure(
     rows = []
     for case in cases(opened.network.inputs, names):
         row = dataclasses.asdict(case)
+        batches = _failing(opened, case, frames, clips)
         try:
-            result = opened.evaluate_split(
-                variables, _failing(opened, case, frames, clips)
-            )
+            first = next(batches)
+            result = opened.evaluate_split(variables, itertools.chain([first], batches))
         except (UserError, ValueError) as error:
             if case.failure != "missing":
                 raise
             rows.append(row | {"refused": " ".join(str(error).split())})
             continue
+        row |= _example(opened, case, first, clips)
         rows.append(row | figures(result.scores, result.labels))
         say(f"{case}: top-1 {rows[-1]['top1']:.1%}")
     return rows
+
+
+def _example(
+    opened: Opened, case: Case, batch: dict[str, Any], clips: float
+) -> dict[str, Any]:
+    """Returns a clip to which it happened, if a picture shows it."""
+    shape = opened.network.inputs[case.stream].shape if case.stream else ()
+    chosen = [
+        i for i, x in enumerate(batch["id"]) if failures.happens_to(int(x), clips)
+    ]
+    seen = case.stream and STREAMS[case.stream].kind == "video"
+    if not seen or not chosen or case.failure == "missing":
+        return {}
+    clip = batch[case.stream][chosen[0]]
+    return {"example": clip if clip.ndim == len(shape) else clip[0]}
 
 
 def _failing(

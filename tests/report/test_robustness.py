@@ -1,8 +1,12 @@
 """The page of a model whose streams fail."""
 
+import base64
+import io
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from jaxact.errors import UserError
 from jaxact.report import robustness
@@ -20,7 +24,8 @@ FOUND = {
     "failures": {"noisy": "normal noise"},
     "rows": [
         {"stream": "", "failure": "none", "strength": 0.0, **FIGURES},
-        {"stream": "ir", "failure": "noisy", "strength": 0.3, **FIGURES, "top1": 0.25},
+        {"stream": "ir", "failure": "noisy", "strength": 0.3, **FIGURES, "top1": 0.25}
+        | {"example": np.zeros((8, 4, 6, 1), np.uint8)},
         {
             **{"stream": "ir", "failure": "missing", "strength": 1.0},
             "refused": "It needs <all>.",
@@ -38,8 +43,25 @@ def test_the_page_and_the_figures(tmp_path):
     assert text.count('width="105.0" height="11.2"') == 1
     assert f'class="grid" d="M{190 + 420 * 0.8125:.1f} 0V' in text
     assert text.count("81.2\u2009%") == 1 and "ir noisy 0.3" in text
+    assert text.count("<img") == 1 and 'alt="ir noisy 0.3"' in text
     stored = json.loads((tmp_path / "new" / "robustness.json").read_text())
-    assert stored["rows"] == FOUND["rows"] and stored["format"] == robustness.FORMAT
+    plain = [{k: v for k, v in row.items() if k != "example"} for row in FOUND["rows"]]
+    assert stored["rows"] == plain and stored["format"] == robustness.FORMAT
+
+
+def test_four_frames_of_a_clip_from_the_first_to_the_last():
+    """Of eight, whose pixels are 0, 30, ... 210: the first, third, sixth and last."""
+    clip = np.broadcast_to(
+        30 * np.arange(8, dtype=np.uint8)[:, None, None, None], (8, 6, 12, 1)
+    )
+    data = robustness.strip(clip).partition("base64,")[2]
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("L"))
+    assert sheet.shape == (72, 4 * 146 - 2)
+    middles = sheet[36, 72::146].astype(int)
+    np.testing.assert_allclose(middles, [0, 60, 150, 210], atol=6)
+    for kind in (np.uint16, np.int16):
+        channels = 15 if kind == np.int16 else 1
+        assert robustness.strip(np.ones((4, 6, 6, channels), kind))
 
 
 def test_the_table_in_words():

@@ -72,6 +72,10 @@ def test_what_is_measured():
         if case[0] == "ir":
             for key in MEASURED:
                 assert row[key] == pytest.approx(whole[key], abs=1e-6), case
+    # What is black is shown, and what is missing is not.
+    assert not by_case["rgb", "black", 1.0]["example"].any()
+    assert by_case["ir", "noisy", 0.3]["example"].shape == (2, 4, 4, 1)
+    assert "example" not in whole | by_case["ir", "missing", 1.0]
     # Without colours all classes are alike: a third, of which the first is named.
     for name in ("missing", "black"):
         blind = by_case["rgb", name, 1.0]

@@ -78,7 +78,7 @@ def loss_of(fusion, stats):
 
 @pytest.mark.parametrize("name", FUSIONS)
 def test_gradients_reach_what_they_should_and_nothing_missing(name):
-    fields = {"qmf": {"history": 4}, "bottleneck": {"layers": 2}}
+    fields = {"qmf": {"history": 4}, "bottleneck": {"layers": 1}}
     fusion = FUSIONS[name](**fields.get(name, {})).build()
     variables = jax.jit(fusion.init)(jax.random.key(0), STREAMS)
     # Random, for what starts at zero lets nothing through.
