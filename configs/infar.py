@@ -27,7 +27,8 @@ network's fields are `--config.model.backbone.width=32` and so on, the fusion's
 
 The recipe is the paper's for all rows (section 4.2), SGD; Video Swin, MViT, Hiera
 and VideoMAE were published with AdamW: `--config.optim.optimizer=adamw
---config.optim.lr=1e-4 --config.optim.weight_decay=0.05`. Start from public weights of
+--config.optim.lr=1e-4 --config.optim.weight_decay=0.05`, VideoMAE with rates that fall
+by block, `--config.optim.layer_decay=0.75`. Start from public weights of
 the network with `--config.train.init_from=FILE`.
 """
 

@@ -99,6 +99,8 @@ class OptimConfig(Config):
     nesterov: bool = True  # sgd only
     weight_decay: float = 1e-4  # sgd and adam: L2; adamw: decoupled
     clip_norm: float = 0.0  # > 0: gradients are clipped to this global norm
+    # < 1: the rate of a backbone's block is this much smaller than of the next one.
+    layer_decay: float = 1.0
 
 
 @dataclasses.dataclass

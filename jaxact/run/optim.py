@@ -1,5 +1,6 @@
 """Optimisers and learning-rate schedules from their configs, through optax."""
 
+import re
 from typing import Any
 
 import jax
@@ -86,10 +87,90 @@ def decay_mask(params: Any) -> Any:
     return jax.tree_util.tree_map_with_path(decays, params)
 
 
+# What stands in a backbone, by name: a block, by the number of its stage and its own;
+# what takes a stage's maps to the next one; what follows all of them.
+_BLOCK = re.compile(r"(?:blocks|stage(\d+)|res(\d+))_(\d+)")
+_MERGING = re.compile(r"merging(?:_norm)?_(\d+)")
+_LAST = "final_norm"
+
+
+def layer_scales(params: Any, decay: float) -> Any:
+    """Returns by what each parameter's rate is multiplied, as a tree of floats.
+
+    ``decay ** (L + 1 - i)`` in block i of a backbone's L, counted from 1; i is 0 of
+    what stands before them, L + 1 of all that stands behind them or outside of a
+    backbone (layer-wise decay: Bao et al., "BEiT", 2022). What takes a stage's maps to
+    the next stage belongs to its last block.
+
+    Raises:
+      ConfigError: there is no backbone, or one that is no row of blocks.
+    """
+    blocks: dict[tuple[str, ...], set[tuple[int, int]]] = {}
+    for path, _ in jax.tree_util.tree_leaves_with_path(params):
+        backbone, name = _in_backbone(path)
+        if backbone:
+            blocks.setdefault(backbone, set()).update(filter(None, [_block(name)]))
+    without = ["/".join(backbone) for backbone, found in blocks.items() if not found]
+    if without or not blocks:
+        raise config_lib.ConfigError(
+            f"optim.layer_decay is {decay}, but {', '.join(without) or 'the model'} is "
+            "no row of blocks. Set it to 1."
+        )
+
+    def scale(path: tuple[Any, ...], _: Any) -> float:
+        backbone, name = _in_backbone(path)
+        if not backbone or name == _LAST:
+            return 1.0
+        order, layer = sorted(blocks[backbone]), 0
+        if block := _block(name):
+            layer = order.index(block) + 1
+        elif merging := _MERGING.fullmatch(name):
+            layer = sum(stage <= int(merging[1]) for stage, _ in order)
+        return decay ** (len(order) + 1 - layer)
+
+    return jax.tree_util.tree_map_with_path(scale, params)
+
+
+def _in_backbone(path: tuple[Any, ...]) -> tuple[tuple[str, ...], str]:
+    """Returns the backbone that a parameter is in, () if in none, and what is next."""
+    names = [str(getattr(key, "key", key)) for key in path]
+    for end, name in enumerate(names[:-1], 1):
+        if name.startswith("backbone"):
+            return tuple(names[:end]), names[end]
+    return (), names[-1]
+
+
+def _block(name: str) -> tuple[int, int] | None:
+    found = _BLOCK.fullmatch(name)
+    return (int(found[1] or found[2] or 0), int(found[3])) if found else None
+
+
+def scale_by_layer(decay: float) -> optax.GradientTransformation:
+    """Multiplies updates by `layer_scales`."""
+
+    def init(params: Any) -> optax.EmptyState:
+        layer_scales(params, decay)  # raises what it cannot do
+        return optax.EmptyState()
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        scales = layer_scales(updates, decay)
+        return jax.tree.map(lambda u, s: u * s, updates, scales), state
+
+    return optax.GradientTransformation(init, update)
+
+
 def make_optimizer(
     optim: config_lib.OptimConfig, schedule: optax.Schedule
 ) -> optax.GradientTransformation:
-    """Returns clip -> (L2) -> optimiser; `OptimConfig` says what each field means."""
+    """Returns clip -> (L2) -> optimiser -> layers, as `OptimConfig` says.
+
+    Raises:
+      ConfigError: a decay by layer that is none.
+    """
+    if not 0.0 < optim.layer_decay <= 1.0:
+        raise config_lib.ConfigError(
+            f"optim.layer_decay is {optim.layer_decay}; expected above 0, at most 1."
+        )
     l2 = optax.add_decayed_weights(optim.weight_decay, mask=decay_mask)
     if optim.optimizer == "sgd":
         parts = [l2, optax.sgd(schedule, optim.momentum or None, optim.nesterov)]
@@ -100,4 +181,6 @@ def make_optimizer(
         parts = [optax.adamw(schedule, weight_decay=decay, mask=decay_mask)]
     if optim.clip_norm > 0:
         parts.insert(0, optax.clip_by_global_norm(optim.clip_norm))
+    if optim.layer_decay < 1.0:
+        parts.append(scale_by_layer(optim.layer_decay))
     return optax.chain(*parts)

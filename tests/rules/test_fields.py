@@ -298,7 +298,11 @@ RUN_CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 # Shown by tests of their own, below.
 AT_START = ("train.init_from", "train.init_part")
+# The tiny model has no blocks; shown in tests/run/test_optim.py.
+OF_BLOCKS = ("optim.layer_decay",)
 IN_REPORT = ("name", "eval.pictures", "eval.show")
+
+ELSEWHERE = AT_START + OF_BLOCKS + IN_REPORT
 
 
 class Asked(tiny.TinyData):
@@ -336,7 +340,7 @@ def run_of(*changes: tuple[str, Any]) -> Any:
 RUN_FIELDS = [
     key
     for key in fields_of(tiny.experiment())
-    if not key.startswith(("model.", "data.")) and key not in AT_START + IN_REPORT
+    if not key.startswith(("model.", "data.")) and key not in ELSEWHERE
 ]
 
 

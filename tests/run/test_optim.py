@@ -117,3 +117,43 @@ def test_weight_decay_spares_biases_norms_tokens_and_positions():
         "pool": {"centres": False, "assignment": False},
         "prototypes": True,
     }
+
+
+def test_rates_by_layer_of_every_kind_of_network():
+    """Blocks of one stage, and of two with something between them; half a layer."""
+    leaf = np.ones(2, np.float32)
+    vit = {"patch_embed": {"kernel": leaf}, "position": leaf, "final_norm": leaf}
+    vit |= {f"blocks_{i}": {"kernel": leaf} for i in range(11)}
+    stages = {"patch_embed": leaf, "merging_1": leaf, "merging_norm_1": leaf}
+    stages |= {"stage1_0": leaf, "stage1_1": leaf, "stage2_0": leaf}
+    params = {"branches": {"backbone_rgb": vit, "backbone_ir": stages}, "head": leaf}
+    scales = optim.layer_scales(params, 0.5)
+    got = scales["branches"]["backbone_rgb"]
+    assert got["position"] == got["patch_embed"]["kernel"] == 0.5**12
+    assert [got[f"blocks_{i}"]["kernel"] for i in (0, 2, 10)] == [0.5**11, 0.5**9, 0.5]
+    assert got["final_norm"] == scales["head"] == 1.0
+    assert scales["branches"]["backbone_ir"] == {
+        "patch_embed": 0.5**4,
+        "stage1_0": 0.5**3,
+        **dict.fromkeys(("stage1_1", "merging_1", "merging_norm_1"), 0.5**2),
+        "stage2_0": 0.5,
+    }
+    # The rate is scaled, not the gradient, of which Adam would see nothing.
+    fields = dict(optimizer="adamw", weight_decay=0.0, layer_decay=0.5)
+    tx = optim.make_optimizer(config.OptimConfig(**fields), lambda step: 0.1)
+    updates, _ = tx.update(params, tx.init(params), params)
+    np.testing.assert_allclose(updates["head"], -0.1, rtol=1e-4)
+    moved = updates["branches"]["backbone_ir"]["stage1_0"]
+    np.testing.assert_allclose(moved, -0.1 / 8, rtol=1e-4)
+
+
+def test_networks_without_a_row_of_blocks_have_no_rates_by_layer():
+    with pytest.raises(config.ConfigError, match="layer_decay is 1.5; expected above"):
+        optim.make_optimizer(config.OptimConfig(layer_decay=1.5), lambda step: 0.1)
+    tx = optim.make_optimizer(config.OptimConfig(layer_decay=0.7), lambda step: 0.1)
+    for params, name in (
+        ({"backbone": {"mixed_3b": np.ones(2)}}, "backbone"),
+        ({"head": np.ones(2)}, "the model"),
+    ):
+        with pytest.raises(config.ConfigError, match=f"is 0.7, but {name} is no row"):
+            tx.init(params)
