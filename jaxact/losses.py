@@ -45,3 +45,26 @@ class CrossEntropy:
         on_label = -jnp.take_along_axis(log_p, label, axis=-1)[:, 0]
         uniform = -log_p.mean(axis=-1)
         return (1 - self.smoothing) * on_label + self.smoothing * uniform
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreFunction:
+    """The score-function gradient of what was chosen at random (Williams 1992).
+
+    ``(c_i - mean of c_j of the other clips) log p_i``, c the cross-entropy of
+    ``out[logits]``, without a gradient, and p the probability of the clip's choice. The
+    baseline does not depend on the clip's own choice: the gradient stays unbiased.
+    """
+
+    name: str = "score_function"
+    weight: float = 1.0
+    logits: str = "logits"
+    log_probability: str = "log_choice"
+
+    def __call__(self, out: Out, batch: Batch) -> jax.Array:
+        cost = jax.lax.stop_gradient(CrossEntropy(logits=self.logits)(out, batch))
+        real = batch.get("mask", jnp.ones(cost.shape, bool))
+        cost = jnp.where(real, cost, 0)
+        others = jnp.maximum(real.sum() - real, 1)
+        baseline = (cost.sum() - cost) / others
+        return (cost - baseline) * out[self.log_probability]

@@ -1,5 +1,6 @@
 """Loss terms against numbers worked out by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -69,3 +70,21 @@ def test_terms_are_values_that_cannot_be_changed(term):
     with pytest.raises(AttributeError):
         term.weight = 2.0
     assert hash(term) == hash(type(term)())
+
+
+def test_the_score_function_s_baseline_is_the_mean_of_the_other_real_clips():
+    """Costs ln 4, ln 2, 0, one of padding: (2 - .5) ln 2, (1 - 1) ln 2, -1.5 ln 2."""
+    rows = [[0.25, 0.75], [0.5, 0.5], [1.0, 1e-9], [1e-9, 1.0]]
+    batch = {
+        "label": jnp.zeros(4, jnp.int32),
+        "mask": jnp.array([True, True, True, False]),
+    }
+
+    def loss(log_p):
+        out = {"logits": jnp.log(jnp.array(rows)), "log_choice": log_p}
+        return losses.ScoreFunction()(out, batch)[:3].sum()
+
+    grad = jax.grad(loss)(jnp.full(4, -1.0))
+    np.testing.assert_allclose(
+        grad, np.log(2) * np.array([1.5, 0.0, -1.5, 0.0]), atol=1e-5
+    )

@@ -5,6 +5,7 @@ What is kept is a fixed number of frames and regions, so every shape is static.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 from jaxact.layers.fusions import mean_of_present, only_present
 from jaxact.layers.mlp import gelu
 
-ESTIMATORS = ("straight_through", "perturbed", "none")
+ESTIMATORS = ("straight_through", "perturbed", "gathered", "score_function", "none")
 
 
 class FrameScorer(nn.Module):
@@ -144,38 +145,42 @@ def select_regions(
     return _descending_rank(jax.lax.stop_gradient(scores)) < allowed[..., None]
 
 
+Choose = Callable[[jax.Array], jax.Array]  # ranks [m b t] to what is chosen [m b ...]
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _perturbed_inclusion(
-    scores: jax.Array, noise: jax.Array, k: int, sigma: jax.Array
+def _perturbed(
+    scores: jax.Array, noise: jax.Array, choose: Choose, sigma: jax.Array
 ) -> jax.Array:
-    return _inclusion_samples(scores, noise, k, sigma).mean(axis=0)
+    """Returns the mean choice over samples of noise ``[m b t]``."""
+    return _choices(scores, noise, choose, sigma).mean(axis=0)
 
 
-def _inclusion_samples(
-    scores: jax.Array, noise: jax.Array, k: int, sigma: jax.Array
+def _choices(
+    scores: jax.Array, noise: jax.Array, choose: Choose, sigma: jax.Array
 ) -> jax.Array:
-    rank = _descending_rank(scores[None] + sigma * noise)
-    return (rank < k).astype(jnp.float32)
+    return choose(_descending_rank(scores[None] + sigma * noise)).astype(jnp.float32)
 
 
 def _perturbed_forward(
-    scores: jax.Array, noise: jax.Array, k: int, sigma: jax.Array
+    scores: jax.Array, noise: jax.Array, choose: Choose, sigma: jax.Array
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
-    samples = _inclusion_samples(scores, noise, k, sigma)
+    samples = _choices(scores, noise, choose, sigma)
     return samples.mean(axis=0), (samples, noise, sigma)
 
 
 def _perturbed_backward(
-    k: int, residuals: tuple[jax.Array, jax.Array, jax.Array], grad: jax.Array
+    choose: Choose, residuals: tuple[jax.Array, jax.Array, jax.Array], grad: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    del k
+    del choose
     samples, noise, sigma = residuals
-    along = jnp.einsum("mbt,bt->mb", samples, grad)
+    samples = samples.reshape(*samples.shape[:2], -1)
+    along = jnp.einsum("mbx,bx->mb", samples, grad.reshape(grad.shape[0], -1))
     scores = jnp.einsum("mb,mbt->bt", along, noise) / (sigma * samples.shape[0])
     return scores, jnp.zeros_like(noise), jnp.zeros_like(sigma)
 
 
-_perturbed_inclusion.defvjp(_perturbed_forward, _perturbed_backward)
+_perturbed.defvjp(_perturbed_forward, _perturbed_backward)
 
 
 def perturbed_top_k(
@@ -203,7 +208,80 @@ def perturbed_top_k(
     """
     noise = jax.random.normal(rng, (samples, *scores.shape), jnp.float32)
     sigma = jnp.asarray(sigma, jnp.float32)
-    return _perturbed_inclusion(scores.astype(jnp.float32), noise, k, sigma)
+    return _perturbed(scores.astype(jnp.float32), noise, lambda r: r < k, sigma)
+
+
+def perturbed_gather(
+    rng: jax.Array,
+    scores: jax.Array,
+    counts: tuple[int, int],
+    sigma: float | jax.Array,
+    samples: int = 500,
+) -> jax.Array:
+    """Returns how often each place is filled by each frame under Gaussian noise.
+
+    The indicator by which STTS (Wang et al. 2022) gathers frames in training: place j
+    of all features is ``sum_t indicator_jt features_t``. A frame that is not among the
+    best thus has a part, and the scorer learns what it would have brought.
+
+    Args:
+      rng, scores, sigma, samples: as in `perturbed_top_k`, as is the gradient.
+      counts: numbers of key and secondary frames, see `frame_counts`.
+
+    Returns:
+      ``[b k t]``, k places: the key frames in their order in time, then the secondary
+      ones; each row sums to 1.
+    """
+    noise = jax.random.normal(rng, (samples, *scores.shape), jnp.float32)
+    key, secondary = counts
+
+    def places(rank: jax.Array) -> jax.Array:
+        parts = []
+        for chosen, number in (
+            (rank < key, key),
+            ((rank >= key) & (rank < key + secondary), secondary),
+        ):
+            place = jnp.cumsum(chosen, axis=-1)[..., None, :] - 1
+            at = place == jnp.arange(number)[None, None, :, None]
+            parts.append(chosen[..., None, :] & at)
+        return jnp.concatenate(parts, axis=-2)
+
+    sigma = jnp.asarray(sigma, jnp.float32)
+    return _perturbed(scores.astype(jnp.float32), noise, places, sigma)
+
+
+def log_choice(
+    scores: jax.Array,
+    noisy: jax.Array,
+    marks: jax.Array,
+    sigma: float,
+    present: jax.Array | None = None,
+) -> jax.Array:
+    """Returns the log-probability of the frames chosen, in the order of their scores.
+
+    With ``noisy = scores + sigma * Gumbel noise`` the frames come one after another
+    without replacement, each with probability softmax(scores / sigma) among those that
+    are left (Plackett-Luce; Kool et al. 2019): the sum over the chosen of ``s_i / sigma
+    - logsumexp(s / sigma of those left)``. Times the cost of the choice its gradient is
+    the score-function estimator (Williams 1992).
+
+    Args:
+      scores: ``[b t]``; the gradient flows into them.
+      noisy: ``[b t]``, by which ``marks [b t]`` were chosen.
+      sigma: the temperature.
+      present: as in `select_frames`.
+
+    Returns:
+      ``[b]`` float32.
+    """
+    logits = scores.astype(jnp.float32) / sigma
+    if present is not None:
+        logits, noisy = (jnp.where(present, x, -1e9) for x in (logits, noisy))
+    order = jnp.argsort(-noisy, axis=-1, stable=True)
+    logits = jnp.take_along_axis(logits, order, axis=-1)
+    chosen = jnp.take_along_axis(marks, order, axis=-1) > 0
+    left = jax.lax.cumlogsumexp(logits, axis=logits.ndim - 1, reverse=True)
+    return jnp.where(chosen, logits - left, 0).sum(axis=-1)
 
 
 def frame_weights(
@@ -217,7 +295,8 @@ def frame_weights(
       scores: ``[b t]`` of `FrameScorer`.
       estimator: "straight_through": the factor is exactly 1 in value and has the
         score's gradient; "perturbed": the factor is ``inclusion``, or 1 when that is
-        None (testing); "none": exactly 1, no gradient (the paper as printed).
+        None (testing); "gathered" and "score_function", whose gradient takes another
+        way, and "none" (the paper as printed): exactly 1, no gradient.
       inclusion: result of `perturbed_top_k`, in training with "perturbed".
     """
     if estimator not in ESTIMATORS:

@@ -6,7 +6,9 @@ the student's class token of them; the student learns from labels and teacher.
 """
 
 import dataclasses
-from typing import Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -20,9 +22,9 @@ from jaxact.layers.fusion import AdaptiveMaskedFusion
 from jaxact.layers.fusions import mean_of_present, only_present
 from jaxact.layers.fusions.plain import Add
 from jaxact.layers.rollout import class_rollout
-from jaxact.losses import CrossEntropy
+from jaxact.losses import CrossEntropy, ScoreFunction
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig, in_time
-from jaxact.out import KEY
+from jaxact.out import KEY, SECONDARY
 
 
 @dataclasses.dataclass
@@ -38,9 +40,20 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     k2: float = 0.25
     # "linear" as printed; "gelu": see `selection.FrameScorer`.
     scorer: Literal["linear", "gelu"] = "linear"
-    # See `selection`; "none" is the paper as printed.
-    estimator: Literal["straight_through", "perturbed", "none"] = "straight_through"
-    sigma: float = 0.1  # "perturbed": noise at the start, decays linearly to 0
+    # How the scorer learns, see `selection`: "straight_through", the kept frames carry
+    # the score's gradient; "perturbed", they are multiplied by how often they are kept
+    # under noise; "gathered", as in STTS: all frames take part, as often as they would
+    # be kept; "score_function": frames are drawn, and draws that cost less than the
+    # other clips' are made likelier; "none": the paper as printed.
+    estimator: Literal[
+        "straight_through", "perturbed", "gathered", "score_function", "none"
+    ] = "straight_through"
+    # Noise at the start of "perturbed" and "gathered", which decays linearly to 0; the
+    # temperature of "score_function", which stays.
+    sigma: float = 0.1
+    # Gaussian noise on the scores by which "straight_through", "perturbed" and "none"
+    # mark frames in training, at the start; decays linearly to 0.
+    mark_noise: float = 0.0
     # Salient regions: fractions of a frame's patches, in key and secondary frames.
     r1: float = 0.60
     r2: float = 0.35
@@ -78,6 +91,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             scorer=self.scorer,
             estimator=self.estimator,
             sigma=self.sigma,
+            mark_noise=self.mark_noise,
             region_fractions=(self.r1, self.r2),
             residual_rollout=self.rollout == "residual",
             rollout_heads=self.rollout_heads,
@@ -101,6 +115,12 @@ class STAFusionConfig(TimeSformerStreamsConfig):
                 "Got class_token='learned' without fusion and selection: the student "
                 "would see no clip. Turn one of them on, or choose class_token='sum'."
             )
+        if self.estimator in ("perturbed", "gathered", "score_function"):
+            if not self.sigma:
+                raise ValueError(
+                    f"Got sigma=0 with estimator={self.estimator!r}, which needs "
+                    "noise; give more than 0."
+                )
         if not self.student_gradient and not (
             self.distillation and self.teacher_weight
         ):
@@ -118,6 +138,8 @@ class STAFusionConfig(TimeSformerStreamsConfig):
         distillation there is no teacher.
         """
         terms: list[Any] = [CrossEntropy()]
+        if self.selection and self.estimator == "score_function":
+            terms.append(ScoreFunction())
         if self.distillation:
             if self.teacher_weight:
                 terms.append(
@@ -153,6 +175,7 @@ class STAFusion(nn.Module):
     scorer: str
     estimator: str
     sigma: float
+    mark_noise: float
     region_fractions: tuple[float, float]
     residual_rollout: bool
     rollout_heads: str
@@ -180,7 +203,7 @@ class STAFusion(nn.Module):
             not there; ``present``, which streams a clip has. The frames are then chosen
             among those of these streams, k1 and k2 of their number, the class token is
             the mean of theirs, and the fusion is masked, not packed.
-          train: turns on dropout and the noise of "perturbed" (rngs "dropout" and
+          train: turns on dropout and the noise of the estimators (rngs "dropout" and
             "selection").
 
         Returns:
@@ -188,7 +211,9 @@ class STAFusion(nn.Module):
           ``teacher_patches`` and
           ``student_patches`` ``[b s*t n d]``, ``frame_scores`` ``[b s*t]``,
           ``frame_marks`` ``[b s*t]`` int32 in {0, 1, 2}, ``region_scores``
-          ``[b s*t n]`` and ``keep`` ``[b s*t n]`` bool.
+          ``[b s*t n]`` and ``keep`` ``[b s*t n]`` bool. In training with "gathered"
+          marks, patches and keep are those of the k places that frames are gathered to;
+          with "score_function" there is ``log_choice [b]``.
         """
         features = self.branches(batch, train=train)
         tokens, teacher_patches = features["tokens"], in_time(features["patches"])
@@ -217,19 +242,24 @@ class STAFusion(nn.Module):
                 self.residual_rollout,
                 self.rollout_heads,
             )
-        scores, marks, keep, weights = self._select(
+        chosen = self._select(
             patches, region_scores, frames, train, batch.get(PROGRESS, 1.0)
         )
+        total = teacher_patches.shape[1]
+        marks, keep, weights = chosen.marks, chosen.keep, chosen.weights
+        if chosen.places is not None:
+            patches = _gather(chosen.places, patches)
+            teacher_patches = _gather(chosen.places, teacher_patches)
         if self.fusion:
-            chosen = self.selection or present is not None
+            some = self.selection or present is not None
             fused = AdaptiveMaskedFusion(
                 self.heads,
-                selection.frame_counts(marks.shape[1], *self.frame_fractions),
+                selection.frame_counts(total, *self.frame_fractions),
                 selection.region_counts(keep.shape[2], *self.region_fractions),
                 self.fusion_depth,
                 self.fusion_mlp_ratio,
-                masked_attention=chosen and self.masked_attention,
-                masked_mlp=chosen and self.masked_mlp,
+                masked_attention=some and self.masked_attention,
+                masked_mlp=some and self.masked_mlp,
                 # How many frames there are differs from clip to clip: masks.
                 packed=self.packed and present is None,
                 dropout=self.dropout,
@@ -251,7 +281,8 @@ class STAFusion(nn.Module):
             **teacher,
             "teacher_patches": teacher_patches,
             "student_patches": student_patches,
-            "frame_scores": scores,
+            **chosen.more,
+            "frame_scores": chosen.scores,
             "frame_marks": marks,
             "region_scores": region_scores,
             "keep": keep,
@@ -275,29 +306,70 @@ class STAFusion(nn.Module):
         present: jax.Array | None,
         train: bool,
         progress: float | jax.Array,
-    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-        """Returns frame scores, marks, keep and the frames' weights."""
+    ) -> "_Chosen":
+        """Chooses frames and regions; a selection that is off chooses all of them."""
         if not self.selection:
             shape = region_scores.shape
             ones = jnp.ones(shape[:2])
             scores = only_present(ones, present)
             marks = jnp.full(shape[:2], KEY, jnp.int32)
             keep = only_present(jnp.ones(shape, bool), present)
-            return scores, only_present(marks, present), keep, ones
+            return _Chosen(scores, only_present(marks, present), keep, ones)
         scores = selection.FrameScorer(self.scorer == "gelu", name="scorer")(
             patches, present
         )
-        marks = selection.select_frames(scores, *self.frame_fractions, present)
-        keep = selection.select_regions(region_scores, marks, *self.region_fractions)
-        inclusion = None
-        if train and self.estimator == "perturbed":
-            selected = sum(
-                selection.frame_counts(scores.shape[1], *self.frame_fractions)
+        counts = selection.frame_counts(scores.shape[1], *self.frame_fractions)
+        # The noise ends at 1 %, not at 0, where its gradient is not defined.
+        left = jnp.maximum(1.0 - jnp.asarray(progress), 0.01)
+        if train and self.estimator == "gathered":
+            if present is not None:
+                raise ValueError(
+                    "estimator='gathered' has no place for clips that lack a stream "
+                    "(data.allow_missing, data.stream_dropout); choose another."
+                )
+            places = selection.perturbed_gather(
+                self.make_rng("selection"), scores, counts, self.sigma * left
             )
-            # The noise ends at 1 %, not at 0, where its gradient is not defined.
-            sigma = self.sigma * jnp.maximum(1.0 - jnp.asarray(progress), 0.01)
+            marks = jnp.array([KEY] * counts[0] + [SECONDARY] * counts[1], jnp.int32)
+            marks = jnp.broadcast_to(marks, (len(scores), sum(counts)))
+            keep = selection.select_regions(
+                _gather(places, region_scores), marks, *self.region_fractions
+            )
+            return _Chosen(scores, marks, keep, jnp.ones(marks.shape), places)
+        noisy = scores
+        if train and self.estimator == "score_function":
+            noise = jax.random.gumbel(self.make_rng("selection"), scores.shape)
+            noisy = scores + self.sigma * noise
+        elif train and self.mark_noise:
+            noise = jax.random.normal(self.make_rng("selection"), scores.shape)
+            noisy = scores + self.mark_noise * left * noise
+        marks = selection.select_frames(noisy, *self.frame_fractions, present)
+        keep = selection.select_regions(region_scores, marks, *self.region_fractions)
+        more, inclusion = {}, None
+        if self.estimator == "score_function":
+            likely = selection.log_choice(scores, noisy, marks, self.sigma, present)
+            more["log_choice"] = likely
+        if train and self.estimator == "perturbed":
             inclusion = selection.perturbed_top_k(
-                self.make_rng("selection"), scores, selected, sigma
+                self.make_rng("selection"), scores, sum(counts), self.sigma * left
             )
         weights = selection.frame_weights(scores, self.estimator, inclusion=inclusion)
-        return scores, marks, keep, weights
+        return _Chosen(scores, marks, keep, weights, None, more)
+
+
+class _Chosen(NamedTuple):
+    """Frames' scores, marks and factors, kept regions; frames are places with
+    ``places [b k t]``, the indicator that gathers them; what the losses read besides.
+    """
+
+    scores: jax.Array
+    marks: jax.Array
+    keep: jax.Array
+    weights: jax.Array
+    places: jax.Array | None = None
+    more: Mapping[str, jax.Array] = MappingProxyType({})
+
+
+def _gather(places: jax.Array, x: jax.Array) -> jax.Array:
+    """Fills places ``[b k t]`` from frames ``[b t ...]``: ``[b k ...]``."""
+    return jnp.einsum("bkt,bt...->bk...", places.astype(x.dtype), x)

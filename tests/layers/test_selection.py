@@ -8,6 +8,8 @@ from jaxact.layers.selection import (
     FrameScorer,
     frame_counts,
     frame_weights,
+    log_choice,
+    perturbed_gather,
     perturbed_top_k,
     region_counts,
     select_frames,
@@ -155,3 +157,74 @@ def test_perturbed_gradient_is_that_of_the_expectation():
     grad = jax.grad(first)(jnp.zeros((1, 2)))[0]
     expected = 1 / (sigma * np.sqrt(4 * np.pi))
     np.testing.assert_allclose(grad, [expected, -expected], atol=0.02)
+
+
+def test_gathering_by_hand():
+    """Key frame 3, secondary 0 and 2 (in their order in time, not of their scores)."""
+    scores = jnp.array([[0.4, 0.1, 0.5, 0.9]])
+    places = perturbed_gather(jax.random.key(0), scores, (1, 2), 1e-4, 5)
+    np.testing.assert_array_equal(places, [[[0, 0, 0, 1], [1, 0, 0, 0], [0, 0, 1, 0]]])
+    # Two of three equal ones: the first place is frame 0's in two of three cases.
+    soft = perturbed_gather(jax.random.key(1), jnp.zeros((1, 3)), (2, 0), 1.0, 20_000)
+    third = 1 / 3
+    expected = [[[2 * third, third, 0], [0, third, 2 * third]]]
+    np.testing.assert_allclose(soft, expected, atol=0.015)
+
+
+def test_gathering_s_gradient_is_that_of_the_expectation():
+    """One of three equal scores: dP_i/ds_i = E[max of three normals] / (3 sigma).
+
+    E[max] = 3 / (2 sqrt pi), and another score's part is minus half of it.
+    """
+    sigma = 0.5
+
+    def first(scores):
+        return perturbed_gather(jax.random.key(3), scores, (1, 0), sigma, 200_000)[
+            0, 0, 0
+        ]
+
+    own = 1 / (2 * np.sqrt(np.pi) * sigma)
+    grad = jax.grad(first)(jnp.zeros((1, 3)))[0]
+    np.testing.assert_allclose(grad, [own, -own / 2, -own / 2], atol=0.01)
+
+
+def test_log_choice_by_hand():
+    """Of weights 1, 2, 5: first 5 of 8, then 1 of the 3 that are left."""
+    scores = 0.5 * jnp.log(jnp.array([[1.0, 2.0, 5.0]]))
+    noisy, marks = jnp.array([[0.7, 0.1, 0.9]]), jnp.array([[1, 0, 2]])
+    likely = log_choice(scores, noisy, marks, 0.5)
+    np.testing.assert_allclose(np.exp(likely), 5 / 8 * 1 / 3, rtol=1e-5)
+    there = jnp.array([[True, False, True]])  # then 5 of 6, and the one that is left
+    likely = log_choice(scores, noisy, marks, 0.5, there)
+    np.testing.assert_allclose(np.exp(likely), 5 / 6, rtol=1e-5)
+
+
+def test_the_score_function_is_unbiased():
+    """Two frames, one drawn: over both draws, each as likely as it is, the estimates'
+    mean is the gradient of the expected cost, with any baseline.
+    """
+    scores, costs, sigma = jnp.array([[0.3, 0.1]]), (2.0, -1.0), 0.4
+    draws = [(jnp.array([[1.0, 0.0]]), jnp.array([[2, 0]]))]
+    draws += [(x[:, ::-1], marks[:, ::-1]) for x, marks in draws]
+
+    def likely(scores, draw):
+        return log_choice(scores, *draw, sigma)[0]
+
+    first = 1 / (1 + np.exp(-0.2 / sigma))
+    np.testing.assert_allclose(np.exp(likely(scores, draws[0])), first, rtol=1e-5)
+    expected = (costs[0] - costs[1]) * first * (1 - first) / sigma
+    for baseline in (0.0, 1.7):
+        estimate = sum(
+            p * (cost - baseline) * jax.grad(likely)(scores, draw)[0]
+            for p, cost, draw in zip((first, 1 - first), costs, draws, strict=True)
+        )
+        np.testing.assert_allclose(estimate, [expected, -expected], rtol=1e-4)
+
+
+def test_gumbel_noise_draws_as_often_as_log_choice_says():
+    scores, sigma = jnp.log(jnp.array([[1.0, 2.0, 5.0]])) * 0.5, 0.5
+    noise = jax.random.gumbel(jax.random.key(5), (20_000, 3))
+    marks = select_frames(scores + sigma * noise, 1 / 3, 0.0)
+    np.testing.assert_allclose(
+        (marks > 0).mean(axis=0), [1 / 8, 2 / 8, 5 / 8], atol=0.01
+    )

@@ -101,7 +101,13 @@ def test_gradients_reach_every_parameter():
 
 @pytest.mark.parametrize(
     ("estimator", "learns"),
-    [("straight_through", True), ("perturbed", True), ("none", False)],
+    [
+        ("straight_through", True),
+        ("perturbed", True),
+        ("gathered", True),
+        ("score_function", True),
+        ("none", False),
+    ],
 )
 def test_scorer_gradients_under_the_estimators(estimator, learns):
     config = small(estimator=estimator)
@@ -109,6 +115,27 @@ def test_scorer_gradients_under_the_estimators(estimator, learns):
     grads = gradients(config, variables_of(), batch, train=True, rngs=RNGS)
     for name in ("scorer/fc1/kernel", "scorer/fc2/kernel"):
         assert bool(np.any(grads[name] != 0)) == learns, (estimator, name)
+
+
+def test_gathering_without_noise_is_the_choice_of_the_best():
+    """At the end of the training what is gathered is what a test would keep."""
+    batch = batch_of(small()) | {"progress": np.float32(1.0)}
+    config = small(estimator="gathered", sigma=1e-6)
+    train = run(config, variables_of(), batch, train=True, rngs=RNGS)
+    test = run(config, variables_of(), batch)
+    np.testing.assert_allclose(train["logits"], test["logits"], atol=1e-5)
+    assert train["keep"].shape == (2, 4, 25) and test["keep"].shape == (2, 8, 25)
+    np.testing.assert_array_equal(train["keep"].sum(-1), [[15, 15, 9, 9]] * 2)
+
+
+def test_noise_on_the_marks_chooses_other_frames_in_training_alone():
+    batch = batch_of(small()) | {"progress": np.float32(0.0)}
+    config = small(mark_noise=10.0)
+    train = run(config, variables_of(), batch, train=True, rngs=RNGS)
+    test, plain = (run(x, variables_of(), batch) for x in (config, small()))
+    np.testing.assert_array_equal(test["frame_marks"], plain["frame_marks"])
+    assert (train["frame_marks"] != test["frame_marks"]).any()
+    np.testing.assert_array_equal(train["frame_scores"], test["frame_scores"])
 
 
 def test_straight_through_changes_no_value():
@@ -341,6 +368,7 @@ def test_dual_stream_fusions(fusion, streams):
         (OFF | dict(class_token="learned"), "the student would see no clip"),
         (dict(student_gradient=False, teacher_weight=0.0), "nothing would train"),
         (dict(k1=0.9), "must be <= 1"),
+        (dict(estimator="gathered", sigma=0.0), "which needs noise"),
         (dict(ir_embedding="none"), "choose one of repeat, single"),
     ],
 )
