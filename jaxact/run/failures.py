@@ -126,6 +126,12 @@ def happens_to(clip_id: int, share: float) -> bool:
     return bool(np.random.default_rng((clip_id, 1)).random() < share)
 
 
+def concerned(batch: Mapping[str, Any], share: float) -> np.ndarray:
+    """Says which of a batch's clips are among this share of all; padding is not."""
+    pairs = zip(batch["id"], batch["mask"], strict=True)
+    return np.array([bool(m) and happens_to(int(i), share) for i, m in pairs], bool)
+
+
 def fail(
     batch: Mapping[str, Any],
     streams: Sequence[str],
@@ -151,7 +157,7 @@ def fail(
       views: whether clips have an axis of views.
     """
     failure, rows = FAILURES[name], len(batch["id"])
-    chosen = np.array([happens_to(int(i), clips) for i in batch["id"]], bool)
+    chosen = concerned(batch, clips)
     if failure.change is None:
         present = np.array(batch.get(PRESENT, np.ones((rows, len(streams)), bool)))
         present[chosen, list(streams).index(stream)] = False

@@ -117,11 +117,9 @@ def _example(
 ) -> dict[str, Any]:
     """Returns a clip to which it happened, if a picture shows it."""
     shape = opened.network.inputs[case.stream].shape if case.stream else ()
-    chosen = [
-        i for i, x in enumerate(batch["id"]) if failures.happens_to(int(x), clips)
-    ]
+    chosen = np.flatnonzero(failures.concerned(batch, clips))
     seen = case.stream and STREAMS[case.stream].kind == "video"
-    if not seen or not chosen or case.failure == "missing":
+    if not seen or not chosen.size or case.failure == "missing":
         return {}
     clip = batch[case.stream][chosen[0]]
     return {"example": clip if clip.ndim == len(shape) else clip[0]}

@@ -18,6 +18,7 @@ def batch(clips=3, **streams):
         "rgb": np.full((clips, 4, 4, 8, 3), 100, np.uint8),
         "ir": ir,
         "id": np.arange(clips),
+        "mask": np.ones(clips, bool),
         **streams,
     }
 
@@ -94,13 +95,31 @@ def test_views_joints_and_depth():
     views = batch(ir=np.repeat(batch()["ir"][:, None], 2, axis=1))
     frozen = fail(views, STREAMS, "ir", "frozen", 1.0, views=True)["ir"]
     assert (frozen == 10).all() and frozen.shape == (3, 2, 4, 4, 8, 1)
-    depth = {"depth": np.full((1, 4, 4, 8, 1), 3000, np.uint16), "id": np.arange(1)}
+    depth = {
+        "depth": np.full((1, 4, 4, 8, 1), 3000, np.uint16),
+        "id": np.arange(1),
+        "mask": np.ones(1, bool),
+    }
     after = fail(depth, ("rgb", "depth"), "depth", "black", 0.5)["depth"]
     assert after.dtype == np.uint16 and (after == 1500).all()
     body = np.arange(4, dtype=np.float32)[None, None, :, None, None]
-    body = {"skeleton": np.broadcast_to(body, (1, 2, 4, 3, 3)), "id": np.arange(1)}
+    body = {
+        "skeleton": np.broadcast_to(body, (1, 2, 4, 3, 3)),
+        "id": np.arange(1),
+        "mask": np.ones(1, bool),
+    }
     late = fail(body, ("rgb", "skeleton"), "skeleton", "late", 0.5)["skeleton"]
     assert late[0, 1, :, 0, 0].tolist() == [0, 0, 0, 1]
+
+
+def test_nothing_happens_to_padding():
+    """Whose id is none, -1."""
+    given = batch(id=np.array([0, 1, -1]), mask=np.array([True, True, False]))
+    dark = failed("black", 1.0, given)["ir"]
+    assert not dark[:2].any() and (dark[2] == given["ir"][2]).all()
+    assert failed("missing", 1.0, given)["present"][:, 1].tolist() == [False] * 2 + [
+        True
+    ]
 
 
 @pytest.mark.parametrize("name", FAILURES)
