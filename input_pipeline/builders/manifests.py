@@ -177,6 +177,7 @@ def _check_columns(manifest: Path, line: int, header: list[str]) -> None:
 
 def _columns(manifest: Path, line: int, header: list[str]) -> RawDataError:
     unknown = [ascii(c)[1:-1] for c in header if c not in COLUMNS]
+    twice = {ascii(c)[1:-1] for c in header if header.count(c) > 1}
     missing = [column for column in NEEDED if column not in header]
     if not any(stream in header for stream in STORED):
         missing.append(f"one of {', '.join(STORED)}")
@@ -185,6 +186,7 @@ def _columns(manifest: Path, line: int, header: list[str]) -> RawDataError:
         f"expected are {', '.join(COLUMNS)}, each at most once, separated by commas, "
         f"semicolons or tabs. Missing: {', '.join(missing) or 'nothing'}. Unknown: "
         f"{', '.join(unknown) or 'nothing'}."
+        + (f" Twice: {', '.join(sorted(twice))}." if twice else "")
     )
 
 

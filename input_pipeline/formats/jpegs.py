@@ -12,12 +12,22 @@ from input_pipeline.formats.errors import UnusableFile
 
 # Past so many bytes frames are only counted until it is known that all will fit.
 HELD_BYTES = 2**28
+LONGEST_SIDE = 65_500
 # Of the 256 levels, between the hundredth darkest and the hundredth brightest pixel.
 FLAT_LEVELS = 4
 
 
 def encode_jpeg(image: np.ndarray, quality: int) -> bytes:
-    """Encode uint8 [h w 3] or [h w] as JPEG with three channels or one."""
+    """Encode uint8 [h w 3] or [h w] as JPEG with three channels or one.
+
+    Raises UnusableFile if a side is longer than JPEG knows.
+    """
+    if max(image.shape[:2]) > LONGEST_SIDE:
+        raise UnusableFile(
+            "undecodable",
+            f"frames of {image.shape[1]} x {image.shape[0]} pixels; a JPEG has at most "
+            f"{LONGEST_SIDE} along a side",
+        )
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()

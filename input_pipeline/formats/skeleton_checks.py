@@ -45,6 +45,9 @@ def check_units(points: np.ndarray, seen: np.ndarray) -> None:
             f"joints farther than {FARTHEST_BODY:g} m",
             f"{far} of {len(reach)}, up to {reach.max():.4g} m",
         )
+    still = points.shape[1] > 1 and seen.any() and (points == points[:, :1]).all()
+    if still:
+        note("skeletons that never move", f"all {points.shape[1]} frames are the same")
     if len(values) > 1 and (values[:, 2] == values[0, 2]).all():
         note("skeletons in a plane", f"z is {values[0, 2]:.4g} in all joints")
     elif len(values) and values.min() >= 0 and values[:, 2].max() <= 1:
@@ -64,7 +67,8 @@ def check_shape(array: np.ndarray) -> None:
     if array.dtype.kind not in "fiu" or len(shape) not in (3, 4) or shape[-1] != 3:
         raise ValueError(
             f"the array is {array.dtype} {list(shape)}; expected numbers of "
-            f"shape [m t v 3] or [t v 3]{_advice(shape)}"
+            f"shape [m t v 3] or [t v 3]"
+            f"{_advice(shape) if array.dtype.kind in 'fiu' else ''}"
         )
     persons, frames, joints = shape[:3] if len(shape) == 4 else (1, *shape[:2])
     if persons > min(MAX_TRACKS, max(FEW_TRACKS, frames)):

@@ -13,13 +13,15 @@ was not seen. Frames are whole numbers of any unit (numbers, every tenth, millis
 the middle one of the distances between those that have a row is one frame, and where
 several such distances lie between two, nobody was seen meanwhile.
 
-Cells are separated by commas, semicolons or tabs, whichever the first row has most of.
+Cells are separated by commas, semicolons or tabs, whichever the first row has most of;
+between semicolons or tabs numbers may have decimal commas.
 An empty cell, nan or inf is a joint that was not seen, an empty state is 0. Positions
 are in metres.
 """
 
 import csv
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,9 @@ SPARSEST = 100
 # Of so many frames in a row one must have a row: else the numbers are none of frames.
 RAREST = 4
 
+# x, x0, x_0, hip_x, hip.x2
+_AXIS = re.compile(r"(?:.*[\W_])?([xyz])[\W_]?\d*")
+
 _Rows = list[tuple[int, list[str]]]  # line number and cells
 
 
@@ -48,9 +53,14 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         first = file.readline()
         file.seek(0)
-        reader = csv.reader(file, delimiter=max(SEPARATORS, key=first.count))
+        separator = _separator(first)
+        reader = csv.reader(file, delimiter=separator)
+        mark = "," if separator != "," else "."  # between a number and its fraction
         try:
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+            rows = [
+                (reader.line_num, [cell.strip().replace(mark, ".") for cell in row])
+                for row in reader
+            ]
         except csv.Error as error:
             raise ValueError(f"line {reader.line_num}: {error}") from None
     rows = [(line, row) for line, row in rows if any(row)]
@@ -65,6 +75,15 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         _check_header(header)
         rows = rows[1:]
     return _rows_of_frames(_table(rows), [line for line, _ in rows])
+
+
+def _separator(first: str) -> str:
+    """The separator of a first row; beside others a comma stands for a point."""
+    others = max(SEPARATORS.replace(",", ""), key=first.count)
+    cells = first.split(others)
+    if len(cells) > 1 and all(cell.count(",") <= 1 for cell in cells):
+        return others
+    return max(SEPARATORS, key=first.count)
 
 
 def _rows_of_frames(
@@ -180,11 +199,16 @@ def _check_header(header: list[str]) -> None:
             f"line 1: the header names joint but not {missing}; expected frame, joint, "
             "x, y and z in a row a joint"
         )
-    axes = [cell.rstrip("0123456789").rpartition("_")[2][-1:] for cell in header]
-    if axes[:2] == ["x", "y"] and "z" not in axes[2:3]:
+    axes = [match[1] if (match := _AXIS.fullmatch(cell)) else "" for cell in header]
+    named = [axis for axis in axes if axis]
+    scored = axes[:2] == ["x", "y"] and axes[2:3] != ["z"]
+    if scored or named != ["x", "y", "z"] * (len(named) // 3):
+        shown = [
+            cell for cell, axis in zip(header, axes, strict=True) if axis or scored
+        ]
         raise ValueError(
-            f"line 1: the columns are {', '.join(header[:3])}, ...; "
-            "expected x y z for each joint (a score is no z)"
+            f"line 1: the columns are {', '.join(shown[:3])}, ...; expected x y z of "
+            "each joint, one joint after the other (a score is no z)"
         )
 
 

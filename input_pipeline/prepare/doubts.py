@@ -28,6 +28,7 @@ def of_clips(classes: Sequence[str], clips: Sequence[Clip]) -> list[str]:
         *_untrained(classes, clips),
         *_in_two_splits(clips),
         *_of_two_classes(classes, clips),
+        *_of_two_streams(clips),
     ]
 
 
@@ -107,6 +108,22 @@ def _of_two_classes(classes: Sequence[str], clips: Sequence[Clip]) -> list[str]:
     twice = [use for use in uses.values() if len(use) > 1]
     names = (" = ".join(f"{n} ({ascii(c)})" for c, n in use.items()) for use in twice)
     return [f"{len(twice)} files are of two classes: {_listed(names)}."] * bool(twice)
+
+
+def _of_two_streams(clips: Sequence[Clip]) -> list[str]:
+    twice = []
+    for clip in clips:
+        uses: dict[Any, list[str]] = {}
+        for stream, path in clip.paths.items():
+            uses.setdefault(_file(path), []).append(stream)
+        twice += [
+            f"{clip.name} ({' = '.join(same)})"
+            for same in uses.values()
+            if len(same) > 1
+        ]
+    if not twice:
+        return []
+    return [f"In {len(twice)} clips one file is two streams: {_listed(twice)}."]
 
 
 def _file(path: Path) -> tuple[Any, ...]:

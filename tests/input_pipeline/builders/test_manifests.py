@@ -79,6 +79,7 @@ def test_separators_may_stand_in_cells(tmp_path):
         ("rgb,label,split,name\na,b,test,nan\n", "line 2: the name is 'nan'"),
         ("rgb,label,split\na,1.0,test\nb,2.0,train\n", "labels are 1.0.*pandas writes"),
         ("rgb|label|split\na|b|test\n", "separated by commas, semicolons or tabs"),
+        ("rgb,RGB,label,split\na,b,c,test\n", r"Unknown: nothing\. Twice: rgb\."),
         ("rgb\u200b,label,split\na,b,test\n", r"Unknown: rgb\\u200b"),
         ('rgb,label,split\n"a,b,test\nc,d",b,test\n', "line 3: .*several lines.*quot"),
         ('rgb,label,split\n"a,b,test\n', "not a CSV file in UTF-8"),

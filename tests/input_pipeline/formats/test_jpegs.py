@@ -1,5 +1,10 @@
 """Frames kept as JPEG files: a word on flat ones, and memory that is bounded."""
 
+import numpy as np
+import pytest
+
+from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.jpegs import encode_jpeg
 from input_pipeline.formats.video import read_video
 from tests.input_pipeline import raw
 from tests.input_pipeline.formats.test_container import NOISE, ONE, STEADY, means
@@ -26,3 +31,11 @@ def test_a_long_file_is_counted_before_it_is_held(tmp_path, monkeypatch):
     monkeypatch.setattr(jpegs, "HELD_BYTES", 4096)
     assert read_video(path, "ir", ONE).frames == frames
     assert len(held) == 80 and max(held[:40]) <= 4096 and max(held) > 4096
+
+
+def test_a_side_longer_than_a_jpeg_s_is_refused():
+    with pytest.raises(
+        UnusableFile, match="1 x 65501 pixels; a JPEG has at most 65500"
+    ):
+        encode_jpeg(np.zeros((65_501, 1), np.uint8), 90)
+    assert encode_jpeg(np.zeros((65_500, 1), np.uint8), 90)

@@ -136,3 +136,15 @@ def test_what_stands_still_or_jumps_is_in_order(tmp_path):
         tmp_path, twice + np.arange(9)[:, None, None, None] / 1e4
     )
     assert read(tmp_path, twice)[0].points.shape == (2, 30, 25, 3)
+
+
+def test_a_body_that_never_moves_is_noted(tmp_path):
+    points = np.random.default_rng(0).normal(0, 1, (1, 17, 3)) + [0, 0, 3]
+    still = np.repeat(points, 30, axis=0)
+    assert read(tmp_path, still)[1] == [
+        "skeletons that never move: all 30 frames are the same"
+    ]
+    still[7, 3, 1] += 0.001
+    assert read(tmp_path, still)[1] == []
+    with pytest.raises(UnusableFile, match=r"complex128 .* or \[t v 3\]$"):
+        read(tmp_path, still.astype(complex))

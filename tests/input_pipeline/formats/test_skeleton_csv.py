@@ -176,6 +176,9 @@ def test_frames_in_which_nobody_was_seen_stay_empty_in_any_unit(tmp_path):
         ),
         ("nose_x,nose_y,eye_x,eye_y,a_x,a_y\n1,2,3,4,5,6\n", "nose_x, nose_y, eye_x"),
         ("x0,y0,score0\n1,2,3\n", "a score is no z"),
+        ("x_0,y_0,c_0\n1,2,3\n", "columns are x_0, y_0, c_0, .*a score is no z"),
+        ("x0,x1,y0,y1,z0,z1\n1,2,3,4,5,6\n", "columns are x0, x1, y0, .*one joint aft"),
+        ("hip_z,hip_y,hip_x\n1,2,3\n", "columns are hip_z, hip_y, hip_x, .*expected x"),
     ],
 )
 def test_tables_of_other_things_are_refused(tmp_path, text, match):
@@ -189,3 +192,15 @@ def test_tables_of_other_things_are_refused(tmp_path, text, match):
 )
 def test_headers_of_positions_are_passed_over(tmp_path, header):
     assert read(tmp_path, f"{header}\n1,2,3,4,5,6\n")[0].shape == (1, 1, 2, 3)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_between_other_separators(tmp_path, separator):
+    for number, row in enumerate((["0,5", "-1,25", "2,5"], ["1", "2", "3,5"])):
+        path = tmp_path / f"{number}.csv"
+        path.write_text("x0 y0 z0\n".replace(" ", separator) + separator.join(row))
+        points, states = skeleton_csv.read(path)
+        want = [float(cell.replace(",", ".")) for cell in row]
+        assert points.ravel().tolist() == want and states.tolist() == [[[2]]]
+    path.write_text(separator.join(["0,5", "-1,25", "2,5"]))  # without a header
+    assert skeleton_csv.read(path)[0].ravel().tolist() == [0.5, -1.25, 2.5]

@@ -114,3 +114,17 @@ def test_prepare_says_what_readers_noted(tmp_path, capsys):
     assert f"(so in a; all are in {table})" in said[2]
     rows = table.read_text().splitlines()
     assert rows[0] == "name,note" and [row[:2] for row in rows[1:]] == ["a,", "b,"]
+
+
+def test_one_file_as_two_streams_is_a_line_of_warning(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    pairs = [("a", "b"), ("a", "link"), ("b#0", "b#1"), ("gone", "gone")]
+    clips = [
+        Clip(str(i), 0, {"rgb": tmp_path / x, "ir": tmp_path / y}, {})
+        for i, (x, y) in enumerate(pairs)
+    ]
+    assert doubts.of_clips(["x"], clips) == [
+        "In 2 clips one file is two streams: 1 (rgb = ir), 3 (rgb = ir)."
+    ]
