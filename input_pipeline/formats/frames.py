@@ -173,6 +173,8 @@ def _stored(
             converted = converted.resize(size[::-1], Image.Resampling.BOX)
         pixels = np.asarray(converted)
         return encode_jpeg(pixels, options.quality), size, pixels
+    except UnusableFile:
+        raise
     except Exception as error:
         raise UnusableFile("undecodable", f"{path.name}: {error}") from None
 

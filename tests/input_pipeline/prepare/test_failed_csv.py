@@ -108,6 +108,11 @@ def write_files(folder: pathlib.Path) -> dict[str, tuple[str, pathlib.Path, str]
     for number in range(8):
         (folder / "odd" / f"{number}.png").write_bytes(b"no image")
     case("rgb", "odd", "undecodable: 0.png: cannot identify image file")
+    (folder / "tall").mkdir()
+    for number in range(8):
+        tall = Image.fromarray(np.zeros((65_501, 1), np.uint8))
+        tall.save(folder / "tall" / f"{number}.png")
+    case("rgb", "tall", "undecodable: frames of 1 x 65501 pixels")
 
     for name, last, reason in (
         ("twice", "01.png", "undecodable: the order of the images is ambiguous"),
@@ -193,4 +198,4 @@ def test_no_reason_was_added_without_an_example():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UnusableFile"
     ]
-    assert len(calls) == 40
+    assert len(calls) == 41
