@@ -169,14 +169,26 @@ class TimeSformerStreamsConfig(StreamsConfig):
     # are TimeSformer's; from random weights on little data larger ones learn sooner.
     position_std: float = 0.02
     time_std: float = 0.0
+    # Of the intensities in [0, 1], for all channels or for red, green and blue, as the
+    # starting weights expect: 0.45 and 0.225 are TimeSformer's, 0.5 and 0.5 ViT-B/16's.
+    mean: tuple[float, ...] = TimeSformerConfig.mean
+    std: tuple[float, ...] = TimeSformerConfig.std
 
     def branches(self) -> "Branches":
-        """Returns the streams' networks."""
+        """Returns the streams' networks.
+
+        Raises:
+          ValueError: mean or std are neither one number nor three, or std is 0.
+        """
+        if not {len(self.mean), len(self.std)} <= {1, 3} or not all(self.std):
+            raise ValueError(
+                f"Got mean={self.mean} and std={self.std}; expected one number each or "
+                "three, and no std of 0."
+            )
         names = [field.name for field in dataclasses.fields(TimeSformerConfig)]
         backbone = TimeSformerConfig(**{name: getattr(self, name) for name in names})
-        return self.branches_of(
-            backbone, "passes" if self.share_backbone else "unshared"
-        )
+        layout: Layout = "passes" if self.share_backbone else "unshared"
+        return self.branches_of(backbone, layout).clone(mean=self.mean, std=self.std)
 
 
 class Branches(nn.Module):

@@ -43,3 +43,20 @@ def test_frames_of_streams_stand_behind_one_another():
     np.testing.assert_array_equal(
         streams.in_time(x)[..., 0], [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
     )
+
+
+def test_normalisation_is_a_field_of_the_model():
+    """With 0.5 and 0.5, black is -1 and white 1; with TimeSformer's own -2 and 2.44."""
+    batch = {"ir": jnp.array([0, 255], jnp.uint8).reshape(1, 2, 1, 1, 1)}
+    for fields, expected in (
+        ({"mean": (0.5,), "std": (0.5,)}, [-1.0, 1.0]),
+        ({}, [-2.0, 0.55 / 0.225]),
+    ):
+        made = streams.TimeSformerStreamsConfig(streams=("ir",), **fields).branches()
+        found = streams.normalized(
+            batch, "ir", ("ir",), made.mean, made.std, jnp.float32
+        )
+        np.testing.assert_allclose(found.ravel(), expected, rtol=1e-6)
+    for wrong in ({"mean": (0.5, 0.5)}, {"std": (0.0,)}):
+        with pytest.raises(ValueError, match="expected one number each or three"):
+            streams.TimeSformerStreamsConfig(**wrong).branches()

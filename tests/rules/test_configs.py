@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxact.batch import example_batch
-from jaxact.config import load_experiment
+from jaxact.config import ConfigError, leaves, load_experiment
 from jaxact.devices import distributed
 from jaxact.run.program import make_plan, make_program
 from tests.paths import ROOT
@@ -54,6 +54,7 @@ PARAMETERS = {
     "ntu_ccdfarm:model=rgb": 12_341_484,
     "ntu_ccdfarm:model=skeleton,preset=adam": 1_062_652,
     "ntu_stafusion": 108_654_841,
+    "ntu_stafusion:literal,mmaction2": 108_654_841,
     "precog_hcn": 768_648,
     "sthv1_dam": 34_552_046,
     "ucf101_dam": 34_402_469,
@@ -84,6 +85,32 @@ def test_parameters(name):
     assert out["logits"].shape == (1, experiment.model.num_classes)
     number = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
     assert number == PARAMETERS[name]
+
+
+def test_presets_of_stafusion():
+    plain, literal, recipe = (
+        loaded(f"ntu_stafusion{x}") for x in ("", ":literal", ":mmaction2")
+    )
+
+    def changed(one):
+        before = dict(leaves(plain))
+        return {key: x for key, x in leaves(one) if x != before[key]}
+
+    assert changed(literal) == {
+        "model.estimator": "none",
+        "model.rollout": "literal",
+        "model.teacher_weight": 0.0,
+    }
+    assert changed(recipe) == {
+        "model.mean": (0.5,),
+        "model.std": (0.5,),
+        "model.drop_path": 0.1,
+        "optim.clip_norm": 40.0,
+        "data.test_resize": 224,
+        "data.eval_views_space": 3,
+    }
+    with pytest.raises(ConfigError, match="no preset 'literal'"):
+        loaded("ntu_stafusion:baseline,literal")
 
 
 # One a system; the others are traced in the long tests.

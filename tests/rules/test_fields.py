@@ -63,6 +63,8 @@ MODEL_CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "sigma": (0.2, {"estimator": "perturbed"}),
     "estimator": ("perturbed", {}),
     "k1": (0.5, {}),
+    "mean": ((0.5,), {}),
+    "std": ((0.5,), {}),
     "rollout": ("literal", {}),
     "rollout_heads": ("mean", {}),
     "class_token": ("concat", {}),
