@@ -66,6 +66,11 @@ def read(path: str | pathlib.Path) -> tuple[dict[str, np.ndarray], list[str]]:
             "of one torch checkpoint (.pt, .pth, .pyth, .bin), or of one pickle of "
             "numpy arrays."
         )
+    with path.open("rb") as file:
+        start = file.read(32).lstrip().lower()
+    for magic, what in _NO_WEIGHTS.items():
+        if start.startswith(magic):
+            raise WeightsError(f"The weights file {path} holds none: it is {what}.")
     try:
         return state_dict(_read(path), wanted)
     except WeightsError as error:
@@ -77,6 +82,16 @@ def read(path: str | pathlib.Path) -> tuple[dict[str, np.ndarray], list[str]]:
             "safetensors nor a torch checkpoint. Download it again and compare its "
             "size or checksum with what its publisher says."
         ) from error
+
+
+# How files begin that stand in the place of weights; a tensor file begins otherwise.
+_NO_WEIGHTS = {
+    b"version https://git-lfs": "a pointer of Git LFS. Fetch the file, git lfs pull",
+    b"<!doctype html": "a web page. Download the file that it shows or refuses",
+    b"<html": "a web page. Download the file that it shows or refuses",
+    b"\x89hdf": "of Keras or HDF5. Read are safetensors, torch and NumPy pickles",
+    b"\x1f\x8b": "compressed. Unpack it, gunzip",
+}
 
 
 def in_folder(path: pathlib.Path) -> pathlib.Path | None:

@@ -84,7 +84,14 @@ def test_truncated_files_give_one_paragraph(tmp_path, file, part):
     ("data", "match"),
     [
         (b"", "truncated, or neither"),
-        (b"<html>404 Not Found</html>" * 9, "truncated, or neither"),
+        (b"<html>404 Not Found</html>" * 9, "holds none: it is a web page"),
+        (b"\n<!DOCTYPE html><html>", "holds none: it is a web page"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "holds none: .* git lfs pull",
+        ),
+        (b"\x89HDF\r\n\x1a\n" * 9, "holds none: it is of Keras or HDF5"),
+        (b"\x1f\x8b\x08\0" * 9, "holds none: it is compressed. Unpack it"),
         (bytes(range(256)) * 20, "truncated, or neither"),
         (pickle.dumps({"a": 1}), "no tensors were found in it; it holds a"),
         (pickle.dumps([1, 2]), "neither safetensors, nor a torch"),
