@@ -11,7 +11,7 @@ from typing import Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxact.batch import Batch
+from jaxact.batch import PRESENT, Batch
 from jaxact.out import Out
 
 
@@ -32,19 +32,27 @@ class CrossEntropy:
     """Cross-entropy of ``out[logits]`` [b y] with ``batch["label"]`` [b].
 
     With smoothing e the target is 1 - e + e/y on the label and e/y elsewhere.
+
+    Attributes:
+      stream: logits are of this stream of the batch's ``present``: clips that lack it
+        count 0. None: of all.
     """
 
     name: str = "cross_entropy"
     weight: float = 1.0
     logits: str = "logits"
     smoothing: float = 0.0
+    stream: int | None = None
 
     def __call__(self, out: Out, batch: Batch) -> jax.Array:
         log_p = jax.nn.log_softmax(out[self.logits].astype(jnp.float32))
         label = batch["label"][:, None]
         on_label = -jnp.take_along_axis(log_p, label, axis=-1)[:, 0]
         uniform = -log_p.mean(axis=-1)
-        return (1 - self.smoothing) * on_label + self.smoothing * uniform
+        loss = (1 - self.smoothing) * on_label + self.smoothing * uniform
+        if self.stream is not None and PRESENT in batch:
+            loss = jnp.where(batch[PRESENT][:, self.stream], loss, 0)
+        return loss
 
 
 @dataclasses.dataclass(frozen=True)

@@ -114,3 +114,11 @@ def test_the_facts_are_all_there():
     assert len(wanted) == 9
     assert wanted <= {field.name for field in dataclasses.fields(pipeline.DatasetFacts)}
     assert wanted <= set(vars(tiny.TinyData().dataset_facts(None)))
+
+
+def test_normalisation_by_hand():
+    video = jnp.array([[[0, 255, 51]]], jnp.uint8)
+    out = normalize_video(video, (0.0, 0.5, 0.2), (1.0, 0.5, 0.1))
+    np.testing.assert_allclose(out[0, 0], [0.0, 1.0, 0.0], atol=1e-6)
+    with pytest.raises(TypeError, match="expected uint8"):
+        normalize_video(video.astype(jnp.float32), (0.5,), (0.5,))

@@ -72,6 +72,18 @@ def test_terms_are_values_that_cannot_be_changed(term):
     assert hash(term) == hash(type(term)())
 
 
+def test_a_stream_s_loss_is_of_the_clips_that_have_it():
+    batch = {
+        "label": jnp.zeros(2, jnp.int32),
+        "present": jnp.array([[True, False], [True, True]]),
+    }
+    out = {"ir_logits": jnp.zeros((2, 4))}
+    of_ir = losses.CrossEntropy(logits="ir_logits", stream=1)(out, batch)
+    np.testing.assert_allclose(of_ir, [0.0, np.log(4)], rtol=1e-6)
+    of_all = losses.CrossEntropy(logits="ir_logits")(out, batch)
+    np.testing.assert_allclose(of_all, np.log([4, 4]), rtol=1e-6)
+
+
 def test_the_score_function_s_baseline_is_the_mean_of_the_other_real_clips():
     """Costs ln 4, ln 2, 0, one of padding: (2 - .5) ln 2, (1 - 1) ln 2, -1.5 ln 2."""
     rows = [[0.25, 0.75], [0.5, 0.5], [1.0, 1e-9], [1e-9, 1.0]]

@@ -74,6 +74,9 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # Losses (Eq. 20).
     distill_lambda: float = 0.1  # Figure 4's lambda
     teacher_weight: float = 1.0  # cross-entropy of the teacher's head; 0 is literal
+    # > 0: weight of a cross-entropy of each stream's own class token, under a head of
+    # its own, so that neither stream may lean on the other.
+    stream_weight: float = 0.0
     # False: the student's losses do not train the backbone, its teacher's do.
     student_gradient: bool = True
 
@@ -98,6 +101,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             class_token=self.class_token,
             distillation=self.distillation,
             student_gradient=self.student_gradient,
+            stream_heads=bool(self.stream_weight),
             heads=self.heads,
             fusion_depth=self.fusion_depth,
             fusion_mlp_ratio=self.fusion_mlp_ratio,
@@ -140,6 +144,16 @@ class STAFusionConfig(TimeSformerStreamsConfig):
         terms: list[Any] = [CrossEntropy()]
         if self.selection and self.estimator == "score_function":
             terms.append(ScoreFunction())
+        if self.stream_weight:
+            terms += [
+                CrossEntropy(
+                    name=f"{stream}_cross_entropy",
+                    logits=f"{stream}_logits",
+                    weight=self.stream_weight,
+                    stream=index,
+                )
+                for index, stream in enumerate(self.streams)
+            ]
         if self.distillation:
             if self.teacher_weight:
                 terms.append(
@@ -182,6 +196,7 @@ class STAFusion(nn.Module):
     class_token: str
     distillation: bool
     student_gradient: bool
+    stream_heads: bool
     heads: int
     fusion_depth: int
     fusion_mlp_ratio: float
@@ -207,7 +222,8 @@ class STAFusion(nn.Module):
             "selection").
 
         Returns:
-          ``logits`` and, with distillation, ``teacher_logits`` ``[b y]``,
+          ``logits`` and, with distillation, ``teacher_logits`` ``[b y]``, with a
+          stream's loss ``NAME_logits``,
           ``teacher_patches`` and
           ``student_patches`` ``[b s*t n d]``, ``frame_scores`` ``[b s*t]``,
           ``frame_marks`` ``[b s*t]`` int32 in {0, 1, 2}, ``region_scores``
@@ -223,10 +239,14 @@ class STAFusion(nn.Module):
             of_stream = teacher_patches.shape[1] // present.shape[1]
             frames = jnp.repeat(present, of_stream, axis=1)
         token = self._joint_token(tokens, present)
-        teacher = {}
+        others = {}  # other heads' logits
         if self.distillation:
             head = Head(self.num_classes, name="teacher_head")
-            teacher["teacher_logits"] = head(token)
+            others["teacher_logits"] = head(token)
+        if self.stream_heads:
+            for index, stream in enumerate(self.branches.streams):
+                head = Head(self.num_classes, name=f"head_{stream}")
+                others[f"{stream}_logits"] = head(tokens[:, index])
         patches = teacher_patches
         if not self.student_gradient:
             token, patches = jax.lax.stop_gradient((token, patches))
@@ -278,7 +298,7 @@ class STAFusion(nn.Module):
                 token = token + pooled.astype(token.dtype)
         return {
             "logits": Head(self.num_classes, name="head")(token),
-            **teacher,
+            **others,
             "teacher_patches": teacher_patches,
             "student_patches": student_patches,
             **chosen.more,
