@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import predict
 from input_pipeline.dataset import DatasetError
 from input_pipeline.formats import ntu
 from input_pipeline.own_clip import read_clip
-from jaxact import errors, load_experiment
+from jaxact import load_experiment
 from jaxact.checkpoints import manager
 from jaxact.devices import distributed
 from jaxact.report import bodies
@@ -171,16 +170,23 @@ def test_a_folder_that_cannot_be_written_to_is_said_before_computing(
 
 
 def test_some_files_will_do_where_clips_may_lack_streams():
-    inputs = {"rgb": None, "rgb_diff": None, "ir": None}
-    assert predict.choose_files({"ir": "b", "rgb": ""}, inputs, some=True) == {
-        "ir": "b"
-    }
-    for given, message in (
-        ({}, "The model reads rgb and ir. Add --rgb FILE. Add --ir FILE."),
-        ({"ir": "b", "depth": "c"}, "The model reads rgb and ir. Leave out --depth."),
-    ):
-        with pytest.raises(errors.UserError, match=message):
-            predict.choose_files(given, inputs, some=True)
+    # In a process of its own: its flags have the names of evaluate.py's.
+    code = """
+import pytest, predict
+from jaxact import errors
+inputs = {"rgb": None, "rgb_diff": None, "ir": None}
+assert predict.choose_files({"ir": "b", "rgb": ""}, inputs, some=True) == {"ir": "b"}
+for given, message in (
+    ({}, "The model reads rgb and ir. Add --rgb FILE. Add --ir FILE."),
+    ({"ir": "b", "depth": "c"}, "The model reads rgb and ir. Leave out --depth."),
+):
+    with pytest.raises(errors.UserError, match=message):
+        predict.choose_files(given, inputs, some=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.usefixtures("experiment")
