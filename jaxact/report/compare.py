@@ -4,19 +4,16 @@ Both saw every clip, so what counts is on which clips they differ: the differenc
 accuracies has a far smaller interval than either of them.
 """
 
-import json
 import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from jaxact import metrics
 from jaxact.errors import UserError
-from jaxact.report import figures, html, numbers, output, style
+from jaxact.report import figures, html, numbers, output
 from jaxact.report.predictions import Predictions, aligned_scores
 
 DRAWS = 20_000
@@ -176,13 +173,8 @@ def write(folder: pathlib.Path | str, found: dict[str, Any]) -> pathlib.Path:
     Raises:
       UserError: the folder cannot be written to.
     """
-    folder = pathlib.Path(folder)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    environment.filters["percent"] = html.percent
-    page = environment.from_string(PAGE).render(
-        css=Markup(style.CSS),
+    page = html.fill(
+        PAGE,
         r=found,
         text=text(found),
         shown=SHOWN,
@@ -197,12 +189,8 @@ def write(folder: pathlib.Path | str, found: dict[str, Any]) -> pathlib.Path:
             found["class_accuracy"], key=lambda row: row["top1"][1] - row["top1"][0]
         ),
     )
-    with output.writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        data = json.dumps(numbers.plain(found), indent=1, allow_nan=False)
-        output.write(folder / "compare.json", data.encode())
-        output.write(folder / "compare.html", page.encode())
-    return folder / "compare.html"
+    found = numbers.plain(found)
+    return output.write_page(pathlib.Path(folder), "compare", page, found)
 
 
 PAGE = """\

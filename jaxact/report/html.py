@@ -40,13 +40,6 @@ def render(summary: Mapping[str, Any], evaluation: Evaluation) -> str:
       summary: what `jaxact.report.numbers.summarise` made of the evaluation.
       evaluation: the evaluation itself, of which the page takes the examples.
     """
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = percent
     facts = {
         key: summary[key]
         for key in ("dataset", "protocol", "split", "checkpoint", "chosen")
@@ -54,8 +47,8 @@ def render(summary: Mapping[str, Any], evaluation: Evaluation) -> str:
     }
     if summary["views"] > 1:
         facts["views a clip"] = summary["views"]
-    return environment.from_string(page.PAGE).render(
-        css=Markup(style.CSS),
+    return fill(
+        page.PAGE,
         r=summary,
         facts=facts,
         hardest=sorted(
@@ -75,6 +68,18 @@ def render(summary: Mapping[str, Any], evaluation: Evaluation) -> str:
         branches=_branches(summary),
         examples=[_example(example, evaluation) for example in evaluation.examples],
     )
+
+
+def fill(template: str, **values: Any) -> str:
+    """Returns a page: values are escaped, and none that it names may be missing."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    return environment.from_string(template).render(css=Markup(style.CSS), **values)
 
 
 def percent(share: float | None, digits: int = 1) -> str:

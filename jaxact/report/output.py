@@ -1,9 +1,11 @@
 """The folder of a report: tried before anything is computed, and written to."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from jaxact import errors
 from jaxact.devices import distributed
@@ -38,6 +40,24 @@ def writing(folder: Path) -> Iterator[None]:
             "there, or choose a folder that you may write to, with --out; then run the "
             "same command again."
         ) from error
+
+
+def write_page(folder: Path, name: str, page: str, found: Any) -> Path:
+    """Writes ``NAME.json``, what was found, and ``NAME.html``; returns the page's path.
+
+    Args:
+      folder: made if it is missing.
+      found: of what JSON has, see `numbers.plain`.
+
+    Raises:
+      UserError: the folder cannot be written to.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        data = json.dumps(found, indent=1, allow_nan=False)
+        write(folder / f"{name}.json", data.encode())
+        write(folder / f"{name}.html", page.encode())
+    return folder / f"{name}.html"
 
 
 def write(path: Path, content: bytes) -> None:

@@ -1,17 +1,15 @@
 """The failure report: what a model does when one of its streams fails, as a page."""
 
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup, escape
 from PIL import Image
 
 from jaxact.metrics import BINS, SURE
-from jaxact.report import html, maps, numbers, output, overlays, style
+from jaxact.report import html, maps, numbers, output, overlays
 
 FORMAT = "jaxact-robustness/1"
 SHOWN, HEIGHT = 4, 72  # frames of an example, and their height
@@ -103,19 +101,14 @@ def write(folder: pathlib.Path | str, found: Mapping[str, Any]) -> pathlib.Path:
     Raises:
       UserError: the folder cannot be written to.
     """
-    folder = pathlib.Path(folder)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    environment.filters["percent"] = html.percent
     rows = [{k: v for k, v in row.items() if k != "example"} for row in found["rows"]]
     pictures = [
         (name_of(row), strip(row["example"]))
         for row in found["rows"]
         if "example" in row
     ]
-    page = environment.from_string(PAGE).render(
-        css=Markup(style.CSS),
+    page = html.fill(
+        PAGE,
         r=found,
         chart=chart(rows),
         pictures=pictures,
@@ -124,16 +117,8 @@ def write(folder: pathlib.Path | str, found: Mapping[str, Any]) -> pathlib.Path:
         sure=SURE,
         bins=BINS,
     )
-    with output.writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        data = json.dumps(
-            numbers.plain({"format": FORMAT, **found, "rows": rows}),
-            indent=1,
-            allow_nan=False,
-        )
-        output.write(folder / "robustness.json", data.encode())
-        output.write(folder / "robustness.html", page.encode())
-    return folder / "robustness.html"
+    plain = numbers.plain({"format": FORMAT, **found, "rows": rows})
+    return output.write_page(pathlib.Path(folder), "robustness", page, plain)
 
 
 PAGE = """\
