@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import einops
 import numpy as np
 
 from jaxact.backbones.videomae import sinusoids
@@ -147,11 +146,7 @@ def _rules(
     params: Mapping[str, Any],
 ) -> list[Rule]:
     """Rules of one backbone."""
-
-    def kernel(array: np.ndarray) -> np.ndarray:
-        return einops.rearrange(array, "o i t h w -> (t h w i) o")
-
-    made = rules.stems(f"{root}patch_embed", naming.patch, kernel, params)
+    made = rules.patches(f"{root}patch_embed", naming.patch, 1, params)
     if "fc_norm.weight" in source:
         made += rules.layer_norm(f"{root}final_norm", "fc_norm")
     block = re.compile(re.escape(root) + r"blocks_(\d+)/mlp_norm/scale$")

@@ -5,8 +5,9 @@ What is kept is a fixed number of frames and regions, so every shape is static.
 """
 
 import functools
+import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -15,7 +16,10 @@ import jax.numpy as jnp
 from jaxact.layers.fusions import mean_of_present, only_present
 from jaxact.layers.mlp import gelu
 
-ESTIMATORS = ("straight_through", "perturbed", "gathered", "score_function", "none")
+Estimator = Literal[
+    "straight_through", "perturbed", "gathered", "score_function", "none"
+]
+ESTIMATORS = typing.get_args(Estimator)
 
 
 class FrameScorer(nn.Module):

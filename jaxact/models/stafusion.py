@@ -22,6 +22,7 @@ from jaxact.layers.fusion import AdaptiveMaskedFusion
 from jaxact.layers.fusions import mean_of_present, only_present
 from jaxact.layers.fusions.plain import Add
 from jaxact.layers.rollout import class_rollout
+from jaxact.layers.selection import Estimator
 from jaxact.losses import CrossEntropy, ScoreFunction
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig, in_time
 from jaxact.out import KEY, SECONDARY
@@ -45,9 +46,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # under noise; "gathered", as in STTS: all frames take part, as often as they would
     # be kept; "score_function": frames are drawn, and draws that cost less than the
     # other clips' are made likelier; "none": the paper as printed.
-    estimator: Literal[
-        "straight_through", "perturbed", "gathered", "score_function", "none"
-    ] = "straight_through"
+    estimator: Estimator = "straight_through"
     # Noise at the start of "perturbed" and "gathered", which decays linearly to 0; the
     # temperature of "score_function", which stays.
     sigma: float = 0.1
