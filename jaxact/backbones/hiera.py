@@ -23,7 +23,7 @@ from jaxact.backbones.protocol import (
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.attention import attend
 from jaxact.layers.mlp import DropPath, Mlp
-from jaxact.layers.patches import PatchConvolution
+from jaxact.layers.patches import PatchConvolution, place_and_time
 
 EPSILON = 1e-6
 PATCH_WINDOW, PATCH_STRIDES = (3, 7, 7), (2, 4, 4)
@@ -189,7 +189,7 @@ class Hiera(nn.Module):
 
         x = run_stems(videos, stem)
         self._check(videos[0].shape[1:4], x.shape[1:4])
-        x = self._with_positions(x)
+        x = x + place_and_time(self, x).astype(x.dtype)
         make_block = nn.remat(HieraBlock, static_argnums=(2,))
         if not self.remat:
             make_block = HieraBlock
@@ -229,16 +229,6 @@ class Hiera(nn.Module):
                 f"Got clips of {tuple(size)} (frames, height, width); Hiera with mask "
                 f"units of {self.mask_unit} tokens wants multiples of {pixels}."
             )
-
-    def _with_positions(self, x: jax.Array) -> jax.Array:
-        """Adds learnt positions: of each place in a frame, and of each time."""
-        _, t, h, w, c = x.shape
-        init = nn.initializers.truncated_normal(0.02)
-        place = self.param("position", init, (h * w, c))
-        time = self.param("time", init, (t, c))
-        place = einops.rearrange(place, "(h w) c -> 1 1 h w c", h=h)
-        positions = place + time[None, :, None, None]
-        return x + positions.astype(x.dtype)
 
 
 @dataclasses.dataclass

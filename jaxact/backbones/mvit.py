@@ -24,7 +24,7 @@ from jaxact.backbones.protocol import (
 from jaxact.layers.attention import attend
 from jaxact.layers.conv3d import depthwise_conv3d, max_pool3d
 from jaxact.layers.mlp import DropPath, Mlp
-from jaxact.layers.patches import PatchConvolution
+from jaxact.layers.patches import PatchConvolution, place_and_time
 
 EPSILON = 1e-6
 PATCH_WINDOW, PATCH_STRIDES = (3, 7, 7), (2, 4, 4)
@@ -305,15 +305,11 @@ class MViT(nn.Module):
 
     def _tokens(self, x: jax.Array) -> jax.Array:
         """Flattens ``[b t h w c]`` behind the class token, with v1's positions."""
-        b, t, h, w, c = x.shape
+        b, c = x.shape[0], x.shape[-1]
         init = nn.initializers.truncated_normal(0.02)
         token = self.param("class_token", init, (1, c))
         if self.version == "v1":
-            place = self.param("position", init, (h * w, c))
-            time = self.param("time", init, (t, c))
-            place = einops.rearrange(place, "(h w) c -> 1 1 h w c", h=h)
-            positions = place + time[None, :, None, None]
-            x = x + positions.astype(x.dtype)
+            x = x + place_and_time(self, x).astype(x.dtype)
             token = token + self.param("class_position", init, (1, c))
         token = jnp.broadcast_to(token[None], (b, 1, c)).astype(x.dtype)
         x = einops.rearrange(x, "b t h w c -> b (t h w) c")

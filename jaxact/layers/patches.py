@@ -24,6 +24,20 @@ def patches(video: jax.Array, patch: Sequence[int]) -> jax.Array:
     )
 
 
+def place_and_time(module: nn.Module, x: jax.Array) -> jax.Array:
+    """Returns learnt positions of ``[b t h w c]``, ``[1 t h w c]`` float32.
+
+    Of each place in a frame and of each time, added: the module's parameters
+    ``position [hw c]`` and ``time [t c]``.
+    """
+    _, t, h, w, c = x.shape
+    init = nn.initializers.truncated_normal(0.02)
+    place = module.param("position", init, (h * w, c))
+    time = module.param("time", init, (t, c))
+    place = einops.rearrange(place, "(h w) c -> 1 1 h w c", h=h)
+    return place + time[None, :, None, None]
+
+
 class PatchConvolution(nn.Module):
     """Overlapping windows to tokens: a strided convolution with a bias, padding k // 2.
 

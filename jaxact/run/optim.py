@@ -77,7 +77,7 @@ def decay_mask(params: Any) -> Any:
     """
 
     def decays(path: tuple[Any, ...], leaf: Any) -> bool:
-        names = [str(getattr(key, "key", key)).lower() for key in path]
+        names = [name.lower() for name in _names(path)]
         if names[-1] == "kernel":
             return True
         marked = any(word in name for name in names for word in _NO_DECAY)
@@ -133,11 +133,15 @@ def layer_scales(params: Any, decay: float) -> Any:
 
 def _in_backbone(path: tuple[Any, ...]) -> tuple[tuple[str, ...], str]:
     """Returns the backbone that a parameter is in, () if in none, and what is next."""
-    names = [str(getattr(key, "key", key)) for key in path]
+    names = _names(path)
     for end, name in enumerate(names[:-1], 1):
         if name.startswith("backbone"):
             return tuple(names[:end]), names[end]
     return (), names[-1]
+
+
+def _names(path: tuple[Any, ...]) -> list[str]:
+    return [str(getattr(key, "key", key)) for key in path]
 
 
 def _block(name: str) -> tuple[int, int] | None:
