@@ -126,8 +126,10 @@ class ExampleReader:
         seed = None
         if self.seed is not None:
             seed = ops.example_seed(self.seed, epoch, row)
-        stored = dict.fromkeys(map(source, self.videos))
-        counts = [tf.size(record[records.frames_key(key)], tf.int64) for key in stored]
+        counts = [
+            tf.size(record[records.frames_key(stored)], tf.int64)
+            for stored in self._stored
+        ]
         longest = tf.reduce_max(tf.stack(counts)) if len(counts) > 1 else None
         draws = Draws(self.data, seed, bool(self.bodies), longest)
         present = self._present(record, draws)
