@@ -60,6 +60,12 @@ def relative_index(queries: int, keys: int) -> np.ndarray:
     return (q + k) // (queries * keys)
 
 
+def pooled_grid(grid: Grid, strides: Grid | None) -> Grid:
+    """Returns t, h and w after a pooling whose odd windows are padded by their half."""
+    t, h, w = (-(-n // s) for n, s in zip(grid, strides or (1, 1, 1), strict=True))
+    return t, h, w
+
+
 class AttentionPool(nn.Module):
     """Pools queries, keys or values ``[b n a d]``: a convolution, then a norm.
 
@@ -180,8 +186,8 @@ class MViTBlock(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, grid: Grid, train: bool) -> tuple[jax.Array, Grid]:
-        """Takes and returns tokens ``[b n c]`` and their grid."""
+    def __call__(self, x: jax.Array, grid: Grid, train: bool) -> jax.Array:
+        """Takes tokens ``[b n c]`` of ``grid``, returns those of `pooled_grid`."""
 
         def norm(name: str) -> nn.LayerNorm:
             return nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name=name)
@@ -191,7 +197,7 @@ class MViTBlock(nn.Module):
 
         widens = x.shape[-1] != self.width
         y = norm("attention_norm")(x)
-        attended, pooled = PoolingAttention(
+        attended, _ = PoolingAttention(
             self.width if self.second else x.shape[-1],
             self.heads,
             self.query_strides,
@@ -206,7 +212,7 @@ class MViTBlock(nn.Module):
         y = norm("mlp_norm")(x)
         x = skip(y) if widens and not self.second else x
         mlp = Mlp(self.mlp_ratio, dtype=self.dtype, features=self.width, name="mlp")
-        return x + DropPath(self.drop_path)(mlp(y, train=train), train=train), pooled
+        return x + DropPath(self.drop_path)(mlp(y, train=train), train=train)
 
     def _pooled(self, x: jax.Array, grid: Grid) -> jax.Array:
         """Pools the skip as the queries, by maxima of windows of stride + 1."""
@@ -285,7 +291,7 @@ class MViT(nn.Module):
                 first, *others = (max(s // 2, 1) for s in key_strides)
                 key_strides = (first, others[0], others[1])
             wide = stage + (self.version == "v1" and index + 1 in self.downscale)
-            x, grid = make_block(
+            x = make_block(
                 self.width * 2**wide,
                 self.heads * 2**stage,
                 strides,
@@ -297,6 +303,7 @@ class MViT(nn.Module):
                 self.dtype,
                 name=f"blocks_{index}",
             )(x, grid, train)
+            grid = pooled_grid(grid, strides)
             if index + 1 in (*self.downscale, self.depth):
                 stages.append(_map(x, grid))
         x = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="final_norm")(x)

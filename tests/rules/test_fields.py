@@ -9,7 +9,6 @@ import functools
 import itertools
 import json
 import re
-import typing
 from typing import Any
 
 import jax
@@ -20,21 +19,13 @@ import evaluate
 from input_pipeline import pipeline, records
 from input_pipeline.config import DataConfig
 from input_pipeline.dataset import DatasetError
-from jaxact.batch import PROGRESS, example_batch
 from jaxact.checkpoints import manager
-from jaxact.config import (
-    Experiment,
-    annotations,
-    keys_that_may_differ,
-    leaves,
-    load_experiment,
-)
+from jaxact.config import load_experiment
 from jaxact.devices import distributed
 from jaxact.run import initialize, session
-from jaxact.state import rngs_at
-from jaxact.strict import part_name, parts_of
 from tests import tiny
 from tests.input_pipeline import tiny as tiny_data
+from tests.rules.fields import fields_of, other, program_of
 
 SIZE = {"image_size": 16, "frames": 4}
 TIMESFORMER = SIZE | {"depth": 1, "width": 8, "heads": 2}
@@ -92,62 +83,15 @@ BY_CLIPS = ("kmeans_clips",)
 LONG = ("baseline", "ccdfarm", "dam", "tsm_netvlad")
 
 
-def other(config: Any, name: str) -> Any:
-    """Returns another value of a field."""
-    value, kind = getattr(config, name), annotations(config)[name]
-    if parts := parts_of(config, name):
-        return next(part for part in parts if part != part_name(config, name))
-    if typing.get_origin(kind) is typing.Literal:
-        return next(x for x in typing.get_args(kind) if x != value)
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int):
-        return value * 2 or 4
-    if isinstance(value, float):
-        return value / 2 or 0.25
-    raise AssertionError(f"Say here what {name} may be besides {value!r}.")
-
-
-def fields_of(config: Any) -> list[str]:
-    """Returns the fields on which a number may depend."""
-    local = keys_that_may_differ(config, "processes")
-    return [key for key, _ in leaves(config) if key not in local]
-
-
 def model_of(family: str, changes: dict[str, Any]) -> Any:
     config, small = MODELS[family]
     keys = {f"model.{name}": value for name, value in (small | changes).items()}
     return load_experiment(config, keys).model
 
 
-def traced(family: str, changes: dict[str, Any]) -> str:
-    """Returns a model's initialisation and training loss, as text."""
-    model = model_of(family, changes)
-    module, losses = model.build(), model.losses()
-    batch = example_batch(Experiment("x", model, None), 2)
-
-    def everything(key: jax.Array, batch: Any) -> Any:
-        rngs = rngs_at(key, 0)
-        variables = module.init({"params": key, **rngs}, batch, train=False)
-        out, updated = module.apply(
-            variables,
-            batch | {PROGRESS: 0.5},
-            train=True,
-            rngs=rngs,
-            mutable=["batch_stats"],
-        )
-        loss = sum(loss.weight * loss(out, batch).sum() for loss in losses)
-        return variables, loss, updated
-
-    program = jax.make_jaxpr(everything)(jax.random.key(0), batch)
-    # Constants are no part of a program's own text.
-    text = f"{program} {[np.asarray(x).tolist() for x in program.consts]}"
-    return re.sub(r"0x[0-9a-f]+", "", text)  # where functions lie in memory
-
-
 @functools.cache
 def traced_once(family: str, *changes: tuple[str, Any]) -> str:
-    return traced(family, dict(changes))
+    return program_of(model_of(family, dict(changes)))
 
 
 MODEL_FIELDS = [
@@ -168,11 +112,12 @@ def test_every_field_of_a_model_changes_its_program(family, name):
     before = model_of(family, context)
     changed = context | {name: other(before, name) if value is None else value}
     assert getattr(before, name) != changed[name]
-    assert traced(family, changed) != traced_once(family, *context.items())
+    after = program_of(model_of(family, changed))
+    assert after != traced_once(family, *context.items())
 
 
 def test_the_same_fields_give_the_same_program():
-    assert traced("stafusion", {}) == traced_once("stafusion")
+    assert program_of(model_of("stafusion", {})) == traced_once("stafusion")
 
 
 # ---- data: batches of a small set with pictures, truth, subjects and bodies ----
