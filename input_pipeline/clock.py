@@ -55,7 +55,7 @@ def align(record: records.Record) -> None:
     longest = max(end - first for first, end in zip(firsts, ends, strict=True))
     spread = max(max(firsts) - min(firsts), max(ends) - min(ends))
     apart = spread > TOLERANCE * longest
-    if longest <= 0 or not (apart or any(map(_uneven, timed.values()))):
+    if longest <= 0 or not (apart or any(map(uneven, timed.values()))):
         return
     first, end = max(firsts), min(ends)
     if apart:
@@ -69,8 +69,8 @@ def align(record: records.Record) -> None:
         _give(stream, own, first, end)
 
 
-def _uneven(times: np.ndarray) -> bool:
-    """Whether a frame is further than half a frame from where its number puts it."""
+def uneven(times: np.ndarray) -> bool:
+    """Return whether a frame is over half a frame from where its number puts it."""
     count = len(times) - 1
     even = times[0] + (times[-1] - times[0]) * np.arange(count) / count
     return bool(np.abs(times[:-1] - even).max() > (times[-1] - times[0]) / count / 2)

@@ -3,15 +3,16 @@
 No data set is known here; `builders` say which files make a clip.
 """
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from input_pipeline import clock, readers, records
+from input_pipeline import clock, readers, recordings, records
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.jpegs import check_size
 from input_pipeline.formats.video import VideoOptions
@@ -27,6 +28,7 @@ class Clip:
 
     ``paths``: file of each stream that it has (and of TRUTH). ``splits``: protocol ->
     "train", "test" or "val"; a protocol that leaves the clip out is not in it.
+    ``part``: of which part of the files it is, and how their clocks run.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Clip:
     camera: int = records.UNKNOWN
     setup: int = records.UNKNOWN
     replication: int = records.UNKNOWN
+    part: recordings.Part | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,21 +83,54 @@ def encode_clip(clip: Clip, options: EncodeOptions) -> records.Record:
         setup=clip.setup,
         replication=clip.replication,
     )
+    if clip.part is not None:
+        _add_part(record, clip, clip.part, options)
+        return record
     for stream in (*options.streams, TRUTH):
         path = clip.paths.get(stream)
         if path is None:
             continue
-        try:
+        with _blaming(clip, stream):
             if stream == TRUTH:
                 _add_truth(record, path, options.difficulties)
             else:
                 read = getattr(readers, STREAMS[stream].reader)
                 record.streams[stream] = read(path, stream, options.video)
                 check_size(*_held(record))
-        except (UnusableFile, OSError) as error:
-            raise ClipError(clip.name, str(path), stream, str(error)) from None
     clock.align(record)
     return record
+
+
+def _add_part(
+    record: records.Record, clip: Clip, part: recordings.Part, options: EncodeOptions
+) -> None:
+    """Add to a record what the part of its recording has in each stream."""
+    times = {}
+    there = [stream for stream in options.streams if stream in clip.paths]
+    for stream in there:
+        with _blaming(clip, stream):
+            path, own = clip.paths[stream], part.clock(stream)
+            times[stream] = recordings.times(path, stream, own)
+    with _blaming(clip, there[0]):
+        start, end = recordings.bounds(part, times)
+    for stream in there:
+        with _blaming(clip, stream):
+            frames = recordings.inside(times[stream], stream, start, end)
+            read = getattr(readers, STREAMS[stream].reader)
+            found = read(clip.paths[stream], stream, options.video, frames)
+            record.streams[stream] = found
+            check_size(*_held(record))
+    recordings.give_times(record, times, start, end)
+
+
+@contextlib.contextmanager
+def _blaming(clip: Clip, stream: str) -> Iterator[None]:
+    """Say of a file that cannot be used which clip's it is."""
+    try:
+        yield
+    except (UnusableFile, OSError) as error:
+        path = str(clip.paths[stream])
+        raise ClipError(clip.name, path, stream, str(error)) from None
 
 
 def _held(record: records.Record) -> tuple[int, int]:

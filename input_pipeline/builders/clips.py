@@ -2,17 +2,19 @@
 
 Columns: ``label`` (class names, or integers from 0), ``split`` (train, test or val) and
 one or more of ``rgb``, ``ir``, ``skeleton`` (paths relative to the manifest; an empty
-cell is a clip without that stream); optional ``name``, ``subject``, ``camera``. How the
-table is read: `manifests`.
+cell is a clip without that stream); optional ``name``, ``subject``, ``camera``, and
+those of `parts`, where a line is a part of a recording. How the table is read:
+`manifests`.
 """
 
+import functools
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 from input_pipeline import encode, joints, records
-from input_pipeline.builders import manifests
+from input_pipeline.builders import manifests, parts
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 from input_pipeline.builders.manifests import COLUMNS, OPTIONAL
 from input_pipeline.dataset import SPLITS
@@ -111,7 +113,7 @@ def _read(
     for line, row in rows:
         where = f"{manifest}, line {line}"
         paths = {
-            stream: _path(where, manifest.parent, stream, row[stream], allow_outside)
+            stream: _cell(where, manifest.parent, row, allow_outside, stream)
             for stream in streams
             if row[stream]
         }
@@ -120,7 +122,7 @@ def _read(
                 f"{where}: all of {', '.join(streams)} are empty, so there is no clip."
             )
         first = next(row[stream] for stream in streams if row[stream])
-        name = row.get("name") or _stem(first)
+        name = row.get("name") or _stem(first) + parts.name(row)
         manifests.check_name(where, row.get("name", ""))
         if name in lines:
             raise RawDataError(
@@ -140,6 +142,12 @@ def _read(
             splits={PROTOCOL: split},
             subject=_number(where, row, "subject"),
             camera=_number(where, row, "camera"),
+            part=parts.read(
+                where,
+                row,
+                header,
+                functools.partial(_cell, where, manifest.parent, row, allow_outside),
+            ),
         )
     return classes, [clips[name] for name in sorted(clips)]
 
@@ -177,6 +185,12 @@ def _labels(
         return [str(i) for i in range(max(numbers.values()) + 1)], numbers
     classes = sorted(set(written.values()))
     return classes, {line: classes.index(text) for line, text in written.items()}
+
+
+def _cell(
+    where: str, folder: Path, row: dict[str, str], allow_outside: bool, stream: str
+) -> Path:
+    return _path(where, folder, stream, row[stream], allow_outside)
 
 
 def _path(

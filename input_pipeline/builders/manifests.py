@@ -9,12 +9,14 @@ import csv
 import io
 from pathlib import Path
 
+from input_pipeline.builders import parts
 from input_pipeline.builders.base import RawDataError
 from input_pipeline.streams import STORED
 
 NEEDED = ("label", "split")
 OPTIONAL = ("name", "subject", "camera")
 COLUMNS = (*STORED, *NEEDED, *OPTIONAL)
+EVERY = (*COLUMNS, *parts.COLUMNS)
 SEPARATORS = ",;\t"
 # What programs write into a cell that is empty.
 NOTHING = ("nan", "<na>", "nat", "none", "null", "na", "n/a", "#n/a", "nil", "-", "--")
@@ -159,6 +161,7 @@ def _separator(text: str) -> str:
 
 
 def _check_columns(manifest: Path, line: int, header: list[str]) -> None:
+    parts.check_columns(f"{manifest}, line {line}", header)
     unnamed = [
         i for i, name in enumerate(header, 1) if not name or name.startswith("unnamed:")
     ]
@@ -170,21 +173,23 @@ def _check_columns(manifest: Path, line: int, header: list[str]) -> None:
         )
     missing = any(column not in header for column in NEEDED)
     streams = any(stream in header for stream in STORED)
-    unknown = any(column not in COLUMNS for column in header)
+    unknown = any(column not in EVERY for column in header)
     if missing or not streams or unknown or len(set(header)) < len(header):
         raise _columns(manifest, line, header)
 
 
 def _columns(manifest: Path, line: int, header: list[str]) -> RawDataError:
-    unknown = [ascii(c)[1:-1] for c in header if c not in COLUMNS]
+    unknown = [ascii(c)[1:-1] for c in header if c not in EVERY]
     twice = {ascii(c)[1:-1] for c in header if header.count(c) > 1}
     missing = [column for column in NEEDED if column not in header]
     if not any(stream in header for stream in STORED):
         missing.append(f"one of {', '.join(STORED)}")
     return RawDataError(
         f"{manifest}, line {line}: the columns are {', '.join(header) or 'none'}; "
-        f"expected are {', '.join(COLUMNS)}, each at most once, separated by commas, "
-        f"semicolons or tabs. Missing: {', '.join(missing) or 'nothing'}. Unknown: "
+        f"expected are {', '.join(COLUMNS)}, and of parts "
+        f"{', '.join((*parts.SECONDS, *parts.FRAMES))}, STREAM_offset and STREAM_rate, "
+        "each at most once, separated by commas, semicolons or tabs. Missing: "
+        f"{', '.join(missing) or 'nothing'}. Unknown: "
         f"{', '.join(unknown) or 'nothing'}."
         + (f" Twice: {', '.join(sorted(twice))}." if twice else "")
     )

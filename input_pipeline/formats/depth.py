@@ -14,31 +14,27 @@ from PIL import Image
 from input_pipeline import records
 from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.kept import kept
 from input_pipeline.formats.order import natural
-from input_pipeline.formats.video import VideoOptions, stored_size
+from input_pipeline.formats.video import FrameRange, VideoOptions, stored_size
 
 
-def read_depth(folder: str | Path, options: VideoOptions) -> records.Video:
+def read_depth(
+    folder: str | Path, options: VideoOptions, part: FrameRange | None = None
+) -> records.Video:
     """Read a folder's PNG images, in natural order, as frames of depth.
 
-    Raises UnusableFile if it is no folder, has too few images, one is damaged or not of
-    16 bits, their sizes differ, or their order is ambiguous.
+    ``part``: only those from one number to before another. Raises UnusableFile if it is
+    no folder, has too few images, one is damaged or not of 16 bits, their sizes differ,
+    or their order is ambiguous.
     """
     folder = Path(folder)
-    if not folder.exists():
-        raise UnusableFile("missing", "there is no such folder")
-    if not folder.is_dir():
-        raise UnusableFile(
-            "undecodable", "depth is a folder of 16-bit PNG images, in millimetres"
-        )
-    # Names that begin with a dot are other systems' notes about the file.
-    files = [p for p in folder.glob("*.[pP][nN][gG]") if not p.name.startswith(".")]
+    files = _files(folder) if part is None else list_files(folder)[slice(*part)]
     if len(files) < options.min_frames:
         raise UnusableFile(
             "too short",
             f"{len(files)} PNG images; at least {options.min_frames} are needed",
         )
-    files = [files[i] for i in natural([path.stem for path in files])]
     frames, size = [], None
     for path in files:
         data, shown = _stored(path, options.short_side)
@@ -52,6 +48,24 @@ def read_depth(folder: str | Path, options: VideoOptions) -> records.Video:
         size = shown
     assert size is not None
     return records.Video(frames=frames, height=size[0], width=size[1])
+
+
+@kept(8)
+def list_files(folder: Path) -> list[Path]:
+    """Return the PNG images of a folder in their order; it may be a long recording."""
+    return _files(folder)
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.exists():
+        raise UnusableFile("missing", "there is no such folder")
+    if not folder.is_dir():
+        raise UnusableFile(
+            "undecodable", "depth is a folder of 16-bit PNG images, in millimetres"
+        )
+    # Names that begin with a dot are other systems' notes about the file.
+    files = [p for p in folder.glob("*.[pP][nN][gG]") if not p.name.startswith(".")]
+    return [files[i] for i in natural([path.stem for path in files])]
 
 
 def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

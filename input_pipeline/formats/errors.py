@@ -7,6 +7,7 @@ REASONS = (
     "truncated",
     "too short",
     "too long",
+    "outside",
 )
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from input_pipeline.formats import notes, shown
 from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.jpegs import Frames, encode_jpeg
+from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range
 from input_pipeline.formats.order import natural
-from input_pipeline.formats.video import VideoOptions, stored_size
+from input_pipeline.formats.stamps import stamps
+from input_pipeline.formats.video import FrameRange, VideoOptions, stored_size
 from input_pipeline.streams import STREAMS
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -45,16 +48,24 @@ _TURNS = {
 
 
 def read_frames(
-    folder: str | Path, stream: str, options: VideoOptions
+    folder: str | Path,
+    stream: str,
+    options: VideoOptions,
+    part: FrameRange | None = None,
 ) -> records.Video:
     """Read a folder's images, in the natural order of their names, as a video.
 
     Images are turned upright. JPEG images that are small enough are otherwise stored
     as they are, byte for byte; values of more than 8 bits are scaled over their range
-    in the whole folder. Raises UnusableFile if there are too few, one is damaged, their
-    sizes or depths differ, or their order is ambiguous.
+    in the whole folder, or the ``part`` of it that is read. Raises UnusableFile if
+    there are too few, one is damaged, their sizes or depths differ, or their order is
+    ambiguous.
     """
-    files = _files(Path(folder), options.min_frames)
+    folder = Path(folder)
+    if part is None:
+        files = _files(folder, options.min_frames)
+    else:
+        files = list_files(folder)[slice(*part)]
     deep = _range(files)
     frames = Frames()
     for hold in (False, True):
@@ -66,6 +77,23 @@ def read_frames(
             frames.look(image)
             frames.add(data, size, path.name)
     return frames.video(options.min_frames, levels=deep.ends if deep else None)
+
+
+@kept(8)
+def list_files(folder: Path) -> list[Path]:
+    """Return the images of a folder in their order; it may be a long recording."""
+    return _files(folder, 1)
+
+
+def times_of(files: Sequence[Path]) -> tuple[int, np.ndarray | None]:
+    """Return how many images there are, and their times if the names are time stamps.
+
+    int64 [t + 1] us, last when the last one ends: it lasts as long as most do.
+    """
+    times = stamps([path.stem for path in files])
+    if times is None:
+        return len(files), None
+    return len(files), np.append(times, times[-1] + int(np.median(np.diff(times))))
 
 
 def _files(folder: Path, least: int) -> list[Path]:

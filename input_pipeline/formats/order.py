@@ -63,7 +63,7 @@ def _check_decimals(stems: Sequence[str], order: Sequence[int]) -> None:
     found = [_DECIMAL.findall(stem) for stem in stems]
     if len({len(digits) for pairs in found for _, digits in pairs}) < 2:
         return
-    if all(len(pairs) == 1 for pairs in found) and _counted([p[0] for p in found]):
+    if all(len(pairs) == 1 for pairs in found) and counted([p[0] for p in found]):
         return
     values = [
         tuple((int(whole), digits.rstrip("0")) for whole, digits in pairs)
@@ -76,8 +76,8 @@ def _check_decimals(stems: Sequence[str], order: Sequence[int]) -> None:
             )
 
 
-def _counted(pairs: Sequence[tuple[str, str]]) -> bool:
-    """Whether what follows the point counts on, as in 1.1 to 1.12: no decimals."""
+def counted(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Return whether what follows the point counts on, as in 1.1 to 1.12."""
     counts: dict[int, set[int]] = {}
     for whole, digits in pairs:
         counts.setdefault(int(whole), set()).add(int(digits))

@@ -21,6 +21,7 @@ import numpy as np
 from input_pipeline import records
 from input_pipeline.formats import ntu, skeleton_checks, skeleton_csv
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.kept import kept
 
 MAX_PERSONS = 2
 # A sensor track of fewer frames is noise, if there is a longer one.
@@ -39,12 +40,37 @@ FARTHEST = 100.0
 SUFFIXES = (".skeleton", ".npy", ".csv")
 
 
-def read_skeleton(path: str | Path, min_frames: int = 1) -> records.Skeleton:
+def read_skeleton(
+    path: str | Path, min_frames: int = 1, part: tuple[int, int] | None = None
+) -> records.Skeleton:
     """Read a skeleton file and choose its persons.
 
-    Raises UnusableFile if it is missing, empty, not readable, shows nobody or is short.
+    ``part``: only the frames from one number to before another. Raises UnusableFile if
+    it is missing, empty, not readable, shows nobody or is short.
     """
     path = Path(path)
+    points, tracked, present = _read(path) if part is None else _recording(path)
+    if part is not None:
+        here = slice(*part)
+        points, tracked = points[:, here], tracked[:, here]
+        present = present[:, here]
+    if points.shape[1] < min_frames:
+        raise UnusableFile(
+            "too short",
+            f"{points.shape[1]} frames; at least {min_frames} are needed",
+        )
+    if not present.any():
+        raise UnusableFile("empty", "nobody is seen in any frame")
+    furniture = path.suffix.lower() == ".skeleton"
+    return choose_persons(points, tracked, present, furniture)
+
+
+def count_frames(path: Path) -> int:
+    """Return how many frames a skeleton file has; raises as `read_skeleton` does."""
+    return _recording(path)[0].shape[1]
+
+
+def _read(path: Path) -> "_Tracks":
     if not path.is_file():
         raise UnusableFile("missing", "there is no such file")
     if not path.stat().st_size:
@@ -56,19 +82,13 @@ def read_skeleton(path: str | Path, min_frames: int = 1) -> records.Skeleton:
             "undecodable", f"a skeleton file ends in {', '.join(SUFFIXES)}"
         )
     try:
-        points, tracked, present = reader(path)
+        return reader(path)
     except (ValueError, MemoryError, RecursionError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         raise UnusableFile("undecodable", text[:300]) from None
-    if points.shape[1] < min_frames:
-        raise UnusableFile(
-            "too short",
-            f"{points.shape[1]} frames; at least {min_frames} are needed",
-        )
-    if not present.any():
-        raise UnusableFile("empty", "nobody is seen in any frame")
-    furniture = reader is _read_ntu
-    return choose_persons(points, tracked, present, furniture)
+
+
+_recording = kept(1)(_read)
 
 
 def choose_persons(

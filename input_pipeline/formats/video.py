@@ -16,11 +16,14 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from input_pipeline import clock, records
 from input_pipeline.formats import container as containers
-from input_pipeline.formats import shown
+from input_pipeline.formats import seeking, shown
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.jpegs import Frames, encode_jpeg
 from input_pipeline.formats.levels import Range
 from input_pipeline.streams import STREAMS
+
+# Numbers of the first frame of a part, and of the first one after it.
+FrameRange = tuple[int, int]
 
 _FORMATS = {3: "rgb24", 1: "gray"}  # by channels
 # Averaging over the area that becomes one pixel does not alias, however strong the
@@ -62,10 +65,13 @@ def stored_size(height: int, width: int, short_side: int) -> tuple[int, int]:
     return round(height * short_side / short), round(width * short_side / short)
 
 
-def read_video(path: str | Path, stream: str, options: VideoOptions) -> records.Video:
+def read_video(
+    path: str | Path, stream: str, options: VideoOptions, part: FrameRange | None = None
+) -> records.Video:
     """Decode a file to the JPEG frames of ``stream`` ("ir": one channel).
 
-    A file with several videos gives its first one, "FILE#1" its second. Raises
+    A file with several videos gives its first one, "FILE#1" its second. ``part``: only
+    the frames from one number to before another. Raises
     UnusableFile if it is missing, empty, undecodable, truncated, short or too long.
     """
     frames, found = Frames(), Found()
@@ -73,7 +79,7 @@ def read_video(path: str | Path, stream: str, options: VideoOptions) -> records.
         if hold and frames.whole:
             break
         frames, found = Frames(hold), Found()
-        for image in decode(path, stream, options.short_side, found):
+        for image in decode(path, stream, options.short_side, found, part):
             frames.look(image)
             frames.add(encode_jpeg(image, options.quality), image.shape[:2])
     times = clock.span(found.starts, found.last)
@@ -101,13 +107,17 @@ class Found:
 
 
 def decode(
-    path: str | Path, stream: str, short_side: int, found: Found | None = None
+    path: str | Path,
+    stream: str,
+    short_side: int,
+    found: Found | None = None,
+    part: FrameRange | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield the frames of a video file, uint8 [h w 3] ("ir": [h w]).
 
-    Values of more than 8 bits are scaled over their range in the whole file, which is
-    then decoded twice. ``found`` takes in what there is to know of them. Raises
-    UnusableFile as `read_video` does.
+    Values of more than 8 bits are scaled over their range in the whole file (or the
+    ``part`` of it), which is then decoded twice. ``found`` takes in what there is to
+    know of them. Raises UnusableFile as `read_video` does.
     """
     path, wanted = containers.split(Path(path))
     if not path.is_file():
@@ -115,17 +125,22 @@ def decode(
     if not path.stat().st_size:
         raise UnusableFile("empty", "the file has no bytes")
     convert = _Conversion(stream, short_side)
-    for number, (frame, aspect, origin) in enumerate(_decoded(path, wanted)):
+    for number, (frame, aspect, origin) in enumerate(_decoded(path, wanted, part)):
         if not number and _is_deep(frame.format):
-            convert.deep = _range(path, wanted, stream)
+            convert.deep = _range(path, wanted, stream, part)
         if found is not None:
             found.add(frame, origin)
             found.levels = convert.deep.ends if convert.deep else None
         yield convert(frame, aspect)
 
 
-def _decoded(path: Path, wanted: int | None) -> Iterator[tuple[Any, float, float]]:
+def _decoded(
+    path: Path, wanted: int | None, part: FrameRange | None = None
+) -> Iterator[tuple[Any, float, float]]:
     """The frames of a file, with the aspect of their pixels and the start of time."""
+    if part is not None:
+        yield from seeking.decoded(path, wanted, *part)
+        return
     pts: list[Any] = []
     damage = ""
     try:
@@ -168,10 +183,12 @@ def _is_deep(layout: av.VideoFormat) -> bool:
     return bits >= _SENSOR_BITS or (grey and bits > 8)
 
 
-def _range(path: Path, wanted: int | None, stream: str) -> Range | None:
+def _range(
+    path: Path, wanted: int | None, stream: str, part: FrameRange | None
+) -> Range | None:
     """The range of values of a whole file; None if they are luma of a colour video."""
     found, colour = Range(), False
-    for number, (frame, *_) in enumerate(_decoded(path, wanted)):
+    for number, (frame, *_) in enumerate(_decoded(path, wanted, part)):
         if not _is_deep(frame.format):
             raise UnusableFile(
                 "undecodable", f"frame {number} is {frame.format.name}; others are deep"

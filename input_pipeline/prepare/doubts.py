@@ -6,9 +6,10 @@ in two splits; and what readers noted of single files, by kind.
 
 import csv
 import io
+import math
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,35 +80,69 @@ def _untrained(classes: Sequence[str], clips: Sequence[Clip]) -> list[str]:
 
 def _in_two_splits(clips: Sequence[Clip]) -> list[str]:
     """One file, by whatever names and links, in two splits of a protocol."""
-    uses: dict[Any, dict[str, dict[str, str]]] = {}
-    for clip in clips:
-        for stream, path in clip.paths.items():
-            key = _file(path)
-            for protocol, split in clip.splits.items():
-                there = uses.setdefault((stream, *key), {}).setdefault(protocol, {})
-                there.setdefault(split, clip.name)
     lines = []
+    groups = list(_showing_the_same(clips))
     for protocol in dict.fromkeys(p for clip in clips for p in clip.splits):
-        twice = [by[protocol] for by in uses.values() if len(by.get(protocol, {})) > 1]
+        twice = []
+        for group in groups:
+            use: dict[str, str] = {}
+            for clip in group:
+                if protocol in clip.splits:
+                    use.setdefault(clip.splits[protocol], clip.name)
+            twice += [use] * (len(use) > 1)
         if twice:
             names = (" = ".join(f"{c} ({s})" for s, c in use.items()) for use in twice)
             lines.append(
-                f"{len(twice)} files are in two splits of protocol {protocol!r}, so "
+                f"{len(twice)} {_what(clips)} are in two splits of protocol "
+                f"{protocol!r}, so "
                 f"that what is tested was trained on: {_listed(names)}."
             )
     return lines
 
 
 def _of_two_classes(classes: Sequence[str], clips: Sequence[Clip]) -> list[str]:
-    uses: dict[Any, dict[str, str]] = {}
+    twice = []
+    for group in _showing_the_same(clips):
+        use: dict[str, str] = {}
+        for clip in group:
+            if 0 <= clip.label:
+                use.setdefault(classes[clip.label], clip.name)
+        twice += [use] * (len(use) > 1)
+    names = (" = ".join(f"{n} ({ascii(c)})" for c, n in use.items()) for use in twice)
+    line = f"{len(twice)} {_what(clips)} are of two classes: {_listed(names)}."
+    return [line] * bool(twice)
+
+
+def _what(clips: Sequence[Clip]) -> str:
+    parts = any(clip.part for clip in clips)
+    return "overlapping parts of recordings" if parts else "files"
+
+
+def _showing_the_same(clips: Sequence[Clip]) -> Iterator[list[Clip]]:
+    """The clips of each file that has several; of a recording, overlapping pairs."""
+    uses: dict[Any, list[Clip]] = {}
     for clip in clips:
         for stream, path in clip.paths.items():
-            of_file = uses.setdefault((stream, *_file(path)), {})
-            if 0 <= clip.label:
-                of_file.setdefault(classes[clip.label], clip.name)
-    twice = [use for use in uses.values() if len(use) > 1]
-    names = (" = ".join(f"{n} ({ascii(c)})" for c, n in use.items()) for use in twice)
-    return [f"{len(twice)} files are of two classes: {_listed(names)}."] * bool(twice)
+            uses.setdefault((stream, *_file(path)), []).append(clip)
+    seen = set()
+    for group in uses.values():
+        if not any(clip.part for clip in group):
+            yield group
+            continue
+        here: list[Clip] = []  # those that last at this moment
+        for clip in sorted(group, key=_span):
+            here = [other for other in here if _span(other)[1] > _span(clip)[0]]
+            for other in here:
+                if (other.name, clip.name) not in seen:  # in another stream, too
+                    seen.add((other.name, clip.name))
+                    yield [other, clip]
+            here.append(clip)
+
+
+def _span(clip: Clip) -> tuple[float, float]:
+    start = clip.part.start if clip.part else None
+    end = clip.part.end if clip.part else None
+    return start or 0.0, math.inf if end is None else end
 
 
 def _of_two_streams(clips: Sequence[Clip]) -> list[str]:

@@ -24,6 +24,7 @@ from input_pipeline import dataset, records
 from input_pipeline.builders.base import ClipBuilder
 from input_pipeline.encode import Clip, ClipError, encode_clip
 from input_pipeline.prepare.shards import WORK, ShardJob, write_text
+from input_pipeline.recordings import Part
 
 PLAN_FILE = "plan.json"
 FAILED_FILE = "failed.csv"
@@ -80,6 +81,8 @@ def plan(builder: ClipBuilder, jobs: list[ShardJob]) -> dict[str, Any]:
             }
             facts = [clip.name, clip.label, paths, dict(clip.splits)]
             facts += [clip.subject, clip.camera, clip.setup, clip.replication]
+            if clip.part is not None:
+                facts.append(_part_facts(clip.part, builder.raw))
             digest.update(json.dumps(facts, sort_keys=True).encode())
     return {
         "format": records.FORMAT,
@@ -93,6 +96,12 @@ def plan(builder: ClipBuilder, jobs: list[ShardJob]) -> dict[str, Any]:
         "clip list": digest.hexdigest(),
         **builder.source(),
     }
+
+
+def _part_facts(part: Part, raw: Path) -> list[Any]:
+    clocks = {s: [clock.offset, clock.rate] for s, clock in part.clocks.items()}
+    counted = part.counted and [part.counted[0], os.path.relpath(part.counted[1], raw)]
+    return [part.start, part.end, clocks, counted]
 
 
 def check_plan(folder: Path, wanted: dict[str, Any]) -> None:

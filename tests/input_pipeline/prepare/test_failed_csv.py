@@ -15,9 +15,26 @@ from input_pipeline import encode
 from input_pipeline.formats.errors import REASONS
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.prepare import plan, shards
+from input_pipeline.recordings import Part
 from tests.input_pipeline import raw
 
 ROOT = pathlib.Path(encode.__file__).parent
+# What is wrong with parts of recordings, by file, reason and part.
+PARTS = (
+    (
+        "b.avi",
+        "outside: the part from 0.500 to 9.000 s ends 7.800 s after",
+        Part(0.5, 9),
+    ),
+    ("b.avi", "outside: the part would last from 3.000 to 1.200 s", Part(3)),
+    ("b.avi", "outside: the part reaches to frame 99, which is 87 more", None),
+    ("b.avi", "too short: the part from 0.410 to 0.420 s holds no", Part(0.41, 0.42)),
+    ("tall", "undecodable: it does not say when its 8 frames were", Part(0, 1)),
+    ("spot.avi", "undecodable: frame 20 of the recording cannot be", Part(1.5, 2.5)),
+    ("nothing.avi", "undecodable: not one frame could be decoded", Part(0, 1)),
+    ("empty.avi", "empty: the file has no bytes", Part(0, 1)),
+    ("gone.avi", "missing: there is no such file", Part(0, 1)),
+)
 OPTIONS = encode.EncodeOptions(video=VideoOptions(short_side=16))
 
 
@@ -160,12 +177,17 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("failed")
     (folder / "raw").mkdir()
     cases = write_files(folder / "raw")
-    clips = tuple(
+    clips = [
         encode.Clip(name, 0, {stream: path}, {})
         for name, (stream, path, _) in cases.items()
-    )
+    ]
+    for number, (file, reason, part) in enumerate(PARTS):
+        path, name = folder / "raw" / file, f"part {number}"
+        part = part or Part(1, 99, {}, ("rgb", path))
+        clips.append(encode.Clip(name, 0, {"rgb": path}, {}, part=part))
+        cases[name] = "rgb", path, reason
     (folder / "out" / shards.WORK).mkdir(parents=True)
-    job = shards.ShardJob(folder / "out", "odd", 0, 1, clips, OPTIONS)
+    job = shards.ShardJob(folder / "out", "odd", 0, 1, tuple(clips), OPTIONS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("input_pipeline.records.MAX_BYTES", 60_000)
         shards.write_shard(job)
@@ -198,4 +220,4 @@ def test_no_reason_was_added_without_an_example():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UnusableFile"
     ]
-    assert len(calls) == 41
+    assert len(calls) == 52
