@@ -18,13 +18,13 @@ from input_pipeline import pipeline
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError
 from jaxact import config as config_lib
-from jaxact import frame_choice
+from jaxact import frame_choice, model_folder
 from jaxact.batch import STREAMS, Data
-from jaxact.checkpoints.files import evaluated_split
+from jaxact.checkpoints.files import evaluated_split, step_folder
 from jaxact.devices import distributed
 from jaxact.devices.distributed import say
 from jaxact.report import Evaluation, output, write_report
-from jaxact.run import commandline, log, predictor
+from jaxact.run import checks, commandline, log, predictor
 from jaxact.run.session import open_evaluation
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "last", "last, best or a path.")
@@ -46,6 +46,7 @@ def evaluate(
     """
     opened = open_evaluation(experiment, data)
     facts, split = opened.facts, experiment.eval.split
+    checks.check_labels(model_folder.labels(folder), facts.classes)
     variables = predictor.restore_weights(folder, step, opened.network, experiment)
     count = facts.num_clips[split]
     say(f"Checkpoint of step {step} in {folder}; {count} clips of {split}.")
@@ -56,7 +57,7 @@ def evaluate(
         example["name"] = str(facts.names[example["id"]])
     return Evaluation(
         experiment=experiment.name,
-        checkpoint=f"{folder / str(step)}",
+        checkpoint=f"{step_folder(folder, step)}",
         dataset=f"{facts.name} {facts.version}",
         protocol=facts.protocol,
         split=split,
@@ -110,7 +111,9 @@ def main() -> None:
         experiment.eval.split = SPLIT.value
     if SHOW.value is not None:
         experiment.eval.show = tuple(SHOW.value)
-    folder, step = predictor.find_checkpoint(experiment, CHECKPOINT.value, workdir)
+    folder, step = predictor.find_checkpoint(
+        experiment, commandline.checkpoint(CHECKPOINT.value), workdir
+    )
     out = pathlib.Path(OUT.value or workdir / "report")
     output.check(out)
     results = evaluate(experiment, folder, step)

@@ -24,7 +24,8 @@ from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.encode import ClipError
 from input_pipeline.own_clip import SHORT_SIDE, read_clip
 from input_pipeline.streams import STORED, of_kind, source
-from jaxact import errors
+from jaxact import errors, model_folder
+from jaxact.checkpoints.files import step_folder
 from jaxact.report import bodies, output, overlays
 from jaxact.run import commandline
 from jaxact.run.predictor import Predictor, find_checkpoint
@@ -117,9 +118,10 @@ def main() -> None:
     inputs = experiment.model.inputs()
     given = {name: flag.value for name, flag in FILES.items()}
     paths = choose_files(given, inputs, experiment.data.allow_missing)
-    run = commandline.workdir()
-    folder, step = find_checkpoint(experiment, CHECKPOINT.value, run)
+    which, run = commandline.checkpoint(CHECKPOINT.value), commandline.workdir()
+    folder, step = find_checkpoint(experiment, which, run)
     classes, side, body = read_facts(experiment.data, experiment.model.num_classes)
+    classes = model_folder.labels(folder) or classes
     if experiment.data.common_view:
         print(
             "Note: the model was trained on what its cameras see in common "
@@ -128,11 +130,11 @@ def main() -> None:
         )
     clip = read_clip(paths, experiment.data, inputs, side)
     output.check(out)
-    result = Predictor(experiment, folder / str(step))(clip)
+    result = Predictor(experiment, step_folder(folder, step))(clip)
     order = np.argsort(-result["scores"], kind="stable")[: TOP.value]
     best = [(str(classes[i]), float(result["scores"][i])) for i in order]
     print("\n".join(f"{probability:7.1%}  {name}" for name, probability in best))
-    facts = {"files": paths, "checkpoint": str(folder / str(step)), "best": best}
+    facts = {"files": paths, "checkpoint": str(step_folder(folder, step)), "best": best}
     sheet = draw(clip, inputs, result, f"{best[0][0]}  {best[0][1]:.0%}", body)
     with output.writing(out):
         (out / "prediction.json").write_text(json.dumps(facts, indent=1))

@@ -7,6 +7,7 @@ python -m jaxact table3                                          # DAM's; 4 and 
 python -m jaxact fuse runs/a runs/b --weights 2,1 --out fused    # average their scores
 python -m jaxact compare runs/a runs/b --classes wave,clap   # is b better, where
 python -m jaxact robustness --config configs/demo_infar.py --checkpoint best
+python -m jaxact folder --config configs/demo_infar.py --checkpoint best --out model
 
 `fuse` reads the predictions.npz that evaluate.py writes into a run's report, of models
 of any family on the same clips, and writes a report of their average; `compare` tells
@@ -18,7 +19,7 @@ import importlib
 import pathlib
 from typing import Any
 
-from jaxact import errors
+from jaxact import errors, model_folder
 from jaxact.config import (
     ConfigError,
     Experiment,
@@ -98,6 +99,7 @@ def robustness(args: argparse.Namespace) -> str:
     # Only this command reads checkpoints, and Orbax takes a while to import.
     from absl import logging
 
+    from jaxact.checkpoints import files
     from jaxact.run import failures, predictor, session
     from jaxact.run import robustness as measuring
     from jaxact.run.workdir import default_workdir
@@ -108,7 +110,9 @@ def robustness(args: argparse.Namespace) -> str:
     measuring.cases(experiment.model.inputs(), names)
     out = pathlib.Path(args.out or default_workdir(experiment) / "robustness")
     output.check(out)
-    folder, step = predictor.find_checkpoint(experiment, args.checkpoint)
+    folder, step = predictor.find_checkpoint(
+        experiment, model_folder.own_weights(args.config, args.checkpoint)
+    )
     pipeline = pipeline_of(experiment.data)
     try:
         opened = session.open_evaluation(experiment, pipeline)
@@ -123,7 +127,7 @@ def robustness(args: argparse.Namespace) -> str:
     facts, split = opened.facts, experiment.eval.split
     found = {
         "experiment": experiment.name,
-        "checkpoint": str(folder / str(step)),
+        "checkpoint": str(files.step_folder(folder, step)),
         "dataset": f"{facts.name} {facts.version}",
         "protocol": facts.protocol,
         "split": split,
@@ -135,6 +139,67 @@ def robustness(args: argparse.Namespace) -> str:
     }
     page = robustness_report.write(out, found)
     return f"{robustness_report.text(found)}\nReport: {page}"
+
+
+def folder(args: argparse.Namespace) -> str:
+    """Writes a checkpoint as a model folder; returns what to print.
+
+    Raises:
+      UserError: see its message.
+    """
+    from absl import logging
+
+    from jaxact.export import folder as writing
+    from jaxact.run.predictor import Predictor
+
+    logging.set_verbosity(logging.ERROR)  # Orbax tells what it does at "warning"
+    experiment = load_experiment(args.config, parse_overrides(args.override))
+    if model_folder.is_ours(args.config):
+        raise errors.UserError(f"{args.config} is a model folder already; copy it.")
+    facts = None
+    if args.labels:
+        labels = read_labels(pathlib.Path(args.labels))
+    else:
+        pipeline = pipeline_of(experiment.data)
+        try:
+            facts = pipeline.dataset_facts(experiment.data)
+        except Exception as error:
+            if not type(error).__module__.startswith(pipeline.__package__):
+                raise
+            raise errors.UserError(
+                "The names of the classes are not known: give them with --labels FILE, "
+                f"one a line, or prepare the data. {error}"
+            ) from error
+        labels = tuple(facts.classes)
+    predictor = Predictor(experiment, args.checkpoint)
+    metrics, split = writing.of_checkpoint(predictor.folder, predictor.step)
+    written = writing.write(
+        pathlib.Path(args.out),
+        experiment,
+        predictor.variables,
+        labels,
+        step=predictor.step,
+        facts=facts,
+        metrics=metrics,
+        split=split,
+        licence=args.license,
+    )
+    return f"{written}: read it by jaxact.load_model({str(written)!r})"
+
+
+def read_labels(path: pathlib.Path) -> tuple[str, ...]:
+    """Returns the lines of a file, the classes' names.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    try:
+        return tuple(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.UserError(
+            f"The labels cannot be read from {path} ({error}); expected a text file "
+            "with the name of a class a line."
+        ) from None
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -165,7 +230,17 @@ def main(arguments: list[str] | None = None) -> None:
     fail.add_argument("--frames", type=float, default=1.0, help="share of a clip [1]")
     fail.add_argument("--clips", type=float, default=1.0, help="share of all clips [1]")
     fail.add_argument("--out", default="", help="folder [runs/NAME/robustness]")
+    leave = commands.add_parser("folder", help="a checkpoint as a model folder")
+    leave.add_argument("--config", required=True, help="configs/FILE.py[:ARG]")
+    leave.add_argument("--checkpoint", default="best", help="last, best or a path")
+    leave.add_argument("override", nargs="*", help="key=value, as model.depth=2")
+    leave.add_argument("--out", required=True, help="folder, not there yet")
+    leave.add_argument("--labels", default="", help="file of names [of the data set]")
+    leave.add_argument("--license", default="unknown", help="of the weights [unknown]")
     args = parser.parse_args(arguments)
+    if args.command == "folder":
+        print(folder(args))
+        return
     if args.command == "robustness":
         print(robustness(args))
         return

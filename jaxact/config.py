@@ -5,7 +5,6 @@ A config file is a Python file with ``get_config(arg: str = "") -> Experiment``,
 it, `Config` refuses other values, as it refuses attributes that are not fields.
 """
 
-import ast
 import contextlib
 import dataclasses
 import importlib.util
@@ -19,19 +18,19 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax
 
+from jaxact import model_folder
 from jaxact.strict import (
     MAY_DIFFER,
     Config,
     ConfigError,
-    annotations,
-    check_choice,
-    field_names,
+    checked,
     free,
+    leaves,
     local,
-    part_name,
-    parts_of,
-    unknown_key_message,
+    set_value,
 )
+from jaxact.strict import annotations as annotations
+from jaxact.strict import keys_that_may_differ as keys_that_may_differ
 
 
 @dataclasses.dataclass
@@ -164,39 +163,9 @@ class Experiment(Config):
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
 
 
-def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields every ``("a.b", value)`` of a nested config, in declaration order.
-
-    What is one of several configs has its name before its fields.
-    """
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if name := part_name(config, field.name):
-            yield f"{prefix}{field.name}", name
-        if dataclasses.is_dataclass(value):
-            yield from leaves(value, f"{prefix}{field.name}.")
-        else:
-            yield f"{prefix}{field.name}", value
-
-
 def config_text(config: Any) -> str:
     """Returns the whole config as ``key = value`` lines: what is stored beside runs."""
     return "\n".join(f"{key} = {value!r}" for key, value in leaves(config)) + "\n"
-
-
-def keys_that_may_differ(
-    config: Any, between: Literal["runs", "processes"]
-) -> set[str]:
-    """Returns the dotted keys whose values need not agree; see `free` and `local`."""
-    found = set()
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            inner = keys_that_may_differ(value, between)
-            found |= {f"{field.name}.{key}" for key in inner}
-        elif field.metadata.get(MAY_DIFFER) in (between, "processes"):
-            found.add(field.name)
-    return found
 
 
 def keys_left_alone(config: Any) -> set[str]:
@@ -211,45 +180,6 @@ def keys_left_alone(config: Any) -> set[str]:
         elif value == field.default:
             found.add(field.name)
     return found
-
-
-def set_value(config: Any, key: str, value: Any) -> None:
-    """Sets ``config.a.b`` for ``key="a.b"``, checking name and type.
-
-    Raises:
-      ConfigError: the key names no field, or the value is of another type.
-    """
-    *parents, last = key.split(".")
-    for name in parents:
-        if name not in field_names(config):
-            raise ConfigError(f"Key {key!r}: {unknown_key_message(config, name)}")
-        config = getattr(config, name)
-    if last not in field_names(config):
-        raise ConfigError(f"Key {key!r}: {unknown_key_message(config, last)}")
-    if not parts_of(config, last):
-        value = _checked(key, value, getattr(config, last))
-    check_choice(f"Key {key!r}", annotations(config)[last], value)
-    setattr(config, last, value)
-
-
-def _checked(key: str, value: Any, old: Any) -> Any:
-    """Returns ``value`` in the type of ``old``; text is read as a Python literal."""
-    if isinstance(value, str) and not isinstance(old, str):
-        try:
-            value = ast.literal_eval(value)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            pass  # stays text and fails the type check below
-    if isinstance(old, float) and type(value) is int:
-        value = float(value)
-    if isinstance(old, tuple) and isinstance(value, list | tuple):
-        value = tuple(value)
-    if type(value) is not type(old):
-        cure = " Write it as this is written." if isinstance(old, tuple) else ""
-        raise ConfigError(
-            f"Key {key!r}: got {value!r} of type {type(value).__name__}, expected "
-            f"{type(old).__name__} (its value now is {old!r}).{cure}"
-        )
-    return value
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, str]:
@@ -328,15 +258,28 @@ def _importable(folder: pathlib.Path) -> Iterator[None]:
 def load_experiment(
     config: str, overrides: Mapping[str, Any] | None = None
 ) -> Experiment:
-    """Loads ``"configs/x.py"`` or ``"configs/x.py:ARG"``.
+    """Loads ``"configs/x.py"``, ``"configs/x.py:ARG"`` or that of a model folder.
 
     Args:
       config: path of the config file; what follows the colon goes to ``get_config``.
+        Or of a folder, see `jaxact.model_folder`.
       overrides: values by dotted key, for example ``{"model.depth": 2}``.
 
     Raises:
-      ConfigError: the file is missing, has no ``get_config``, or a key is unknown.
+      ConfigError: the file is missing, has no ``get_config``, or a key is unknown; or
+        the folder is damaged.
     """
+    if pathlib.Path(config).is_dir():
+        experiment = model_folder.experiment(config, Experiment)
+    else:
+        experiment = _of_file(config)
+    for key, value in (overrides or {}).items():
+        set_value(experiment, key, value)
+    return experiment
+
+
+def _of_file(config: str) -> Experiment:
+    """Returns what the ``get_config`` of FILE[:ARG] returns."""
     path, _, arg = config.partition(":")
     file = pathlib.Path(path)
     if not file.is_file():
@@ -356,10 +299,7 @@ def load_experiment(
         get_config = typing.cast(Any, getattr(module, "get_config", None))
         if get_config is None:
             raise ConfigError(f"{path!r} defines no get_config(arg='') -> Experiment.")
-        experiment = get_config(arg) if arg else get_config()
-    for key, value in (overrides or {}).items():
-        set_value(experiment, key, value)
-    return experiment
+        return get_config(arg) if arg else get_config()
 
 
 def parse_arg(arg: str, **defaults: Any) -> dict[str, Any]:
@@ -385,7 +325,7 @@ def parse_arg(arg: str, **defaults: Any) -> dict[str, Any]:
             raise ConfigError(f"Config argument {name!r} is unknown; known: {known}.")
         if not has_value and not isinstance(values[name], bool):
             raise ConfigError(f"Config argument {name!r} needs a value: {name}=...")
-        values[name] = _checked(name, text if has_value else True, values[name])
+        values[name] = checked(name, text if has_value else True, values[name])
         if name in choices and values[name] not in choices[name]:
             raise ConfigError(
                 f"Got {name}={values[name]}; choose one of "

@@ -1,11 +1,12 @@
 """Strict dataclasses: unknown attributes and values that are no choice are refused."""
 
+import ast
 import dataclasses
 import difflib
 import functools
 import itertools
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 
@@ -138,3 +139,72 @@ def field_names(config: Any) -> set[str]:
     if not dataclasses.is_dataclass(config):
         return set()
     return {field.name for field in dataclasses.fields(config)}
+
+
+def leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields every ``("a.b", value)`` of a nested config, in declaration order.
+
+    What is one of several configs has its name before its fields.
+    """
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if name := part_name(config, field.name):
+            yield f"{prefix}{field.name}", name
+        if dataclasses.is_dataclass(value):
+            yield from leaves(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
+
+
+def set_value(config: Any, key: str, value: Any) -> None:
+    """Sets ``config.a.b`` for ``key="a.b"``, checking name and type.
+
+    Raises:
+      ConfigError: the key names no field, or the value is of another type.
+    """
+    *parents, last = key.split(".")
+    for name in parents:
+        if name not in field_names(config):
+            raise ConfigError(f"Key {key!r}: {unknown_key_message(config, name)}")
+        config = getattr(config, name)
+    if last not in field_names(config):
+        raise ConfigError(f"Key {key!r}: {unknown_key_message(config, last)}")
+    if not parts_of(config, last):
+        value = checked(key, value, getattr(config, last))
+    check_choice(f"Key {key!r}", annotations(config)[last], value)
+    setattr(config, last, value)
+
+
+def checked(key: str, value: Any, old: Any) -> Any:
+    """Returns ``value`` in the type of ``old``; text is read as a Python literal."""
+    if isinstance(value, str) and not isinstance(old, str):
+        try:
+            value = ast.literal_eval(value)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            pass  # stays text and fails the type check below
+    if isinstance(old, float) and type(value) is int:
+        value = float(value)
+    if isinstance(old, tuple) and isinstance(value, list | tuple):
+        value = tuple(value)
+    if type(value) is not type(old):
+        cure = " Write it as this is written." if isinstance(old, tuple) else ""
+        raise ConfigError(
+            f"Key {key!r}: got {value!r} of type {type(value).__name__}, expected "
+            f"{type(old).__name__} (its value now is {old!r}).{cure}"
+        )
+    return value
+
+
+def keys_that_may_differ(
+    config: Any, between: Literal["runs", "processes"]
+) -> set[str]:
+    """Returns the dotted keys whose values need not agree; see `free` and `local`."""
+    found = set()
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            inner = keys_that_may_differ(value, between)
+            found |= {f"{field.name}.{key}" for key in inner}
+        elif field.metadata.get(MAY_DIFFER) in (between, "processes"):
+            found.add(field.name)
+    return found

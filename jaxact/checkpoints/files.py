@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from jaxact import errors
+from jaxact import errors, model_folder
 from jaxact.devices import distributed
 
 # In a step's folder, once it is evaluated.
@@ -25,15 +25,17 @@ def find(
     """Finds a checkpoint from what a person typed.
 
     Args:
-      path: a run's folder, its ``checkpoints`` folder, or one step's folder.
+      path: a run's folder, its ``checkpoints`` folder, one step's folder, or a model
+        folder, see `jaxact.model_folder`.
       which: "best" or, whatever else it says, the last, where the path is no step.
       metric: by which one is best.
 
     Returns:
-      (folder of checkpoints, step).
+      (folder of checkpoints or model folder, step).
 
     Raises:
       UserError: there is none.
+      ConfigError: it is a model folder, and damaged.
     """
     path = pathlib.Path(path).absolute()
     found = distributed.broadcast_from_main(_find(path, which, metric))
@@ -46,8 +48,15 @@ def find(
     )
 
 
+def step_folder(folder: pathlib.Path, step: int) -> pathlib.Path:
+    """Returns where a step lies: a model folder holds but one."""
+    return folder if model_folder.is_ours(folder) else folder / str(step)
+
+
 def _find(path: pathlib.Path, which: str, metric: str) -> tuple[str, int] | None:
     """`find` as this process sees it."""
+    if model_folder.is_ours(path):
+        return str(path), model_folder.read(path)["step"]
     if (path / "state").is_dir() and path.name.isdecimal():
         return str(path.parent), int(path.name)
     folder = path / "checkpoints" if (path / "checkpoints").is_dir() else path

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Any
 
 from jax.sharding import Mesh
@@ -170,6 +170,26 @@ def check_same_config(
             "ones, choose another --workdir; with --config.train.init_from="
             f"{where} it starts from these weights."
         )
+
+
+def check_labels(of_model: Sequence[str], of_data: Sequence[str]) -> None:
+    """Compares the class names of a model folder with the data set's; (): not known.
+
+    Raises:
+      UserError: they are others, or in another order.
+    """
+    if not of_model or tuple(of_model) == tuple(of_data):
+        return
+    index = next(
+        (i for i, (a, b) in enumerate(zip(of_model, of_data, strict=False)) if a != b),
+        min(len(of_model), len(of_data)),
+    )
+    pair = [repr(x[index]) if index < len(x) else "none" for x in (of_model, of_data)]
+    raise errors.UserError(
+        f"The model folder's class {index} is {pair[0]}, the data set's {pair[1]}: the "
+        "model was trained on other classes, or on these in another order. Evaluate it "
+        "on data with its own classes (the labels in its config.json)."
+    )
 
 
 def check_same_data(

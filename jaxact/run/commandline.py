@@ -7,12 +7,14 @@ from typing import Any
 from absl import app, flags, logging
 
 from jaxact import config as config_lib
-from jaxact import errors
+from jaxact import errors, model_folder
 from jaxact.devices import host_memory
 from jaxact.run.workdir import default_workdir
 
 CONFIG = flags.DEFINE_string(
-    "config", None, "FILE[:ARG] of the experiment; --config.KEY=VALUE sets a value."
+    "config",
+    None,
+    "FILE[:ARG] of the experiment, or a model folder; --config.KEY=VALUE sets a value.",
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run [runs/NAME].")
 _LOADED: list[config_lib.Experiment] = []
@@ -21,6 +23,11 @@ _LOADED: list[config_lib.Experiment] = []
 def experiment() -> config_lib.Experiment:
     """Returns the experiment of --config with all --config.KEY=VALUE applied."""
     return _LOADED[-1]
+
+
+def checkpoint(value: str) -> str:
+    """Returns what a --checkpoint means: --config may be a folder with its own."""
+    return str(model_folder.own_weights(CONFIG.value or "", value))
 
 
 def workdir() -> pathlib.Path:

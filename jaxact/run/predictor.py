@@ -11,9 +11,9 @@ import flax.linen as nn
 import numpy as np
 
 from jaxact import config as config_lib
-from jaxact import errors
+from jaxact import errors, model_folder
 from jaxact.batch import PRESENT
-from jaxact.checkpoints import files, manager
+from jaxact.checkpoints import files, folder_weights, manager
 from jaxact.devices import distributed, platform
 from jaxact.run import checks
 from jaxact.run.network import Network, make_network
@@ -28,9 +28,9 @@ def load_model(
     """Loads a trained model: ``module.apply(variables, batch, train=False)``.
 
     Args:
-      config: "configs/x.py", "configs/x.py:ARG" or an experiment.
+      config: "configs/x.py", "configs/x.py:ARG", a model folder or an experiment.
       checkpoint: the folder of a run (its last checkpoint) or of one step, or "last" or
-        "best" of the run in runs/NAME.
+        "best" of the run in runs/NAME; or a model folder, which is its own checkpoint.
 
     Returns:
       The module, and its variables "params" and "batch_stats", a copy on every device.
@@ -65,6 +65,7 @@ class Predictor:
         checkpoint: str | pathlib.Path = "best",
     ):
         if isinstance(config, str):
+            checkpoint = model_folder.own_weights(config, checkpoint)
             config = config_lib.load_experiment(config)
         self.experiment = config
         self.folder, self.step = find_checkpoint(config, checkpoint)
@@ -155,14 +156,16 @@ def restore_weights(
     network: Network,
     experiment: config_lib.Experiment,
 ) -> dict[str, Any]:
-    """Returns a checkpoint's variables on the network's devices.
+    """Returns the variables of a checkpoint or model folder on the network's devices.
 
     Says which values of model and data are not those of the training.
 
     Raises:
       UserError: the checkpoint is damaged or of another model.
     """
-    source = manager.Checkpoints(folder, read_only=True)
+    source: Any = folder_weights.FolderWeights(folder)
+    if not model_folder.is_ours(folder):
+        source = manager.Checkpoints(folder, read_only=True)
     try:
         current = config_lib.config_text(experiment)
         stored = source.meta(step).get("config", current)

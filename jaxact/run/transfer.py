@@ -16,9 +16,9 @@ import einops
 import numpy as np
 from flax import traverse_util
 
-from jaxact import errors
+from jaxact import errors, model_folder
 from jaxact.backbones import public_weights
-from jaxact.checkpoints import files, manager
+from jaxact.checkpoints import files, folder_weights, manager
 from jaxact.weights import readers
 from jaxact.weights.keymap import Report, check_finite
 
@@ -216,7 +216,9 @@ def fit_channels(
 
 
 def _is_run(folder: pathlib.Path) -> bool:
-    """Whether a folder is of runs: one with public weights alone is not."""
+    """Whether a folder is of runs, or a model of one: of public weights it is not."""
+    if model_folder.is_ours(folder):
+        return True
     of_run = (folder / "checkpoints").is_dir() or not readers.in_folder(folder)
     return folder.is_dir() and of_run
 
@@ -232,6 +234,9 @@ def _source(path: str, arrays: Mapping[str, Any]) -> str | None:
 def _stored(path: str) -> tuple[dict[str, np.ndarray], str]:
     """Returns a run's arrays by path, and what to call it."""
     folder, step = files.find(path)
+    if model_folder.is_ours(folder):
+        arrays = folder_weights.read(folder)
+        return {n.partition("/")[2]: a for n, a in arrays.items()}, path
     source = manager.Checkpoints(folder, read_only=True)
     try:
         tree = source.read_arrays(step)

@@ -173,7 +173,8 @@ def declared(root: pathlib.Path) -> set[str]:
     """Returns the names of all distributions the project says it needs to run."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     lines = (root / "requirements.txt").read_text().splitlines()
-    lines += project["optional-dependencies"]["beam"]
+    for extra in ("beam", "hub"):
+        lines += project["optional-dependencies"][extra]
     names = (re.match(r"[\w.-]+", line) for line in lines)
     return {canonical(match[0]) for match in names if match}
 

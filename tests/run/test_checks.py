@@ -42,3 +42,21 @@ def test_a_value_that_did_not_exist_then_does_not_block_a_continuation():
     # One that does not exist any more had an effect then.
     with pytest.raises(errors.UserError, match="optim.ema: was 0.9, now absent"):
         checks.check_same_config(stored + "optim.ema = 0.9\n", experiment, "here")
+
+
+@pytest.mark.parametrize(
+    ("of_data", "message"),
+    [
+        (("a", "c", "b"), "class 1 is 'b', the data set's 'c'"),
+        (("a", "b"), "class 2 is 'c', the data set's none"),
+        (("a", "b", "c", "d"), "class 3 is none, the data set's 'd'"),
+    ],
+)
+def test_other_labels_are_refused(of_data, message):
+    with pytest.raises(errors.UserError, match=message):
+        checks.check_labels(("a", "b", "c"), of_data)
+
+
+def test_the_same_labels_and_none_are_fine():
+    checks.check_labels(("a", "b"), ("a", "b"))
+    checks.check_labels((), ("a", "b"))

@@ -1,0 +1,1 @@
+"""Models that leave: folders that other machines read, and formats without JAX."""
