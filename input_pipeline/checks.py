@@ -7,7 +7,8 @@ import numpy as np
 
 from input_pipeline import joints
 from input_pipeline.config import DataConfig, DataConfigError
-from input_pipeline.dataset import DatasetError, PreparedDataset, frames_column
+from input_pipeline.dataset import DatasetError, PreparedDataset
+from input_pipeline.index import frames_column
 from input_pipeline.streams import STREAMS, source
 
 

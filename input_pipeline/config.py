@@ -71,8 +71,22 @@ class DataConfig(_Strict):
     # known). The test split never changes; 0 and (): none are held out.
     val_subjects: tuple[int, ...] = ()
     val_share: float = 0.0
+    # Cross-validation, in place of the protocol's splits: test is one of num_folds
+    # parts of its clips, train all others. No person (recording, day) is on both sides;
+    # 0: a fold a person. Folds are counted from 1. See crossvalidate.py.
+    folds: Literal["", "person", "recording", "day", "clip"] = ""
+    num_folds: int = 0
+    fold: int = 1
     # Use only the first n clips of each split (0: all), to try something small.
     limit: int = 0
+
+    # Training: how far classes are drawn alike: one of n clips comes in proportion to
+    # n ** (1 - balance). 0: every clip once an epoch; 1: every class equally often, its
+    # clips in turn. An epoch is as long as ever.
+    balance: float = 0.0
+    # Training: a clip comes so often in a batch, each time augmented otherwise
+    # (repeated augmentation); epochs are as long as ever, of fewer clips.
+    repeats: int = 1
 
     # Training: the short side is resized to a random length between these two (both
     # included), then a crop of the model's image size is taken at a random place. A

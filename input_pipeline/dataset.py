@@ -9,24 +9,26 @@ import dataclasses
 import hashlib
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from input_pipeline import howto, records
-from input_pipeline.streams import STORED, of_kind
+from input_pipeline.index import (
+    GROUPS,
+    SPLITS,
+    check,
+    group_column,
+    known_columns,
+    split_column,
+)
+from input_pipeline.streams import of_kind
 
 INFO_FILE = "dataset.json"
 INDEX_FILE = "index.npz"
 # The one TFDS split, which holds every usable clip.
 TFDS_SPLIT = "clips"
-# What a protocol's column means: a position here, or -1 for a clip that is left out.
-SPLITS = ("train", "test", "val")
-UNUSED = -1
-# More than any path is long, and any header of an array that NumPy reads.
-LONGEST_NAME, LONGEST_HEADER = 4096, 10_000
 
 
 class DatasetError(RuntimeError):
@@ -36,16 +38,6 @@ class DatasetError(RuntimeError):
 def shard_name(name: str, shard: int, shards: int) -> str:
     """File name of a shard, in the form in which TFDS looks for it."""
     return f"{name}-{TFDS_SPLIT}.tfrecord-{shard:05d}-of-{shards:05d}"
-
-
-def split_column(protocol: str) -> str:
-    """Name of the index column that says which split of a protocol a clip is in."""
-    return f"split_{protocol}"
-
-
-def frames_column(stream: str) -> str:
-    """Name of the index column that says how many frames a clip has (0: no stream)."""
-    return f"frames_{stream}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,14 +75,21 @@ class PreparedDataset:
         """Version of the data set."""
         return self.info["version"]
 
-    @property
-    def digest(self) -> str:
+    def digest(self, protocol: str = "", folds: str = "") -> str:
         """What tells these clips from those of another preparation; not of the path.
 
-        Of their contents only how many bytes each shard has.
+        Of their contents only how many bytes each shard has. Of a protocol that was
+        added later, and of folds, which clips are in which split or group, too.
         """
         keys = ("plan", "num_clips", "streams", "shards")
         facts = {key: self.info.get(key) for key in keys}
+        plan = facts["plan"] or {}  # the list of clips says what their records hold
+        facts["plan"] = {k: v for k, v in plan.items() if k != records.PLANNED} or None
+        if protocol in self.info.get("added", {}):
+            facts["added"] = self.info["added"][protocol]
+        if folds in self.groups:
+            codes = self.index[group_column(folds)]
+            facts["groups"] = np.asarray(self.groups[folds])[codes].tolist()
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -118,6 +117,11 @@ class PreparedDataset:
     def default_protocol(self) -> str:
         """Protocol that is meant when none is named."""
         return self.info["default_protocol"]
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """Names by number of ``index["group_person"]``, ...; of the kinds known."""
+        return self.info.get("groups", {})
 
     @property
     def difficulties(self) -> list[str]:
@@ -239,6 +243,8 @@ def _read_info(folder: Path, name: str) -> dict[str, Any]:
             "Prepare it again into another folder, or use the version that made it."
         )
     wrong = [key for key, kind in _FACTS.items() if type(info.get(key)) is not kind]
+    more = {key: kind for key, kind in _MORE_FACTS.items() if key in info}
+    wrong += [key for key, kind in more.items() if type(info[key]) is not kind]
     if wrong or not _fits(info):
         what = ", ".join(wrong) or "what it says of clips, shards or splits"
         raise DatasetError(
@@ -261,6 +267,8 @@ _FACTS: dict[str, type] = {
     "has_truth": bool,
     "shards": list,
 }
+# What it may hold besides.
+_MORE_FACTS: dict[str, type] = {"groups": dict, "added": dict}
 
 
 def _fits(info: dict[str, Any]) -> bool:
@@ -281,6 +289,12 @@ def _fits(info: dict[str, Any]) -> bool:
         and all(type(n) is int for of_split in counts for n in of_split.values())
         and all(type(facts) is dict for facts in info["streams"].values())
         and all(type(name) is str for name in info["classes"] + info["difficulties"])
+        and all(
+            kind in GROUPS
+            and type(names) is list
+            and all(type(n) is str for n in names)
+            for kind, names in info.get("groups", {}).items()
+        )
     )
 
 
@@ -288,92 +302,17 @@ def _read_index(folder: Path, info: dict[str, Any]) -> dict[str, np.ndarray]:
     path = folder / INDEX_FILE
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
-            index = _known_columns(columns, info)
+            index = known_columns(columns, info)
         counts = {len(column) for column in index.values()}
         if counts != {info["num_clips"]}:
             raise ValueError(f"columns of {counts} rows, not {info['num_clips']}")
-        _check_index(index, info)
+        check(index, info)
     except Exception as error:  # damaged archives make numpy raise almost anything
         raise DatasetError(
             f"{path} is damaged or cannot be read ({error}). Copy the prepared data "
             f"set again, or delete {folder} and prepare it again."
         ) from None
     return index
-
-
-def _known_columns(columns: Any, info: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Unpack the columns an index may have, if none is larger than its rows can be.
-
-    Nothing else in the archive is looked at: a few bytes can unfold to any number.
-    """
-    index = {}
-    known = [*_numbers(info), "subject", "camera", "setup", "replication"]
-    known += [frames_column(stream) for stream in STORED]
-    for key in ("name", *known):
-        if f"{key}.npy" not in columns:
-            continue
-        member = columns.zip.getinfo(f"{key}.npy")
-        most = info["num_clips"] * (4 * LONGEST_NAME if key == "name" else 8)
-        # Python unpacks the other kinds of compression without regard to the size.
-        plain = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-        if member.file_size > LONGEST_HEADER + most or not plain:
-            raise ValueError(
-                f"the column {key} unfolds to {member.file_size} bytes for "
-                f"{info['num_clips']} clips, or is not packed as NumPy packs"
-            )
-        index[key] = columns[member.filename]
-    return index
-
-
-def _numbers(info: dict[str, Any]) -> list[str]:
-    """Names of the columns of integers that every index has."""
-    splits = [split_column(protocol) for protocol in info["protocols"]]
-    return ["shard", "offset", "length", "label", "difficulty", *splits]
-
-
-def _check_index(index: dict[str, np.ndarray], info: dict[str, Any]) -> None:
-    """Raises ValueError if a row leads outside its shard or the list of classes.
-
-    Or if a split has not as many rows as dataset.json says.
-    """
-    missing = [key for key in ("name", *_numbers(info)) if key not in index]
-    if missing:
-        raise ValueError(f"it has no columns {', '.join(missing)}")
-    odd = [k for k, c in index.items() if k != "name" and c.dtype.kind not in "iu"]
-    if (
-        odd
-        or index["name"].dtype.kind != "U"
-        or any(c.ndim > 1 for c in index.values())
-    ):
-        raise ValueError(f"{', '.join(odd) or 'a column'} is of another kind")
-    sizes = np.array([shard["bytes"] for shard in info["shards"]], np.int64)
-    shard, label = index["shard"], index["label"]
-    if len(shard) and not (0 <= shard.min() and shard.max() < len(sizes)):
-        raise ValueError(f"a clip is in shard {shard.max()} of {len(sizes)}")
-    # As Python's integers: no sum of these wraps around.
-    ends = index["offset"].astype(object) + index["length"].astype(object)
-    start = np.minimum(index["offset"], index["length"])
-    if len(shard) and (start.min() < 0 or (ends > sizes[shard]).any()):
-        raise ValueError("a clip's record lies outside its shard")
-    classes = len(info["classes"])
-    if len(label) and not (0 <= label.min() and label.max() < classes):
-        raise ValueError(f"a clip's label is {label.max()}, of {classes} classes")
-    for protocol, stated in info["protocols"].items():
-        codes, counts = np.unique(index[split_column(protocol)], return_counts=True)
-        if len(codes) and not (UNUSED <= codes[0] and codes[-1] < len(SPLITS)):
-            raise ValueError(
-                f"the splits of protocol {protocol!r} are {codes[0]} to {codes[-1]}, "
-                f"of {UNUSED} to {len(SPLITS) - 1}"
-            )
-        # A split without clips may be left out.
-        found = {
-            SPLITS[c]: int(n) for c, n in zip(codes, counts, strict=True) if c >= 0
-        }
-        if found != {split: n for split, n in stated.items() if n}:
-            raise ValueError(
-                f"protocol {protocol!r} has clips {found} here, but {stated} in "
-                f"{INFO_FILE}"
-            )
 
 
 def shard_problem(folder: Path, shard: dict[str, Any]) -> str:

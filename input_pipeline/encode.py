@@ -29,6 +29,7 @@ class Clip:
     ``paths``: file of each stream that it has (and of TRUTH). ``splits``: protocol ->
     "train", "test" or "val"; a protocol that leaves the clip out is not in it.
     ``part``: of which part of the files it is, and how their clocks run.
+    ``groups``: of which "person", "recording" or "day" it is, where that has a name.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Clip:
     setup: int = records.UNKNOWN
     replication: int = records.UNKNOWN
     part: recordings.Part | None = None
+    groups: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

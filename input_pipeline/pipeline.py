@@ -1,14 +1,13 @@
 """Batches: which clips, in which order, on which host.
 
 Batch k is a pure function of the config and k. Training goes through positions
-p = k * batch_size + i; position p is example permutation(seed, p // N)[p % N], so that
-every epoch sees every clip once, an epoch may end inside a batch, and starting at any
-step costs nothing. Hosts take consecutive parts of the same global batch: the order of
-the data does not depend on how many there are.
+p = k * batch_size + i, and `input_pipeline.order` says which clip stands at which: an
+epoch may end inside a batch, and starting at any step costs nothing. Hosts take
+consecutive parts of the same global batch: the order of the data does not depend on how
+many there are.
 """
 
 import dataclasses
-import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -17,11 +16,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from input_pipeline import joints, splits
+from input_pipeline import folds, joints, split_doubts, splits
 from input_pipeline.checks import check_rows
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.examples import ExampleReader
+from input_pipeline.order import Order
 
 # The accelerators belong to JAX; TensorFlow would take all of their memory.
 tf.config.set_visible_devices([], "GPU")
@@ -45,6 +45,9 @@ class DatasetFacts:
     has_truth: bool  # whether evaluation batches say where the actor is
     bones: tuple[tuple[int, int], ...]  # pairs of joints; none if not known
     digest: str  # of what the clips were prepared from, and how
+    class_counts: tuple[int, ...]  # training clips by label
+    folds: int  # how many there are; 0: the splits are the protocol's
+    doubts: tuple[str, ...]  # what will not hold of these splits, a sentence each
 
 
 def dataset_facts(data: DataConfig) -> DatasetFacts:
@@ -58,17 +61,22 @@ def dataset_facts(data: DataConfig) -> DatasetFacts:
     if protocol not in dataset.protocols:
         dataset.rows(protocol, "train")  # raises, with the protocols that there are
     layout = joints.of_stream(dataset.skeleton)
+    number = folds.of(dataset, data)[2] if data.folds else 0
+    said = f"{protocol}, fold {data.fold} of {number} by {data.folds}"
     return DatasetFacts(
         name=dataset.name,
         version=dataset.version,
-        protocol=protocol,
+        protocol=said if data.folds else protocol,
         classes=tuple(dataset.classes),
         num_clips=splits.counts(dataset, data),
         names=dataset.names,
         difficulties=tuple(dataset.difficulties),
         has_truth=dataset.has_truth,
         bones=layout.bones if layout else (),
-        digest=dataset.digest,
+        digest=dataset.digest(protocol, data.folds),
+        class_counts=split_doubts.class_counts(dataset, data, "train"),
+        folds=number,
+        doubts=tuple(split_doubts.of(dataset, data)),
     )
 
 
@@ -123,17 +131,11 @@ def train_batches(
     reader = ExampleReader(dataset, data, inputs, seed)
     check_rows(dataset, rows, inputs, data)
 
-    @functools.lru_cache(maxsize=2)
-    def order(epoch: int) -> np.ndarray:
-        return rows[permutation(len(rows), seed, epoch)]
+    labels = dataset.labels[rows]
+    order = Order(rows, labels, seed, data.balance, data.repeats)
 
     def schedule(step: int) -> tuple[np.ndarray, np.ndarray]:
-        positions = step * batch_size + host * local + np.arange(local)
-        epochs, places = np.divmod(positions, len(rows))
-        ids = np.empty(local, np.int64)
-        for epoch in np.unique(epochs):
-            ids[epochs == epoch] = order(int(epoch))[places[epochs == epoch]]
-        return ids, epochs
+        return order.at(step * batch_size + host * local + np.arange(local))
 
     reader.keep_in_memory(rows)
     return _batches(reader, schedule, start_step, None, local)
@@ -188,17 +190,6 @@ def eval_batches(
     return (batch | {"view": np.full(local, next(first))} for batch in batches)
 
 
-def permutation(size: int, seed: int, epoch: int) -> np.ndarray:
-    """Returns the order of an epoch: a random permutation of range(size).
-
-    The ranks of raw Philox numbers, which numpy promises never to change; it makes no
-    such promise for Generator.permutation.
-    """
-    key = np.array([seed % 2**64, epoch], np.uint64)
-    numbers = np.random.Philox(key=key).random_raw(size)
-    return np.argsort(numbers, kind="stable")
-
-
 def _open(data: DataConfig) -> PreparedDataset:
     return PreparedDataset.open(data.dir, data.name, data.version)
 
@@ -237,6 +228,12 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
         ),
         "crop_distort: it must not be negative": data.crop_distort >= 0,
         "window: it must not be negative": data.window >= 0,
+        "balance: it must be from 0 (as the clips are) to 1 (every class alike)": (
+            0 <= data.balance <= 1
+        ),
+        f"repeats: it must be at least 1 and divide the batch of {batch_size}": (
+            data.repeats >= 1 and batch_size % data.repeats == 0
+        ),
         "limit cache_mb workers: they must not be negative": (
             min(data.limit, data.cache_mb, data.workers) >= 0
         ),

@@ -21,6 +21,8 @@ FORMAT = 1
 # is a small part of this.
 MAX_BYTES = 2**31 - 2**20
 
+# In a data set's plan: the digest of what its records, not its index, depend on.
+PLANNED = "records"
 # Value of a number that the raw data does not tell.
 UNKNOWN = -1
 

@@ -9,8 +9,10 @@ import hashlib
 
 import numpy as np
 
+from input_pipeline import folds
 from input_pipeline.config import DataConfig, DataConfigError
-from input_pipeline.dataset import SPLITS, DatasetError, PreparedDataset
+from input_pipeline.dataset import DatasetError, PreparedDataset
+from input_pipeline.index import SPLITS
 
 
 def rows(dataset: PreparedDataset, data: DataConfig, split: str) -> np.ndarray:
@@ -21,15 +23,28 @@ def rows(dataset: PreparedDataset, data: DataConfig, split: str) -> np.ndarray:
       DataConfigError: the validation split that is asked for cannot be made.
     """
     if split == "test" or not _carves(dataset, data):
-        found = dataset.rows(data.protocol, split)
+        found = _own_rows(dataset, data, split)
     else:
-        training = dataset.rows(data.protocol, "train")
+        training = _own_rows(dataset, data, "train")
         held = _held_out(dataset, data, training)
         if split not in ("train", "val"):
             dataset.rows(data.protocol, split)  # raises: there is no such split
         found = training[held if split == "val" else ~held]
     found = found.astype(np.int64)
     return found[: data.limit] if data.limit else found
+
+
+def _own_rows(dataset: PreparedDataset, data: DataConfig, split: str) -> np.ndarray:
+    """The clips of the protocol's split, or of one fold and of all others."""
+    if not data.folds or split not in SPLITS:
+        return dataset.rows(data.protocol, split)
+    training, tested, _ = folds.of(dataset, data)
+    if split == "val":
+        raise DatasetError(
+            f"Folds by {data.folds} have no validation clips of their own. Set "
+            "data.val_share: this share of the training groups is then held out."
+        )
+    return training if split == "train" else tested
 
 
 def counts(dataset: PreparedDataset, data: DataConfig) -> dict[str, int]:
@@ -58,17 +73,17 @@ def _carves(dataset: PreparedDataset, data: DataConfig) -> bool:
     if not data.val_subjects and not data.val_share:
         return False
     protocol = data.protocol or dataset.default_protocol
-    return not dataset.protocols.get(protocol, {}).get("val")
+    return bool(data.folds) or not dataset.protocols.get(protocol, {}).get("val")
 
 
 def _held_out(
     dataset: PreparedDataset, data: DataConfig, training: np.ndarray
 ) -> np.ndarray:
     """Which of the training rows are held out, bool [n]; some are, and some are not."""
-    unknown = np.full(len(dataset), -1)
-    subjects = dataset.index.get("subject", unknown)[training]
-    there = sorted(set(subjects.tolist()))
     if data.val_subjects:
+        unknown = np.full(len(dataset), -1)
+        subjects = dataset.index.get("subject", unknown)[training]
+        there = sorted(set(subjects.tolist()))
         wrong = sorted(set(data.val_subjects) - set(there))
         if wrong or len(set(data.val_subjects)) == len(there):
             raise DataConfigError(
@@ -76,14 +91,15 @@ def _held_out(
                 f"of the subjects {there}: name some of these and not all."
             )
         return np.isin(subjects, data.val_subjects)
-    if there == [-1]:  # nobody knows who is in which clip: clip by clip
-        keys = dataset.names[training].tolist()
-    else:
-        keys = subjects.tolist()
-    distinct = sorted(set(keys), key=lambda key: _rank(str(key)))
+    kind = data.folds or "person"
+    groups = folds.groups(dataset, kind)
+    if groups is None or {*groups[training]} <= {*folds.NOBODY}:
+        groups = dataset.names  # nobody knows who is in which clip: clip by clip
+    keys = groups[training].tolist()
+    distinct = sorted(set(keys), key=_rank)
     if len(distinct) < 2:
         raise DataConfigError(
-            f"All training clips are of subject {distinct[0]}: none can be held out "
+            f"All training clips are of {kind} {distinct[0]}: none can be held out "
             "for validation. Set data.val_share to 0."
         )
     number = min(max(1, round(data.val_share * len(distinct))), len(distinct) - 1)

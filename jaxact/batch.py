@@ -40,6 +40,9 @@ class Facts(Protocol):
       difficulties: their names by bit of a batch's ``difficulty``.
       bones: pairs of joints; none where they are not known.
       digest: of what the clips were prepared from, and how.
+      class_counts: training clips by label [y].
+      folds: how many there are, of which ``protocol`` says the one in use; 0: none.
+      doubts: what will not hold of the splits, a sentence each.
     """
 
     @property
@@ -60,6 +63,12 @@ class Facts(Protocol):
     def bones(self) -> Sequence[tuple[int, int]]: ...
     @property
     def digest(self) -> str: ...
+    @property
+    def class_counts(self) -> Sequence[int]: ...
+    @property
+    def folds(self) -> int: ...
+    @property
+    def doubts(self) -> Sequence[str]: ...
 
 
 class Data(Protocol):

@@ -109,6 +109,7 @@ class TinyData:
         self.sizes = {"train": train, "test": test, "val": 0}
         self.classes = tuple(f"class {index}" for index in range(classes))
         self.on_batch = on_batch
+        self.class_counts = (1,) * classes
 
     def dataset_facts(self, data: Any) -> types.SimpleNamespace:
         names = [f"clip {index}" for index in range(sum(self.sizes.values()))]
@@ -122,6 +123,9 @@ class TinyData:
             names=np.array(names),
             difficulties=("dark",),
             bones=(),
+            class_counts=self.class_counts,
+            folds=0,
+            doubts=(),
         )
 
     def train_batches(self, data, inputs, batch_size, seed, start_step, host, hosts):

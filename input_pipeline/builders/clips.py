@@ -1,15 +1,17 @@
 """Any folder of paired clips, listed in a CSV manifest.
 
-Columns: ``label`` (class names, or integers from 0), ``split`` (train, test or val) and
-one or more of ``rgb``, ``ir``, ``skeleton`` (paths relative to the manifest; an empty
-cell is a clip without that stream); optional ``name``, ``subject``, ``camera``, and
-those of `parts`, where a line is a part of a recording. How the table is read:
-`manifests`.
+Columns: ``label`` (class names, or integers from 0) and one or more of ``rgb``, ``ir``,
+``skeleton`` (paths relative to the manifest; an empty cell is a clip without that
+stream); optional ``split`` (train, test or val; without it all are to train on, in
+folds), ``name``, ``subject``, ``camera`` (numbers), ``person``, ``recording``, ``day``
+(names, by which folds are made), and those of `parts`, where a line is a part of a
+recording. How the table is read: `manifests`.
 """
 
 import functools
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from input_pipeline import encode, joints, records
 from input_pipeline.builders import manifests, parts
 from input_pipeline.builders.base import ClipBuilder, RawDataError
 from input_pipeline.builders.manifests import COLUMNS, OPTIONAL
-from input_pipeline.dataset import SPLITS
+from input_pipeline.index import GROUPS, SPLITS
 from input_pipeline.streams import STORED
 
 PROTOCOL = "manifest"
@@ -30,7 +32,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 class Clips(ClipBuilder):
     """Paired clips of a CSV manifest: one's own cameras, or a set of this form."""
 
-    protocols = (PROTOCOL,)
+    protocols: tuple[str, ...] = (PROTOCOL,)
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class Clips(ClipBuilder):
         name: str = "clips",
         allow_outside: bool = False,
         layout: str = "",
+        protocol: str = PROTOCOL,
         **kwargs: Any,
     ):
         """Read the manifest ``raw``; its clips become the data set ``name``.
@@ -49,17 +52,24 @@ class Clips(ClipBuilder):
         Raises RawDataError naming the manifest's line, or the layout.
         """
         check_name(name)
-        self.name = name
+        if not _NAME.fullmatch(protocol):
+            raise RawDataError(
+                f"A protocol cannot be called {protocol!r}: use lower-case letters, "
+                "digits and underscores, and a letter first."
+            )
+        self.name, self.protocols = name, (protocol,)
         self.allow_outside = allow_outside
         try:
             self._layout = joints.find(layout) if layout else None
         except joints.LayoutError as error:
             raise RawDataError(str(error)) from None
         self.layout_given = bool(layout)
-        self._classes, self._clips = _read(Path(raw), options.streams, allow_outside)
+        self._classes, self._clips, self._has_split = _read(
+            Path(raw), options.streams, allow_outside, protocol
+        )
         super().__init__(raw=raw, options=options, **kwargs)
         self._original_state |= {"name": name, "allow_outside": allow_outside}
-        self._original_state |= {"layout": layout}
+        self._original_state |= {"layout": layout, "protocol": protocol}
 
     @property
     def classes(self) -> list[str]:
@@ -67,6 +77,15 @@ class Clips(ClipBuilder):
 
     def clips(self) -> list[encode.Clip]:
         return self._clips
+
+    def warnings(self) -> list[str]:
+        if self._has_split:
+            return []
+        return [
+            "The manifest has no column split, so that all clips are to train on. "
+            "Train in folds (crossvalidate.py), or have a split made: python -m "
+            "input_pipeline.split MANIFEST --out SPLIT.csv."
+        ]
 
     def layout(self, count: int) -> joints.Layout | None:
         return self._layout if self.layout_given else super().layout(count)
@@ -99,8 +118,9 @@ def _rows(manifest: Path) -> tuple[list[str], list[manifests.Row]]:
 
 
 def _read(
-    manifest: Path, streams: tuple[str, ...], allow_outside: bool
-) -> tuple[list[str], list[encode.Clip]]:
+    manifest: Path, streams: tuple[str, ...], allow_outside: bool, protocol: str
+) -> tuple[list[str], list[encode.Clip], bool]:
+    """Returns classes, clips, and whether their splits are said."""
     header, rows = _rows(manifest)
     for stream in streams:
         if stream not in header:
@@ -109,6 +129,8 @@ def _read(
             )
     classes, labels = _labels(manifest, rows)
     clips: dict[str, encode.Clip] = {}
+    files = Counter(_recording(row, streams) for _, row in rows)
+    shared = max(files.values()) > 1  # clips of one recording belong together
     lines: dict[str, int] = {}
     for line, row in rows:
         where = f"{manifest}, line {line}"
@@ -129,7 +151,7 @@ def _read(
                 f"{where}: the clip {name!r} stands in line {lines[name]} already. "
                 "Give each its own name in the column name."
             )
-        split = row["split"].lower()
+        split = row.get("split", "train").lower()
         if split not in SPLITS:
             raise RawDataError(
                 f"{where}: the split is {row['split']!r}; expected {', '.join(SPLITS)}."
@@ -139,7 +161,7 @@ def _read(
             name=name,
             label=labels[line],
             paths=paths,
-            splits={PROTOCOL: split},
+            splits={protocol: split},
             subject=_number(where, row, "subject"),
             camera=_number(where, row, "camera"),
             part=parts.read(
@@ -148,8 +170,9 @@ def _read(
                 header,
                 functools.partial(_cell, where, manifest.parent, row, allow_outside),
             ),
+            groups=_groups(where, row, _recording(row, streams) if shared else ""),
         )
-    return classes, [clips[name] for name in sorted(clips)]
+    return classes, [clips[name] for name in sorted(clips)], "split" in header
 
 
 def _labels(
@@ -219,6 +242,25 @@ def _stem(cell: str) -> str:
     """A path without the ending of its file."""
     path = Path(cell)
     return path.with_suffix("").as_posix() if path.name else cell
+
+
+def _recording(row: dict[str, str], streams: tuple[str, ...]) -> str:
+    """The file that a clip is of, without the number of a video in it."""
+    return next((row[s].partition("#")[0] for s in streams if row.get(s)), "")
+
+
+def _groups(where: str, row: dict[str, str], recording: str) -> dict[str, str]:
+    """Of whom, of which recording and day a clip is, where the manifest says."""
+    found = {kind: row[kind] for kind in GROUPS if row.get(kind)}
+    if recording:
+        found.setdefault("recording", recording)
+    for kind, name in found.items():
+        if name.lower() in manifests.NOTHING:
+            raise RawDataError(
+                f"{where}: the {kind} is {name!r}, as programs write into empty cells. "
+                "Leave it empty where it is not known."
+            )
+    return found
 
 
 def _number(where: str, row: dict[str, str], column: str) -> int:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from input_pipeline.builders import parts
 from input_pipeline.builders.base import RawDataError
+from input_pipeline.index import GROUPS
 from input_pipeline.streams import STORED
 
-NEEDED = ("label", "split")
-OPTIONAL = ("name", "subject", "camera")
+NEEDED = ("label",)
+OPTIONAL = ("split", "name", "subject", "camera", *GROUPS)
 COLUMNS = (*STORED, *NEEDED, *OPTIONAL)
 EVERY = (*COLUMNS, *parts.COLUMNS)
 SEPARATORS = ",;\t"

@@ -11,11 +11,14 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from input_pipeline import leaving
 from input_pipeline.builders import SETS, load
+from input_pipeline.config import DataConfig
+from input_pipeline.dataset import PreparedDataset
 from input_pipeline.encode import EncodeOptions
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.prepare import parallel
@@ -53,6 +56,14 @@ def prepare(
     jobs = plan.shard_jobs(builder, clips, folder, shards)
     planned = plan.plan(builder, jobs)
     with plan.lock(folder):
+        if plan.adds_protocol(folder, planned, builder.protocols):
+            finish.add_protocol(builder, folder, jobs)
+            _warn(_of_splits(folder, builder.protocols))
+            print(
+                f"{folder} is prepared already; the protocol "
+                f"{', '.join(builder.protocols)} is added, and no clip stored again."
+            )
+            return folder
         plan.check_plan(folder, planned)
         if plan.is_finished(folder):
             if finish.correct_layout(builder, folder):
@@ -84,6 +95,7 @@ def prepare(
                 plan.write_failed(folder, limit.failures)
         info = finish.finish(builder, jobs, folder, planned)
         _warn(doubts.of_files(folder, [table for table in tables if table]))
+        _warn(_of_splits(folder, builder.protocols))
     seconds = max(time.monotonic() - start, 1e-9)
     size = sum(shard["bytes"] for shard in info["shards"])
     print(
@@ -98,6 +110,20 @@ def prepare(
         print(f"Skeletons of {skeletons['joints']} joints; their layout: {layout}.")
     print(f"The prepared data set is in {folder}.")
     return folder
+
+
+def _of_splits(folder: Path, protocols: Sequence[str]) -> list[str]:
+    """What will not hold of the protocols' splits; each sentence once."""
+    from input_pipeline import split_doubts
+
+    version, name = folder.name, folder.parent.name
+    opened = PreparedDataset.open(folder.parent.parent, name, version)
+    found = [
+        f"protocol {protocol!r}: {text}" if len(protocols) > 1 else text
+        for protocol in protocols
+        for text in split_doubts.of(opened, DataConfig(protocol=protocol))
+    ]
+    return found
 
 
 def check_numbers(shards: int, workers: int, max_failed: float) -> None:
@@ -197,6 +223,12 @@ def _parser() -> argparse.ArgumentParser:
         "none, or a JSON file (default: by the number of joints, if one has as many)",
     )
     clips.add_argument(
+        "--protocol",
+        default="manifest",
+        help="name of these splits (%(default)s); of a set that is prepared already "
+        "another one adds them, and stores nothing twice",
+    )
+    clips.add_argument(
         "--allow_outside",
         action="store_true",
         help="paths may lead out of the manifest's folder",
@@ -216,7 +248,7 @@ def _builder(given: argparse.Namespace) -> "ClipBuilder":
         options = EncodeOptions(streams=streams, video=video)
     except ValueError as error:
         leaving.die(error)
-    own = ("name", "allow_outside", "layout")
+    own = ("name", "allow_outside", "layout", "protocol")
     more = {key: getattr(given, key) for key in own if hasattr(given, key)}
     raw = given.manifest if given.data == "clips" else given.raw
     if given.data == "synthetic":

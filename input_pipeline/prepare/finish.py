@@ -1,8 +1,11 @@
 """Facts about written shards: what TFDS needs, the index and, last, dataset.json."""
 
+import bisect
+import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,15 @@ import numpy as np
 
 from input_pipeline import dataset, records
 from input_pipeline.builders.base import ClipBuilder, RawDataError, features
+from input_pipeline.encode import Clip
+from input_pipeline.index import (
+    GROUPS,
+    SPLITS,
+    UNUSED,
+    frames_column,
+    group_column,
+    split_column,
+)
 from input_pipeline.prepare.plan import FAILED_FILE, PrepareError
 from input_pipeline.prepare.shards import (
     WORK,
@@ -49,14 +61,12 @@ def finish(
         "classes": builder.classes,
         "streams": _streams(builder, jobs, rows),
         "protocols": {
-            protocol: {
-                split: int((index[dataset.split_column(protocol)] == code).sum())
-                for code, split in enumerate(dataset.SPLITS)
-            }
+            protocol: _counts(index[split_column(protocol)])
             for protocol in builder.protocols
         },
         "default_protocol": builder.protocols[0],
         "difficulties": list(builder.options.difficulties),
+        **_groups(jobs),
         "has_truth": all(row["truth"] for row in rows),
         "excluded": builder.excluded(),
         "failed": len(failures),
@@ -72,12 +82,7 @@ def finish(
         "plan": planned,
     }
     _write_tfds(builder, folder, tables)
-    part = folder / WORK / dataset.INDEX_FILE
-    np.savez_compressed(part, allow_pickle=False, **index)
-    sync(part)
-    os.replace(part, folder / dataset.INDEX_FILE)
-    write_text(folder / dataset.INFO_FILE, json.dumps(info, indent=1) + "\n")
-    shutil.rmtree(folder / WORK)
+    _write(folder, index, info)
     return info
 
 
@@ -108,9 +113,14 @@ def _index(
     columns |= {"length": [], "difficulty": []}
     facts = ("label", "subject", "camera", "setup", "replication")
     columns |= {fact: [] for fact in facts}
-    columns |= {dataset.split_column(protocol): [] for protocol in builder.protocols}
+    groups = _groups(jobs).get("groups", {})
+    columns |= {group_column(kind): [] for kind in groups}
+    columns |= {split_column(protocol): [] for protocol in builder.protocols}
+    # Shards written before do not say what their clips show.
+    if all("content" in row for table in tables for row in table["rows"]):
+        columns["content"] = []
     streams = written(builder.options.streams)
-    columns |= {dataset.frames_column(stream): [] for stream in streams}
+    columns |= {frames_column(stream): [] for stream in streams}
     for job, table in zip(jobs, tables, strict=True):
         clips = {clip.name: clip for clip in job.clips}
         for row in table["rows"]:
@@ -118,25 +128,89 @@ def _index(
             for key in ("name", "offset", "length", "difficulty"):
                 columns[key].append(row[key])
             columns["shard"].append(job.number)
+            if "content" in columns:
+                columns["content"].append(row["content"])
+            for kind, names in groups.items():
+                columns[group_column(kind)].append(_code(clip, kind, names))
             for stream in streams:
                 frames = row["frames"].get(stream, 0)
-                columns[dataset.frames_column(stream)].append(frames)
+                columns[frames_column(stream)].append(frames)
             for fact in facts:
                 columns[fact].append(getattr(clip, fact))
             for protocol in builder.protocols:
-                split = clip.splits.get(protocol)
-                code = dataset.UNUSED if split is None else dataset.SPLITS.index(split)
-                columns[dataset.split_column(protocol)].append(code)
-    kinds: dict[str, Any] = {"name": np.str_, "offset": np.int64, "length": np.int64}
+                columns[split_column(protocol)].append(_split_code(clip, protocol))
+    kinds: dict[str, Any] = {"name": np.str_}
+    kinds |= dict.fromkeys(("offset", "length", "content"), np.int64)
     return {
         key: np.array(
             values,
-            np.int8
-            if key.startswith(dataset.split_column(""))
-            else kinds.get(key, np.int32),
+            np.int8 if key.startswith(split_column("")) else kinds.get(key, np.int32),
         )
         for key, values in columns.items()
     }
+
+
+def _groups(jobs: Sequence[ShardJob]) -> dict[str, dict[str, list[str]]]:
+    """The names of persons, recordings and days, where clips say of which they are.
+
+    Recordings of one clip each say nothing.
+    """
+    clips = [clip for job in jobs for clip in job.clips]
+    found = {k: sorted({c.groups.get(k, "") for c in clips} - {""}) for k in GROUPS}
+    several = {
+        kind: names
+        for kind, names in found.items()
+        if names and not (kind == "recording" and len(names) == len(clips))
+    }
+    return {"groups": several} if several else {}
+
+
+def _code(clip: Clip, kind: str, names: Sequence[str]) -> int:
+    name = clip.groups.get(kind, "")
+    return bisect.bisect_left(names, name) if name else UNUSED
+
+
+def add_protocol(builder: ClipBuilder, folder: Path, jobs: list[ShardJob]) -> None:
+    """Put another manifest's splits and groups of the same clips into a finished set.
+
+    No record is touched: the new columns of the index and, last, dataset.json replace
+    the old ones.
+    """
+    info = json.loads((folder / dataset.INFO_FILE).read_text())
+    with np.load(folder / dataset.INDEX_FILE, allow_pickle=False) as stored:
+        index = dict(stored)
+    clips = {clip.name: clip for job in jobs for clip in job.clips}
+    mine = [clips[str(name)] for name in index["name"]]
+    for protocol in builder.protocols:
+        codes = [_split_code(clip, protocol) for clip in mine]
+        index[split_column(protocol)] = np.array(codes, np.int8)
+        info["protocols"][protocol] = _counts(index[split_column(protocol)])
+        given = hashlib.sha256(json.dumps(codes).encode()).hexdigest()
+        info.setdefault("added", {})[protocol] = given
+    for kind, names in _groups(jobs).get("groups", {}).items():
+        codes = [_code(clip, kind, names) for clip in mine]
+        index[group_column(kind)] = np.array(codes, np.int32)
+        info.setdefault("groups", {})[kind] = names
+    (folder / WORK).mkdir(exist_ok=True)
+    _write(folder, index, info)
+
+
+def _write(folder: Path, index: dict[str, np.ndarray], info: dict[str, Any]) -> None:
+    part = folder / WORK / dataset.INDEX_FILE
+    np.savez_compressed(part, allow_pickle=False, **index)
+    sync(part)
+    os.replace(part, folder / dataset.INDEX_FILE)
+    write_text(folder / dataset.INFO_FILE, json.dumps(info, indent=1) + "\n")
+    shutil.rmtree(folder / WORK)
+
+
+def _counts(column: np.ndarray) -> dict[str, int]:
+    return {split: int((column == code).sum()) for code, split in enumerate(SPLITS)}
+
+
+def _split_code(clip: Clip, protocol: str) -> int:
+    split = clip.splits.get(protocol)
+    return UNUSED if split is None else SPLITS.index(split)
 
 
 def _streams(

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +72,23 @@ def shard_jobs(
 def plan(builder: ClipBuilder, jobs: list[ShardJob]) -> dict[str, Any]:
     """Everything on which the bytes of the data set depend, for comparison."""
     video = builder.options.video
-    digest = hashlib.sha256()
+    # The records know nothing of splits and groups: the index alone does.
+    digest, of_records = hashlib.sha256(), hashlib.sha256()
     for job in jobs:
         for clip in job.clips:
             paths = {
                 stream: os.path.relpath(path, builder.raw)
                 for stream, path in clip.paths.items()
             }
-            facts = [clip.name, clip.label, paths, dict(clip.splits)]
-            facts += [clip.subject, clip.camera, clip.setup, clip.replication]
+            stored = [clip.name, clip.label, paths]
+            numbers = [clip.subject, clip.camera, clip.setup, clip.replication]
+            groups = [dict(clip.groups)] if clip.groups else []
             if clip.part is not None:
-                facts.append(_part_facts(clip.part, builder.raw))
+                numbers.append(_part_facts(clip.part, builder.raw))
+            facts = [*stored, dict(clip.splits), *numbers, *groups]
             digest.update(json.dumps(facts, sort_keys=True).encode())
+            facts = [*stored, *numbers]
+            of_records.update(json.dumps(facts, sort_keys=True).encode())
     return {
         "format": records.FORMAT,
         "streams": list(builder.options.streams),
@@ -94,6 +99,7 @@ def plan(builder: ClipBuilder, jobs: list[ShardJob]) -> dict[str, Any]:
         "clips": sum(len(job.clips) for job in jobs),
         "classes": builder.classes,
         "clip list": digest.hexdigest(),
+        records.PLANNED: of_records.hexdigest(),
         **builder.source(),
     }
 
@@ -102,6 +108,22 @@ def _part_facts(part: Part, raw: Path) -> list[Any]:
     clocks = {s: [clock.offset, clock.rate] for s, clock in part.clocks.items()}
     counted = part.counted and [part.counted[0], os.path.relpath(part.counted[1], raw)]
     return [part.start, part.end, clocks, counted]
+
+
+def adds_protocol(
+    folder: Path, wanted: dict[str, Any], protocols: Sequence[str]
+) -> bool:
+    """Whether a finished folder has these very records, and not these protocols yet.
+
+    Those that were added so before may be given again, in other splits.
+    """
+    try:
+        info = json.loads((folder / dataset.INFO_FILE).read_text())
+        found, known = info["plan"], {*info["protocols"]} - {*info.get("added", {})}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    different = {key for key in wanted if found.get(key) != wanted[key]}
+    return different == {"clip list"} and not known & {*protocols}
 
 
 def check_plan(folder: Path, wanted: dict[str, Any]) -> None:
@@ -124,6 +146,19 @@ def check_plan(folder: Path, wanted: dict[str, Any]) -> None:
             "same command again."
         ) from None
     different = [key for key in wanted if found.get(key) != wanted[key]]
+    if records.PLANNED not in found:  # prepared before it was written down
+        different = [key for key in different if key != records.PLANNED]
+    if (
+        different == ["clip list"]
+        and found.get(records.PLANNED) == wanted[records.PLANNED]
+    ):
+        raise PrepareError(
+            f"{folder} holds these very clips, in other splits or groups. Give "
+            "--protocol NAME to add them as another protocol (data.protocol=NAME); no "
+            "clip is stored again. For cross-validation no splits are needed: see "
+            "data.folds."
+        )
+    different = [key for key in different if key != records.PLANNED]
     if different:
         changes = "; ".join(
             f"{key}: there {found.get(key)}, now {wanted[key]}"

@@ -26,6 +26,7 @@ class Evaluation:
       branches: scores [N y] of the model's other predictions, by name.
       difficulty: int [N], bit masks; None where the set is not staged.
       difficulty_names: by bit of ``difficulty``.
+      folds: int [N], the fold in which a clip was tested; None: there are no folds.
       selection: shares of what was kept and, under ``*_chance``, those of a random
         choice; None without ground truth or selection.
       frames: what `jaxact.frame_choice.describe` says of the kept frames.
@@ -59,6 +60,7 @@ class Evaluation:
     branches: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     difficulty: np.ndarray | None = None
     difficulty_names: Sequence[str] = ()
+    folds: np.ndarray | None = None
     selection: Mapping[str, float] | None = None
     frames: Mapping[str, Any] | None = None
     examples: Sequence[Mapping[str, Any]] = ()
@@ -83,7 +85,7 @@ class Evaluation:
                     f"Got scores {np.shape(branch)} of the branch {name!r}; expected "
                     f"{scores}, as the model's own."
                 )
-        for key in ("ids", "names", "difficulty"):
+        for key in ("ids", "names", "difficulty", "folds"):
             values = getattr(self, key)
             if values is not None and len(values) != clips:
                 raise ValueError(f"Got {len(values)} {key} for {clips} labels.")

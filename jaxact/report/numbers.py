@@ -41,6 +41,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
         "confusion": confusion.tolist(),
         "branches": _branches(evaluation, labels),
         "difficulties": _difficulties(evaluation, labels == predicted),
+        "folds": of_folds(evaluation),
         "selection": _floats(evaluation.selection),
         "frames": evaluation.frames,
         "mistakes": _mistakes(evaluation, labels, scores, predicted),
@@ -106,6 +107,30 @@ def _branches(evaluation: Evaluation, labels: np.ndarray) -> list[dict[str, Any]
         row = {"name": str(name), "top1_interval": interval(right, len(labels))}
         rows.append(row | values)
     return rows
+
+
+def of_folds(evaluation: Evaluation) -> dict[str, Any] | None:
+    """Returns a row a fold, and mean and standard deviation over folds.
+
+    Mean class accuracy is over the classes that a fold tests; all clips together have
+    that of the pooled confusion matrix.
+    """
+    if evaluation.folds is None:
+        return None
+    labels, scores = np.asarray(evaluation.labels), np.asarray(evaluation.scores)
+    rows: list[dict[str, Any]] = []
+    for fold in np.unique(evaluation.folds).tolist():
+        mine = evaluation.folds == fold
+        values = metrics.classification(scores[mine], labels[mine])
+        classes = len(np.unique(labels[mine]))
+        rows.append({"fold": fold, "clips": int(mine.sum()), "tested": classes})
+        rows[-1] |= {key: values[key] for key in ("top1", "mean_class_accuracy")}
+    spread: dict[str, Any] = {}
+    for key in ("top1", "mean_class_accuracy"):
+        each = [row[key] for row in rows]
+        deviation = float(np.std(each, ddof=1)) if len(each) > 1 else None
+        spread[key] = {"mean": float(np.mean(each)), "deviation": deviation}
+    return {"rows": rows, **spread}
 
 
 def _difficulties(

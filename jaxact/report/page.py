@@ -92,6 +92,28 @@ alt="{{ m.kind }} of {{ e.name }}, a row for each stream"></div>
 </section>
 {% endif %}
 
+{% if r.folds %}
+<section id="folds">
+<h2>Fold by fold</h2>
+<table>
+<thead><tr><th>Fold</th><th class="n">Clips</th><th class="n">Classes</th>
+<th class="n">Top-1</th><th class="n">Mean class</th><th class="bar"></th></tr></thead>
+<tbody>
+{% for row in r.folds.rows %}
+<tr><th scope="row">{{ row.fold }}</th><td class="n">{{ row.clips }}</td>
+<td class="n">{{ row.tested }}</td><td class="n">{{ row.top1 | percent }}</td>
+<td class="n">{{ row.mean_class_accuracy | percent }}</td>
+<td class="bar">{{ bar(row.top1) }}</td></tr>
+{% endfor %}
+</tbody>
+</table>
+<p class="note">Mean and standard deviation over folds: Top-1
+{{ r.folds.top1.mean | percent }} ± {{ r.folds.top1.deviation | percent }}, mean class
+{{ r.folds.mean_class_accuracy.mean | percent }} ±
+{{ r.folds.mean_class_accuracy.deviation | percent }}, of the classes that a fold tests.
+All other figures are of the clips of all folds together; each was tested once.</p>
+</section>
+{% endif %}
 {% if selection or r.difficulties or branches %}
 <section class="pair">
 {% if branches %}

@@ -43,7 +43,7 @@ def start_table(opened: OpenedTraining) -> str:
         "evaluation": f"{experiment.eval.split}; best by {experiment.eval.best_metric}",
     }
     lines = [f"  {name:<11} {text}" for name, text in rows.items()]
-    notes = experiment.model.notes(experiment)
+    notes = [*experiment.model.notes(experiment), *facts.doubts]
     return "\n".join([*lines, *(f"Note: {text}" for text in notes)])
 
 

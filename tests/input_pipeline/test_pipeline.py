@@ -11,7 +11,6 @@ from input_pipeline.dataset import DatasetError
 from input_pipeline.pipeline import (
     dataset_facts,
     eval_batches,
-    permutation,
     train_batches,
 )
 from tests.input_pipeline import tiny
@@ -82,12 +81,6 @@ def test_every_epoch_sees_every_clip_once_even_inside_a_batch(root):
     first, second = ids[:TRAIN], ids[TRAIN:]
     assert sorted(first) == sorted(second) == list(range(TRAIN))
     assert first.tolist() != second.tolist()
-
-
-def test_permutations_never_change():
-    assert permutation(7, 0, 0).tolist() == [0, 2, 1, 5, 4, 3, 6]
-    assert permutation(7, 0, 1).tolist() != [0, 2, 1, 5, 4, 3, 6]
-    assert permutation(7, -1, 0).tolist() != [0, 2, 1, 5, 4, 3, 6]
 
 
 def test_a_batch_depends_on_its_number_alone(root):

@@ -54,7 +54,7 @@ def test_a_stream_missing_before_is_zeros_where_that_is_allowed():
 
 def test_records_are_written_byte_for_byte_as_before():
     dataset = PreparedDataset.open(GOLDEN / "prepared", "before")
-    assert dataset.digest == "2a48bd515fdcb926"
+    assert dataset.digest() == "2a48bd515fdcb926"
     for row in range(len(dataset)):
         shard = dataset.shard_paths[dataset.index["shard"][row]].read_bytes()
         start = int(dataset.offsets[row]) + 12

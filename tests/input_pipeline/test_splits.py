@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from input_pipeline import dataset, splits
+from input_pipeline import dataset, index, splits
 from input_pipeline.config import DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.pipeline import dataset_facts, eval_batches, train_batches
@@ -30,7 +30,7 @@ def root(tmp_path_factory):
 def parts(root, **changes):
     data = tiny.config(root, **changes)
     opened = PreparedDataset.open(root, "tiny")
-    return {name: splits.rows(opened, data, name).tolist() for name in dataset.SPLITS}
+    return {name: splits.rows(opened, data, name).tolist() for name in index.SPLITS}
 
 
 def test_named_subjects_are_held_out_and_test_stays(root):
@@ -77,7 +77,7 @@ def test_a_protocol_s_own_validation_clips_stand(root, tmp_path):
     clips = [dataclasses.replace(tiny.clip(i), subject=1 + i % 3) for i in range(12)]
     folder = tiny.write(tmp_path, clips, 4)
     columns = dict(np.load(folder / dataset.INDEX_FILE))
-    columns["split_half"][:2] = dataset.SPLITS.index("val")
+    columns["split_half"][:2] = index.SPLITS.index("val")
     np.savez(folder / dataset.INDEX_FILE, **columns)
     info = json.loads((folder / dataset.INFO_FILE).read_text())
     info["protocols"]["half"] = {"train": 6, "val": 2, "test": 4}

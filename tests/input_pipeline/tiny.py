@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from input_pipeline import dataset, records
+from input_pipeline import dataset, index, records
 from input_pipeline.config import DataConfig
 from input_pipeline.streams import STREAMS
 
@@ -115,7 +115,7 @@ def write(
         **{key: unknown for key in ("camera", "setup", "replication")},
         split_half=split.astype(np.int8),
         **{
-            dataset.frames_column(stream): [
+            index.frames_column(stream): [
                 FRAMES[stream] if stream in record.streams else 0 for record in clips
             ]
             for stream in FRAMES

@@ -16,6 +16,8 @@ ELSEWHERE = {
     "jaxact/run/initialize.py": "tests/scripts/test_train.py",
     # What a record becomes, which is seen in batches alone.
     "input_pipeline/examples.py": "tests/input_pipeline/test_pipeline.py",
+    # What a damaged index is refused for, with the data set that it is of.
+    "input_pipeline/index.py": "tests/input_pipeline/test_dataset.py",
 }
 
 

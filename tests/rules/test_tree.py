@@ -21,7 +21,7 @@ FOLDERS = (
     ".github",
 )
 TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".cff", ".html", ".csv", ""}
-SCRIPTS = ("train.py", "evaluate.py", "predict.py")
+SCRIPTS = ("train.py", "evaluate.py", "predict.py", "crossvalidate.py")
 MAX_LINES = 400
 MAX_SCRIPT_LINES = 150
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/")

@@ -40,7 +40,10 @@ def test_integer_labels_count_from_zero(tmp_path):
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("rgb,label,splitt\na,1,train\n", "line 1: .*Missing: split. Unknown: splitt"),
+        (
+            "rgb,label,splitt\na,1,train\n",
+            "line 1: .*Missing: nothing. Unknown: splitt",
+        ),
         ("label,split\n1,train\n", "Missing: one of rgb, ir, depth, skeleton"),
         ("rgb,rgb,label,split\na,a,1,train\n", "each at most once"),
         ("rgb,label,split\n", "no line for a clip"),

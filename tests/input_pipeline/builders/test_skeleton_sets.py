@@ -112,14 +112,14 @@ def test_a_layout_that_is_not_theirs_is_refused_before_anything_is_written(tmp_p
 def test_a_layout_is_corrected_without_writing_records_again(tmp_path, capsys):
     manifest = skeletons_only(tmp_path, 17)
     before = prepared(manifest, tmp_path, layout="coco")
-    digest = PreparedDataset.open(tmp_path, "clips").digest
+    digest = PreparedDataset.open(tmp_path, "clips").digest()
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tfrecord*")}
     after = prepared(manifest, tmp_path, layout="h36m")
     assert "its joint layout is corrected" in capsys.readouterr().out
     assert after["streams"]["skeleton"]["layout"] == "h36m"
     assert after["streams"]["skeleton"]["mirror"][:2] == [0, 4]
     # A run that mirrored bodies in another way is not continued.
-    assert PreparedDataset.open(tmp_path, "clips").digest != digest
+    assert PreparedDataset.open(tmp_path, "clips").digest() != digest
     after["streams"] = before["streams"]
     assert after == before
     assert written == {path: path.stat().st_mtime_ns for path in written}

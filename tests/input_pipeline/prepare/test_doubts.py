@@ -106,12 +106,15 @@ def test_prepare_says_what_readers_noted(tmp_path, capsys):
         for line in capsys.readouterr().out.splitlines()
         if line.startswith("Warning: ")
     ]
-    assert len(said) == 3
+    assert len(said) == 6
     assert said[0].startswith("The classes 'Walk', 'walk' differ only in case")
     assert "1 of 2 classes have no training clip" in said[1] and "'Walk'" in said[1]
     assert said[2].startswith("2 clips: z looks like a score: ")
     (table,) = tmp_path.glob("out/clips/*/noted.csv")
     assert f"(so in a; all are in {table})" in said[2]
+    # What will not hold of the splits: tests/input_pipeline/test_split_doubts.py.
+    assert "fewer than 10 training clips, 'Walk' (0), 'walk' (1)" in said[3]
+    assert "fewer than 5 test clips" in said[4] and "(b = a)" in said[5]
     rows = table.read_text().splitlines()
     assert rows[0] == "name,note" and [row[:2] for row in rows[1:]] == ["a,", "b,"]
 
