@@ -81,7 +81,12 @@ def plan(builder: ClipBuilder, jobs: list[ShardJob]) -> dict[str, Any]:
                 for stream, path in clip.paths.items()
             }
             stored = [clip.name, clip.label, paths]
-            numbers = [clip.subject, clip.camera, clip.setup, clip.replication]
+            numbers: list[Any] = [
+                clip.subject,
+                clip.camera,
+                clip.setup,
+                clip.replication,
+            ]
             groups = [dict(clip.groups)] if clip.groups else []
             if clip.part is not None:
                 numbers.append(_part_facts(clip.part, builder.raw))

@@ -131,7 +131,12 @@ CORNERS = {"crop": "corners"}
 DATA_CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "val_subjects": ((1,), {}),
     "val_share": (0.5, {}),
+    "folds": ("person", {}),
+    "num_folds": (2, {"folds": "person"}),
+    "fold": (2, {"folds": "person"}),
     "limit": (5, {}),
+    "balance": (1.0, {}),
+    "repeats": (2, {}),
     "resize_min": (22, {}),
     "resize_max": (32, {}),
     "test_resize": (24, {}),
