@@ -75,6 +75,7 @@ def evaluate(
         loss=result.metrics["loss"],
         examples=result.examples,
         bones=facts.bones,
+        values=facts.values,
         history=log.read_history(folder.parent),
         config=config_lib.config_text(experiment),
     )

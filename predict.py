@@ -22,6 +22,7 @@ from input_pipeline import joints
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.encode import ClipError
+from input_pipeline.formats.video import SizeError, parse_sizes
 from input_pipeline.own_clip import SHORT_SIDE, read_clip
 from input_pipeline.streams import STORED, of_kind, source
 from jaxact import errors, model_folder
@@ -32,6 +33,7 @@ from jaxact.run.predictor import Predictor, find_checkpoint
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "last, best or a path.")
 OUT = flags.DEFINE_string("out", "prediction", "Folder of the picture.")
+FRAME_SIZE = flags.DEFINE_string("frame_size", "", "STREAM=WxH of raw files.")
 TOP = flags.DEFINE_integer("top", 5, "How many classes are named.", lower_bound=1)
 FILES = {
     stream: flags.DEFINE_string(stream, None, f"File of the {stream} stream.")
@@ -116,7 +118,7 @@ def main() -> None:
     """Reads the flags, predicts, prints and writes."""
     experiment, out = commandline.experiment(), pathlib.Path(OUT.value)
     inputs = experiment.model.inputs()
-    given = {name: flag.value for name, flag in FILES.items()}
+    given, sizes = {k: f.value for k, f in FILES.items()}, parse_sizes(FRAME_SIZE.value)
     paths = choose_files(given, inputs, experiment.data.allow_missing)
     which, run = commandline.checkpoint(CHECKPOINT.value), commandline.workdir()
     folder, step = find_checkpoint(experiment, which, run)
@@ -128,9 +130,10 @@ def main() -> None:
             "(data.common_view). The lenses of this clip are not known: its whole "
             "frames are looked at."
         )
-    clip = read_clip(paths, experiment.data, inputs, side)
     output.check(out)
-    result = Predictor(experiment, step_folder(folder, step))(clip)
+    model = Predictor(experiment, step_folder(folder, step))
+    clip = read_clip(paths, experiment.data, inputs, side, model.values, sizes)
+    result = model(clip)
     order = np.argsort(-result["scores"], kind="stable")[: TOP.value]
     best = [(str(classes[i]), float(result["scores"][i])) for i in order]
     print("\n".join(f"{probability:7.1%}  {name}" for name, probability in best))
@@ -144,4 +147,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    commandline.run(main, DatasetError, DataConfigError, ClipError)
+    commandline.run(main, DatasetError, DataConfigError, ClipError, SizeError)

@@ -108,6 +108,7 @@ def train(
                 if plan.saves(step) or code is not None:
                     meta = {"step": step, "epoch": epoch, "config": text}
                     meta |= {"data": identity, "window": window.sums(), "split": split}
+                    meta |= {"values": dict(opened.facts.values)}
                     log.sync()
                     checkpoints.save(state, meta)
                 if code is not None:

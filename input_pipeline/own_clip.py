@@ -14,6 +14,7 @@ from input_pipeline.dataset import PreparedDataset
 from input_pipeline.encode import Clip, EncodeOptions, encode_clip
 from input_pipeline.examples import ExampleReader
 from input_pipeline.formats import notes
+from input_pipeline.formats.levels import Scaling
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.streams import source
 
@@ -26,6 +27,8 @@ def read_clip(
     data: DataConfig,
     inputs: Mapping[str, Any],
     short_side: int = SHORT_SIDE,
+    values: Mapping[str, str] | None = None,
+    frame_sizes: Mapping[str, tuple[int, int]] | None = None,
 ) -> dict[str, np.ndarray]:
     """Reads the streams of one clip as if it were in a prepared data set.
 
@@ -38,6 +41,8 @@ def read_clip(
       data: how clips are sampled; which data set it names does not matter.
       inputs: the model's streams, see `input_pipeline.pipeline.train_batches`.
       short_side: of the stored frames of the data set that the model was trained on.
+      values: which raw values became 0 and 255 there (`Scaling.parse`).
+      frame_sizes: of files that do not say it, see `formats.video.parse_sizes`.
 
     What readers note of a file (`formats.notes`) is printed.
 
@@ -51,7 +56,13 @@ def read_clip(
       DatasetError: the skeleton has other joints than the model reads.
       DataConfigError: a value of the config cannot be used.
     """
-    video = VideoOptions(short_side=short_side, min_frames=1)
+    scalings = {name: Scaling.parse(text) for name, text in (values or {}).items()}
+    video = VideoOptions(
+        short_side=short_side,
+        min_frames=1,
+        scalings=scalings,
+        frame_sizes=frame_sizes or {},
+    )
     clip = Clip("clip", 0, {key: Path(path) for key, path in paths.items()}, {})
     with notes.listening() as heard:
         record = encode_clip(clip, EncodeOptions(tuple(paths), video))

@@ -48,6 +48,7 @@ class DatasetFacts:
     class_counts: tuple[int, ...]  # training clips by label
     folds: int  # how many there are; 0: the splits are the protocol's
     doubts: tuple[str, ...]  # what will not hold of these splits, a sentence each
+    values: dict[str, str]  # how raw values became pictures, by stream
 
 
 def dataset_facts(data: DataConfig) -> DatasetFacts:
@@ -77,6 +78,11 @@ def dataset_facts(data: DataConfig) -> DatasetFacts:
         class_counts=split_doubts.class_counts(dataset, data, "train"),
         folds=number,
         doubts=tuple(split_doubts.of(dataset, data)),
+        values={
+            name: facts["scaling"]
+            for name, facts in dataset.streams.items()
+            if "scaling" in facts
+        },
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from input_pipeline import records
 from input_pipeline.formats import depth as depths
 from input_pipeline.formats import frames, seeking
+from input_pipeline.formats.series import is_series, read_series, series_times
 from input_pipeline.formats.skeleton import count_frames, read_skeleton
 from input_pipeline.formats.video import FrameRange, VideoOptions, read_video
 
@@ -24,13 +25,17 @@ Times = tuple[int, np.ndarray | None]
 def images(
     path: Path, stream: str, options: VideoOptions, part: FrameRange | None = None
 ) -> records.Video:
-    """Reads a video file or a folder of numbered images."""
+    """Reads a video file, a folder of numbered images, or a file of values."""
+    if is_series(path):
+        return read_series(path, stream, options, part)
     read = frames.read_frames if path.is_dir() else read_video
     return read(path, stream, options, part)
 
 
 def images_times(path: Path) -> Times:
-    """Returns the time stamps of a video file, or of the names of images."""
+    """Returns the times of a video file or a table, or of the names of images."""
+    if is_series(path):
+        return series_times(path)
     if path.is_dir():
         return frames.times_of(frames.list_files(path))
     found = seeking.index(path)

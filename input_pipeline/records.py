@@ -87,7 +87,8 @@ def times_key(stream: str) -> str:
 def levels_key(stream: str) -> str:
     """The values of the raw pictures that became 0 and 255 (see `formats.levels`).
 
-    Only of pictures of more than 8 bits: mostly it is missing.
+    Two numbers, or two of each frame. Only of pictures of more than 8 bits: mostly it
+    is missing.
     """
     return f"{stream}/levels"
 
@@ -135,7 +136,8 @@ class Video:
 
     ``actor_visible`` [t] and ``actor_box`` [t 4] are the ground truth, if there is any;
     ``times`` int64 [t + 1], see `input_pipeline.clock`, if numbers do not tell them;
-    ``levels``: the raw values that became 0 and 255, of pictures of more than 8 bits.
+    ``levels``: the raw values that became 0 and 255, of pictures of more than 8 bits;
+    two numbers, or two a frame.
     """
 
     frames: list[bytes]
@@ -144,7 +146,7 @@ class Video:
     actor_visible: np.ndarray | None = None
     actor_box: np.ndarray | None = None
     times: np.ndarray | None = None
-    levels: tuple[float, float] | None = None
+    levels: tuple[float, ...] | None = None
 
 
 @dataclasses.dataclass
@@ -252,8 +254,7 @@ def from_features(features: dict[str, Any]) -> Record:
             record.streams[stream].times = np.asarray(times, np.int64)
         levels, video = features.get(levels_key(stream)), record.video(stream)
         if levels and video is not None:
-            low, high = levels
-            video.levels = float(low), float(high)
+            video.levels = tuple(map(float, levels))
     return record
 
 

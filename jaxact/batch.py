@@ -43,6 +43,8 @@ class Facts(Protocol):
       class_counts: training clips by label [y].
       folds: how many there are, of which ``protocol`` says the one in use; 0: none.
       doubts: what will not hold of the splits, a sentence each.
+      values: by stream of pictures of more than 8 bits, which raw values became 0 and
+        255: "fixed:20:40" and the like.
     """
 
     @property
@@ -69,6 +71,8 @@ class Facts(Protocol):
     def folds(self) -> int: ...
     @property
     def doubts(self) -> Sequence[str]: ...
+    @property
+    def values(self) -> Mapping[str, str]: ...
 
 
 class Data(Protocol):

@@ -126,6 +126,7 @@ class TinyData:
             class_counts=self.class_counts,
             folds=0,
             doubts=(),
+            values={"ir": "fixed:20:40"},
         )
 
     def train_batches(self, data, inputs, batch_size, seed, start_step, host, hosts):

@@ -14,26 +14,26 @@ from input_pipeline import records
 from input_pipeline.formats import notes, shown
 from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
-from input_pipeline.formats.jpegs import Frames, encode_jpeg
+from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
 from input_pipeline.formats.kept import kept
-from input_pipeline.formats.levels import Range
+from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.order import natural
 from input_pipeline.formats.stamps import stamps
 from input_pipeline.formats.video import FrameRange, VideoOptions, stored_size
 from input_pipeline.streams import STREAMS
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".npy")
 # Pictures, too, but of formats that are not read.
 _UNREAD = (
     *(".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".jxl", ".avif", ".heic"),
-    *(".heif", ".exr", ".hdr", ".tga", ".dng", ".cr2", ".nef", ".raw", ".npy", ".svg"),
+    *(".heif", ".exr", ".hdr", ".tga", ".dng", ".cr2", ".nef", ".raw", ".svg"),
     *(".jfif", ".jpe", ".j2k", ".dcm", ".fits", ".psd"),
 )
 # Pillow reads many more, some by starting other programs.
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 _MODES = {3: "RGB", 1: "L"}  # by channels
 # Pillow's modes of one channel that hold more than 8 bits.
-_DEEP = {"I;16": 16, "I;16L": 16, "I;16B": 16, "I;16N": 16, "I": 32, "F": 32}
+DEEP = {"I;16": 16, "I;16L": 16, "I;16B": 16, "I;16N": 16, "I": 32, "F": 32}
 _ORIENTATION = 0x0112
 # EXIF's orientations 2 to 8 as matrices, see `shown.matrix_of`.
 _TURNS = {
@@ -56,17 +56,17 @@ def read_frames(
     """Read a folder's images, in the natural order of their names, as a video.
 
     Images are turned upright. JPEG images that are small enough are otherwise stored
-    as they are, byte for byte; values of more than 8 bits are scaled over their range
-    in the whole folder, or the ``part`` of it that is read. Raises UnusableFile if
-    there are too few, one is damaged, their sizes or depths differ, or their order is
-    ambiguous.
+    as they are, byte for byte; values of more than 8 bits are scaled as the options
+    say, by those of the whole folder or of the ``part`` of it that is read. Raises
+    UnusableFile if there are too few, one is damaged, their sizes or depths differ, or
+    their order is ambiguous.
     """
-    folder = Path(folder)
+    folder, scaling = Path(folder), of_stream(options.scalings, stream)
     if part is None:
         files = _files(folder, options.min_frames)
     else:
         files = list_files(folder)[slice(*part)]
-    deep = _range(files)
+    deep = _range(list_files(folder) if scaling.of_recording else files, scaling)
     frames = Frames()
     for hold in (False, True):
         if hold and frames.whole:
@@ -76,7 +76,7 @@ def read_frames(
             data, size, image = _stored(path, stream, options, deep)
             frames.look(image)
             frames.add(data, size, path.name)
-    return frames.video(options.min_frames, levels=deep.ends if deep else None)
+    return frames.video(options.min_frames, levels=deep.levels if deep else None)
 
 
 @kept(8)
@@ -119,9 +119,9 @@ def _files(folder: Path, least: int) -> list[Path]:
     return [files[i] for i in natural([path.stem for path in files])]
 
 
-def _range(files: list[Path]) -> Range | None:
+def _range(files: list[Path], scaling: Scaling) -> Range | None:
     """The range of values of a folder; None if the first image has 8 bits."""
-    found, colour = Range(), False
+    found, colour = Range(scaling), False
     for number, path in enumerate(files):
         image = _read(path)
         if not isinstance(image, tuple):
@@ -133,7 +133,8 @@ def _range(files: list[Path]) -> Range | None:
         values, bits = image
         found.add(values, bits, path.name)
         colour = values.ndim == 3
-    found = found.colour() if colour else found
+    if colour:
+        found.colour()
     found.say()
     return found
 
@@ -143,6 +144,8 @@ def _read(path: Path, data: bytes = b"") -> Any:
     data = data or path.read_bytes()
     if not data:
         raise UnusableFile("empty", f"{path.name} has no bytes")
+    if path.suffix.lower() == ".npy":
+        return _array(path)
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -158,14 +161,38 @@ def _read(path: Path, data: bytes = b"") -> Any:
                 values = _deep_png(data)
                 return shown.turn(values, np.array(turn)) if turn else values, 16
             upright = ImageOps.exif_transpose(image)
-            if upright.mode in _DEEP:
-                return np.asarray(upright), _DEEP[upright.mode]
+            if upright.mode in DEEP:
+                return np.asarray(upright), DEEP[upright.mode]
             # Only one that was stored as it is shown may be kept as it is.
             turned = image.getexif().get(_ORIENTATION, 1) in _TURNS
             upright.format = None if turned else image.format
             return upright
     except Exception as error:  # damaged images make Pillow raise almost anything
         raise UnusableFile("undecodable", f"{path.name}: {error}") from None
+
+
+def _array(path: Path) -> Any:
+    """An array [h w] or [h w 3], as `_read` returns it."""
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # damaged files make NumPy raise almost anything
+        raise UnusableFile("undecodable", f"{path.name}: {error}") from None
+    values = values[..., 0] if values.shape[2:] == (1,) else values
+    shaped = values.ndim == 2 or (values.ndim == 3 and values.shape[2] == 3)
+    if not shaped or not 0 < values.size <= 3 * MAX_PIXELS or not numbers(values):
+        raise UnusableFile(
+            "undecodable",
+            f"{path.name} is {values.dtype}{list(values.shape)}; expected is a picture "
+            "of numbers, [h w] or [h w 3]",
+        )
+    if values.dtype == np.uint8:
+        return Image.fromarray(np.array(values))
+    return np.array(values), 8 * values.dtype.itemsize
+
+
+def numbers(values: np.ndarray) -> bool:
+    """Whether an array's values are real numbers."""
+    return values.dtype.kind in "uif"
 
 
 def _deep_png(data: bytes) -> np.ndarray:
@@ -189,7 +216,8 @@ def _stored(
         raise UnusableFile("undecodable", f"{path.name} has more than 8 bits; not all")
     if deep is not None:
         pixels = _scaled(image[0], stream, options, deep)
-        return encode_jpeg(pixels, options.quality), pixels.shape[:2], pixels
+        quality = quality_of(pixels, options.quality, deep=True)
+        return encode_jpeg(pixels, quality), pixels.shape[:2], pixels
     try:
         mode = _MODES[STREAMS[stream].channels]
         size = stored_size(image.height, image.width, options.short_side)

@@ -13,6 +13,9 @@ from input_pipeline.formats.errors import UnusableFile
 # Past so many bytes frames are only counted until it is known that all will fit.
 HELD_BYTES = 2**28
 LONGEST_SIDE = 65_500
+# Frames of sensors with no more pixels along a side are not compressed for their size:
+# at this quality a grey level is off by at most one.
+SENSOR_SIDE, SENSOR_QUALITY = 128, 100
 # Of the 256 levels, between the hundredth darkest and the hundredth brightest pixel.
 FLAT_LEVELS = 4
 
@@ -31,6 +34,12 @@ def encode_jpeg(image: np.ndarray, quality: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def quality_of(image: np.ndarray, quality: int, deep: bool) -> int:
+    """Return the JPEG quality of a frame: of small ``deep`` ones nothing is lost."""
+    small = max(image.shape[:2]) <= SENSOR_SIDE
+    return SENSOR_QUALITY if deep and small else quality
 
 
 class Frames:

@@ -5,7 +5,8 @@ enlarged. All frames are kept, in order of showing.
 """
 
 import dataclasses
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from input_pipeline import clock, records
 from input_pipeline.formats import container as containers
 from input_pipeline.formats import seeking, shown
 from input_pipeline.formats.errors import UnusableFile
-from input_pipeline.formats.jpegs import Frames, encode_jpeg
-from input_pipeline.formats.levels import Range
-from input_pipeline.streams import STREAMS
+from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
+from input_pipeline.formats.levels import Range, Scaling, of_stream
+from input_pipeline.streams import STORED, STREAMS, of_kind
 
 # Numbers of the first frame of a part, and of the first one after it.
 FrameRange = tuple[int, int]
@@ -41,12 +42,16 @@ class VideoOptions:
     """How frames are stored.
 
     ``short_side`` in pixels (larger videos are reduced to it), JPEG ``quality`` from 1
-    to 95, ``min_frames`` below which a video is too short.
+    to 95, ``min_frames`` below which a video is too short. By stream: ``scalings`` of
+    what has more than 8 bits; ``frame_sizes``, width and height of files that do not
+    say them.
     """
 
     short_side: int = 256
     quality: int = 90
     min_frames: int = 8
+    scalings: Mapping[str, Scaling] = dataclasses.field(default_factory=dict)
+    frame_sizes: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         if self.short_side < 8:
@@ -55,6 +60,29 @@ class VideoOptions:
             raise ValueError(f"JPEG quality is {self.quality}; expected 1 to 95.")
         if self.min_frames < 1:
             raise ValueError(f"min_frames is {self.min_frames}; expected 1 or more.")
+
+
+class SizeError(ValueError):
+    """A frame size on a command line that cannot be meant; says what is expected."""
+
+
+def parse_sizes(text: str) -> dict[str, tuple[int, int]]:
+    """Read "ir=160x120,rgb=640x480": width and height by stream.
+
+    Raises SizeError if it is of another form, or of no stream of frames.
+    """
+    videos = of_kind("video", STORED)
+    found = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        match = re.fullmatch(r"(\w+)=(\d{1,5})x(\d{1,5})", part)
+        sizes = (int(match[2]), int(match[3])) if match else (0, 0)
+        if match is None or match[1] not in videos or not all(sizes):
+            raise SizeError(
+                f"The frame size is {part!r}; expected STREAM=WIDTHxHEIGHT with a "
+                f"stream of {', '.join(videos)}, for example ir=80x62."
+            )
+        found[match[1]] = sizes
+    return found
 
 
 def stored_size(height: int, width: int, short_side: int) -> tuple[int, int]:
@@ -79,9 +107,10 @@ def read_video(
         if hold and frames.whole:
             break
         frames, found = Frames(hold), Found()
-        for image in decode(path, stream, options.short_side, found, part):
+        for image in decode(path, stream, options, found, part):
             frames.look(image)
-            frames.add(encode_jpeg(image, options.quality), image.shape[:2])
+            quality = quality_of(image, options.quality, found.levels is not None)
+            frames.add(encode_jpeg(image, quality), image.shape[:2])
     times = clock.span(found.starts, found.last)
     return frames.video(options.min_frames, times=times, levels=found.levels)
 
@@ -96,7 +125,7 @@ class Found:
 
     starts: list[float | None] = dataclasses.field(default_factory=list)
     last: float = 0.0
-    levels: tuple[float, float] | None = None
+    levels: tuple[float, ...] | None = None
 
     def add(self, frame: Any, origin: float) -> None:
         """Take a frame in; ``origin``: when the file's time starts."""
@@ -109,28 +138,32 @@ class Found:
 def decode(
     path: str | Path,
     stream: str,
-    short_side: int,
+    options: VideoOptions,
     found: Found | None = None,
     part: FrameRange | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield the frames of a video file, uint8 [h w 3] ("ir": [h w]).
 
-    Values of more than 8 bits are scaled over their range in the whole file (or the
-    ``part`` of it), which is then decoded twice. ``found`` takes in what there is to
-    know of them. Raises UnusableFile as `read_video` does.
+    Values of more than 8 bits are scaled as the options say, for which the whole file
+    (or the ``part`` of it) is decoded twice. ``found`` takes in what there is to know
+    of them. Raises UnusableFile as `read_video` does.
     """
     path, wanted = containers.split(Path(path))
     if not path.is_file():
         raise UnusableFile("missing", "there is no such file")
     if not path.stat().st_size:
         raise UnusableFile("empty", "the file has no bytes")
-    convert = _Conversion(stream, short_side)
+    convert = _Conversion(stream, options.short_side)
+    scaling = of_stream(options.scalings, stream)
     for number, (frame, aspect, origin) in enumerate(_decoded(path, wanted, part)):
         if not number and _is_deep(frame.format):
-            convert.deep = _range(path, wanted, stream, part)
+            whole = scaling.of_recording
+            convert.deep = _range(
+                path, wanted, stream, scaling, None if whole else part
+            )
         if found is not None:
             found.add(frame, origin)
-            found.levels = convert.deep.ends if convert.deep else None
+            found.levels = convert.deep.levels if convert.deep else None
         yield convert(frame, aspect)
 
 
@@ -184,10 +217,14 @@ def _is_deep(layout: av.VideoFormat) -> bool:
 
 
 def _range(
-    path: Path, wanted: int | None, stream: str, part: FrameRange | None
+    path: Path,
+    wanted: int | None,
+    stream: str,
+    scaling: Scaling,
+    part: FrameRange | None,
 ) -> Range | None:
     """The range of values of a whole file; None if they are luma of a colour video."""
-    found, colour = Range(), False
+    found, colour = Range(scaling), False
     for number, (frame, *_) in enumerate(_decoded(path, wanted, part)):
         if not _is_deep(frame.format):
             raise UnusableFile(
@@ -198,7 +235,8 @@ def _range(
         bits = frame.format.components[0].bits
         found.add(_values(frame), bits, f"frame {number}")
         colour = frame.format.is_rgb
-    found = found.colour() if colour else found
+    if colour:
+        found.colour()
     found.say()
     return found
 

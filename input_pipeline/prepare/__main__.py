@@ -20,7 +20,8 @@ from input_pipeline.builders import SETS, load
 from input_pipeline.config import DataConfig
 from input_pipeline.dataset import PreparedDataset
 from input_pipeline.encode import EncodeOptions
-from input_pipeline.formats.video import VideoOptions
+from input_pipeline.formats.levels import parse_scalings
+from input_pipeline.formats.video import VideoOptions, parse_sizes
 from input_pipeline.prepare import parallel
 from input_pipeline.streams import STORED, of_kind
 
@@ -96,6 +97,7 @@ def prepare(
         info = finish.finish(builder, jobs, folder, planned)
         _warn(doubts.of_files(folder, [table for table in tables if table]))
         _warn(_of_splits(folder, builder.protocols))
+        _warn(doubts.of_scalings(builder.options.video.scalings, info["streams"]))
     seconds = max(time.monotonic() - start, 1e-9)
     size = sum(shard["bytes"] for shard in info["shards"])
     print(
@@ -184,6 +186,19 @@ def _parser() -> argparse.ArgumentParser:
     number("--short_side", video.short_side, "pixels of a stored frame's shorter side")
     number("--quality", video.quality, "of the JPEG images, 1 to 95")
     number("--min_frames", video.min_frames, "fewest frames of a usable clip")
+    add(
+        "--scaling",
+        default="",
+        help="which values of more than 8 bits become 0 and 255: fixed:LOW:HIGH (raw "
+        "values), recording:LOW:HIGH or frame:LOW:HIGH (percentiles), for all streams "
+        "or as STREAM=...,STREAM=... (default: each file's lowest and highest)",
+    )
+    add(
+        "--frame_size",
+        default="",
+        help="STREAM=WIDTHxHEIGHT,... of files that do not say it: raw 16-bit video, "
+        "tables of values",
+    )
     number("--shards", 0, "number of files; 0: by the number of clips")
     number("--workers", 0, "processes; 0: one a core")
     number("--max_failed", 0.01, "largest fraction of unusable clips")
@@ -244,7 +259,13 @@ def _builder(given: argparse.Namespace) -> "ClipBuilder":
     elif given.data == "clips":
         streams = _of_manifest(given)
     try:
-        video = VideoOptions(given.short_side, given.quality, given.min_frames)
+        video = VideoOptions(
+            given.short_side,
+            given.quality,
+            given.min_frames,
+            parse_scalings(given.scaling),
+            parse_sizes(given.frame_size),
+        )
         options = EncodeOptions(streams=streams, video=video)
     except ValueError as error:
         leaving.die(error)

@@ -9,11 +9,12 @@ import io
 import math
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from input_pipeline.encode import Clip
+from input_pipeline.formats.levels import Scaling
 from input_pipeline.prepare.shards import write_text
 
 NOTED_FILE = "noted.csv"
@@ -190,6 +191,18 @@ def of_files(folder: Path, tables: Iterable[dict[str, Any]]) -> list[str]:
         f"{len(rows)} clips: {min(rows, key=_name)['note']} (so in "
         f"{min(rows, key=_name)['name']}; all are in {folder / NOTED_FILE})."
         for rows in kinds.values()
+    ]
+
+
+def of_scalings(
+    scalings: Mapping[str, Scaling], streams: Mapping[str, Any]
+) -> list[str]:
+    """Return a line for each scaling that no file of its stream needed."""
+    return [
+        f"The scaling {scalings[stream]} of {stream} has no effect: all its pictures "
+        "have 8 bits."
+        for stream in streams
+        if stream in scalings and "scaling" not in streams[stream]
     ]
 
 

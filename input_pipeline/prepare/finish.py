@@ -14,6 +14,7 @@ import numpy as np
 from input_pipeline import dataset, records
 from input_pipeline.builders.base import ClipBuilder, RawDataError, features
 from input_pipeline.encode import Clip
+from input_pipeline.formats.levels import of_stream
 from input_pipeline.index import (
     GROUPS,
     SPLITS,
@@ -224,9 +225,17 @@ def _streams(
             facts |= {"min_frames": min(counts), "max_frames": max(counts)}
         about = STREAMS[stream]
         if about.kind == "video":
-            facts["short_side"] = builder.options.video.short_side
+            video = builder.options.video
+            facts["short_side"] = video.short_side
+            if stream in video.frame_sizes:
+                facts["frame_size"] = list(video.frame_sizes[stream])
+            ends = [row["levels"][stream] for row in rows if stream in row["levels"]]
+            if ends:  # of more than 8 bits
+                facts["scaling"] = str(of_stream(video.scalings, stream))
+                low, high = zip(*ends, strict=True)
+                facts["levels"] = [min(low), max(high)]
             if about.codec == "jpeg":
-                facts["quality"] = builder.options.video.quality
+                facts["quality"] = video.quality
             facts["channels"] = about.channels
         else:
             facts |= _skeletons(builder, jobs, rows)

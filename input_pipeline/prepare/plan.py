@@ -23,6 +23,7 @@ import numpy as np
 from input_pipeline import dataset, records
 from input_pipeline.builders.base import ClipBuilder
 from input_pipeline.encode import Clip, ClipError, encode_clip
+from input_pipeline.formats.video import VideoOptions
 from input_pipeline.prepare.shards import WORK, ShardJob, write_text
 from input_pipeline.recordings import Part
 
@@ -100,6 +101,7 @@ def plan(builder: ClipBuilder, jobs: list[ShardJob]) -> dict[str, Any]:
         "short_side": video.short_side,
         "quality": video.quality,
         "min_frames": video.min_frames,
+        **_of_values(video),
         "shards": len(jobs),
         "clips": sum(len(job.clips) for job in jobs),
         "classes": builder.classes,
@@ -115,6 +117,17 @@ def _part_facts(part: Part, raw: Path) -> list[Any]:
     return [part.start, part.end, clocks, counted]
 
 
+# Of a plan only where it is asked for, so that those of before stay as they are.
+_ASKED = ("scalings", "frame_sizes")
+
+
+def _of_values(video: VideoOptions) -> dict[str, Any]:
+    scalings = {stream: str(way) for stream, way in video.scalings.items()}
+    sizes = {stream: list(size) for stream, size in video.frame_sizes.items()}
+    found = dict(zip(_ASKED, (scalings, sizes), strict=True))
+    return {key: value for key, value in found.items() if value}
+
+
 def adds_protocol(
     folder: Path, wanted: dict[str, Any], protocols: Sequence[str]
 ) -> bool:
@@ -127,6 +140,7 @@ def adds_protocol(
         found, known = info["plan"], {*info["protocols"]} - {*info.get("added", {})}
     except (OSError, ValueError, KeyError, TypeError):
         return False
+    wanted = dict.fromkeys(_ASKED) | wanted
     different = {key for key in wanted if found.get(key) != wanted[key]}
     return different == {"clip list"} and not known & {*protocols}
 
@@ -150,6 +164,7 @@ def check_plan(folder: Path, wanted: dict[str, Any]) -> None:
             f"{WORK}/{PLAN_FILE} is not what was written. Delete {folder} and run the "
             "same command again."
         ) from None
+    wanted = dict.fromkeys(_ASKED) | wanted
     different = [key for key in wanted if found.get(key) != wanted[key]]
     if records.PLANNED not in found:  # prepared before it was written down
         different = [key for key in different if key != records.PLANNED]

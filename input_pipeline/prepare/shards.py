@@ -132,11 +132,15 @@ def _row(record: records.Record, offset: int, length: int) -> dict[str, Any]:
         "truth": False,
         "frames": {},
         "content": _content(record),
+        "levels": {},
     }
     for stream, found in record.streams.items():
         if isinstance(found, records.Video):
             row["frames"][stream] = len(found.frames)
             row["truth"] |= found.actor_visible is not None
+            if found.levels:
+                ends = [min(found.levels), max(found.levels)]
+                row["levels"][stream] = ends
         else:
             persons, frames, joints = found.tracked.shape
             row["frames"][stream] = frames

@@ -110,6 +110,14 @@ def evaluated_split(folder: pathlib.Path, step: int) -> str:
     return ""
 
 
+def values_of(folder: pathlib.Path, step: int) -> dict[str, str]:
+    """Returns how the raw values of a step's streams became pictures; {}: unsaid."""
+    with contextlib.suppress(Exception):
+        found = read_sealed(folder, step)["meta"]["values"]
+        return {str(stream): str(text) for stream, text in found.items()}
+    return {}
+
+
 def best(known: Mapping[int, Mapping[str, float]], metric: str) -> int | None:
     """Returns the step whose metric is highest, the latest of equals."""
     ranked = [(found[metric], step) for step, found in known.items() if metric in found]

@@ -37,6 +37,7 @@ class Evaluation:
         [s*t n], actor_box [s*t 4], joints_seen [s*t m v 2], activation [s*t h w] and
         assignments [s*t h w k].
       bones: pairs of joints.
+      values: by stream, which raw values became 0 and 255, as text.
       history: the rows of the run's metrics.
       config: of the experiment, as text.
 
@@ -65,6 +66,7 @@ class Evaluation:
     frames: Mapping[str, Any] | None = None
     examples: Sequence[Mapping[str, Any]] = ()
     bones: Sequence[tuple[int, int]] = ()
+    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
     history: Sequence[Mapping[str, Any]] = ()
     config: str = ""
 

@@ -45,6 +45,11 @@ def render(summary: Mapping[str, Any], evaluation: Evaluation) -> str:
         for key in ("dataset", "protocol", "split", "checkpoint", "chosen")
         if summary[key]
     }
+    if summary["values"]:
+        facts["raw values to 0 and 255"] = ", ".join(
+            f"{overlays.STREAM_NAMES.get(name, name)} {text}"
+            for name, text in summary["values"].items()
+        )
     if summary["views"] > 1:
         facts["views a clip"] = summary["views"]
     return fill(

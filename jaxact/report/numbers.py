@@ -30,6 +30,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
             key: getattr(evaluation, key)
             for key in ("checkpoint", "chosen", "dataset", "protocol", "split")
         },
+        "values": dict(evaluation.values),
         "views": int(evaluation.views),
         "clips": len(labels),
         "top1": values["top1"],

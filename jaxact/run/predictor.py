@@ -57,6 +57,8 @@ class Predictor:
       folder, step: of the checkpoint.
       network: the model.
       variables: its weights.
+      values: by stream of more than 8 bits, which raw values are to become 0 and 255
+        (`input_pipeline.formats.levels.Scaling.parse`), as in training.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Predictor:
         self.variables = restore_weights(
             self.folder, self.step, self.network, self.experiment
         )
+        self.values = files.values_of(self.folder, self.step)
 
     def __call__(self, clip: Clip) -> dict[str, np.ndarray]:
         """Returns ``scores`` [y], and what the model looked at, where it tells.

@@ -35,6 +35,15 @@ def test_metadata_are_read_if_their_digest_is_theirs(tmp_path):
     assert files.steps_in(tmp_path / "none") == []
 
 
+def test_a_checkpoint_says_how_raw_values_became_pictures(tmp_path):
+    values = {"ir": "fixed:20:40"}
+    for step, meta in ((1, {"values": values}), (2, {})):
+        content = {"meta": meta, "arrays": None}
+        seal(tmp_path, step, content | {"digest": files.digest_of(content)})
+    assert files.values_of(tmp_path, 1) == values
+    assert files.values_of(tmp_path, 2) == files.values_of(tmp_path, 3) == {}
+
+
 def test_metrics_that_cannot_be_read_are_none(tmp_path):
     seal(tmp_path, 1, "{", '{"top1": 0.25}')
     seal(tmp_path, 2, "{", "{")

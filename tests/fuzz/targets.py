@@ -18,7 +18,7 @@ from PIL import Image
 
 from input_pipeline import dataset, encode, joints, records
 from input_pipeline.formats import errors as format_errors
-from input_pipeline.formats import frames, ntu, skeleton, video
+from input_pipeline.formats import frames, ntu, series, skeleton, video
 from jaxact import config
 from jaxact.errors import UserError
 from jaxact.report import predictions as score_files
@@ -310,6 +310,34 @@ def movie(data: bytes) -> None:
     try:
         options = video.VideoOptions(short_side=8, min_frames=1)
         video.read_video(written("a.avi", data), "rgb", options)
+    except format_errors.UnusableFile:
+        pass
+
+
+def _array(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+@target(_array(np.ones((2, 8, 8), np.float32)), _array(np.ones((3, 65), np.int16)))
+def array(data: bytes) -> None:
+    _series("a.npy", data)
+
+
+@target(
+    b"time," + b",".join(b"%d" % i for i in range(16)) + b"\n0," + b"1," * 16 + b"\n",
+    b"\xef\xbb\xbf2024-01-01 10:00:00;" + b";".join([b"20,5"] * 64) + b"\n",
+)
+def table(data: bytes) -> None:
+    _series("a.csv", data)
+
+
+def _series(name: str, data: bytes) -> None:
+    path = written(name, data)
+    try:
+        options = video.VideoOptions(short_side=8, min_frames=1)
+        series.read_series(path, "ir", options)
     except format_errors.UnusableFile:
         pass
 

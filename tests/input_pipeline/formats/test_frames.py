@@ -198,7 +198,7 @@ def test_endings_that_are_not_read_are_named(tmp_path):
     Image.fromarray(QUARTERS).save(tmp_path / "0.png")
     assert stored(tmp_path)[1] == [
         "pictures passed over: 3 .gif files; read are "
-        ".jpg, .jpeg, .png, .bmp, .webp, .tif, .tiff"
+        ".jpg, .jpeg, .png, .bmp, .webp, .tif, .tiff, .npy"
     ]
 
 

@@ -3,10 +3,14 @@
 import json
 import re
 
+import jax
 import numpy as np
 import pytest
 
+from input_pipeline import pipeline
+from input_pipeline.config import DataConfig
 from input_pipeline.dataset import PreparedDataset
+from input_pipeline.own_clip import read_clip
 from input_pipeline.prepare import __main__ as command
 from input_pipeline.streams import ALWAYS
 from tests.input_pipeline import raw
@@ -36,9 +40,62 @@ def test_manifest_with_absent_streams_through_the_command(tmp_path, capsys):
     assert data.index["subject"].tolist() == [-1] * 3
 
 
+def sensors(tmp_path, *more):
+    """Prepares two clips of a 16 x 16 array of degrees, and a video of 8 bits."""
+    raw.write_video(tmp_path / "a.avi", np.full((9, 20, 20), 7, np.uint8))
+    for name, most in (("a", 30.0), ("b", 36.0)):
+        ramp = np.linspace(20, most, 256, dtype=np.float32).reshape(16, 16)
+        np.save(tmp_path / f"{name}.npy", np.stack([ramp] * 9))
+    (tmp_path / "m.csv").write_text(
+        "rgb,ir,label,split\na.avi,a.npy,sit,train\n,b.npy,stand,test\n"
+    )
+    arguments = ["clips", "--manifest", str(tmp_path / "m.csv"), "--name", "mine"]
+    arguments += ["--out", str(tmp_path / "out"), "--workers", "1", *more]
+    command.main(arguments)
+    return PreparedDataset.open(tmp_path / "out", "mine")
+
+
+def test_scalings_are_stored_and_hold_for_what_is_read_later(tmp_path, capsys):
+    data = sensors(tmp_path, "--scaling", "fixed:20:40")
+    assert data.streams["ir"]["scaling"] == "fixed:20:40"
+    assert data.streams["ir"]["levels"] == [20, 40]
+    assert "scaling" not in data.streams["rgb"]
+    assert data.info["plan"]["scalings"] == {
+        "rgb": "fixed:20:40",
+        "ir": "fixed:20:40",
+    }
+    said = capsys.readouterr().out
+    assert "scaling fixed:20:40 of rgb has no effect: all its pictures have 8" in said
+    facts = pipeline.dataset_facts(DataConfig("mine", dir=str(tmp_path / "out")))
+    assert facts.values == {"ir": "fixed:20:40"}
+    # 36 degrees are 204 of 255 in the data set, and in a clip that is shown it alone.
+    inputs = {"ir": jax.ShapeDtypeStruct((2, 16, 16, 1), np.uint8)}
+    config = DataConfig("mine", dir=str(tmp_path / "out"), test_resize=16)
+    (batch,) = pipeline.eval_batches(config, inputs, "test", 1)
+    assert abs(int(batch["ir"][0, 0, -1, -1, 0]) - 204) <= 1
+    own = read_clip({"ir": tmp_path / "b.npy"}, config, inputs, values=facts.values)
+    np.testing.assert_array_equal(own["ir"], batch["ir"][0])
+
+
+def test_sets_are_not_mixed_of_two_scalings(tmp_path, capsys):
+    sensors(tmp_path, "--scaling", "ir=frame")
+    for more in (["--scaling", "ir=recording"], []):
+        with pytest.raises(SystemExit):
+            sensors(tmp_path, *more)
+        assert "scalings: there {'ir': 'frame:1:99'}, now" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
+        (
+            ["ntu60", "--raw", ".", "--scaling", "ir=20:40"],
+            "The scaling is '20:40'; ex",
+        ),
+        (
+            ["ntu60", "--raw", ".", "--frame_size", "8x8"],
+            "frame size is '8x8'; expecte",
+        ),
         (["ntu60", "--raw", "/nowhere"], "does not exist.*request form"),
         (["clips", "--manifest", "/nowhere.csv"], "does not exist.*columns"),
         (["clips", "--manifest", "."], r"The manifest \. is a folder.*columns"),
