@@ -1,6 +1,8 @@
 """Recordings whose every frame carries its number, to see which frames were cut out."""
 
+import dataclasses
 import io
+import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -70,3 +72,80 @@ def write_joints(path: Path, count: int) -> Path:
     points[:, 0, 0] = np.arange(count) / 1000
     np.save(path, points)
     return path
+
+
+@dataclasses.dataclass(frozen=True)
+class Staged:
+    """Two cameras that were started at different moments, and what happened when.
+
+    ``parts``: (start, end) of the labelled lines, in seconds of the first one's clock.
+    """
+
+    rgb: Path
+    ir: Path
+    manifest: Path
+    parts: tuple[tuple[Fraction, Fraction], ...]
+
+
+OFFSET, RGB_RATE, IR_RATE = Fraction("2.7"), 25, 8
+LABELS = ("still", "walk", "wave", "jump")
+
+
+def stage(folder: Path, seconds: int, parts: int, seed: int = 0) -> Staged:
+    """Write rgb.mp4 and ir.mkv, which starts OFFSET later, and a manifest of parts.
+
+    Both see one square, which moves as the label says; the infrared camera sees it
+    brighter than all else, coarser and from elsewhere. Ends are no times of frames.
+    """
+    random = np.random.default_rng(seed)
+    length = (seconds - 3) // parts  # from 3 s on, when both cameras run
+    lines, spans, speeds = [], [], np.zeros(seconds * 100)
+    for number in range(parts):
+        begin = 3 + number * length + Fraction(int(random.integers(800)), 1000)
+        end = begin + Fraction(int(random.integers(1200, 600 * length)), 1000)
+        label = int(random.integers(len(LABELS)))
+        split = ("train", "test")[number % 4 == 3]
+        spans.append((begin, end))
+        cells = f"{float(begin)},{float(end)},{float(OFFSET)}"
+        lines.append(f"rgb.mp4,ir.mkv,{cells},{LABELS[label]},{split}")
+        here = slice(int(begin * 100), int(end * 100))
+        steps = random.random(len(speeds[here]) // 40 + 1).repeat(40)
+        speeds[here] = label * steps[: len(speeds[here])] * 20  # pixels a second
+    places = np.cumsum(speeds) / 100
+
+    def picture(number: int, time: float, base: int, sign: int) -> np.ndarray:
+        scene = np.full((HEIGHT, WIDTH), base, np.int64)
+        place = places[min(int(time * 100), len(places) - 1)]
+        x = int(place * (1 if sign > 0 else 0.8)) % (WIDTH - 10)
+        scene[8:20, x : x + 10] += sign * 120
+        code = 96 + image_of(number) // 4  # small changes, beside what happens
+        noise = np.random.default_rng(number).integers(-3, 4, scene.shape)
+        return np.concatenate([code, (scene + noise).clip(0, 255).astype(np.uint8)])
+
+    count, late = seconds * RGB_RATE, int((seconds - OFFSET) * IR_RATE)
+    rgb = write(
+        folder / "rgb.mp4",
+        count,
+        RGB_RATE,
+        image=lambda i: picture(i, i / RGB_RATE, 200, -1),
+        g="100",
+    )
+    ir = write(
+        folder / "ir.mkv",
+        late,
+        IR_RATE,
+        image=lambda i: picture(i, i / IR_RATE + float(OFFSET), 20, 1),
+        g="100",
+    )
+    manifest = folder / "manifest.csv"
+    columns = "rgb,ir,start,end,ir_offset,label,split"
+    manifest.write_text("\n".join([columns, *lines, ""]))
+    return Staged(rgb, ir, manifest, tuple(spans))
+
+
+def frames_in(
+    start: Fraction, end: Fraction, rate: int, offset: Fraction = Fraction(0)
+) -> list[int]:
+    """The numbers of the frames with start <= number / rate + offset < end."""
+    first, after = (math.ceil((moment - offset) * rate) for moment in (start, end))
+    return list(range(first, after))
