@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,14 @@ def read_frames(
             frames.look(image)
             frames.add(data, size, path.name)
     return frames.video(options.min_frames, levels=deep.levels if deep else None)
+
+
+def pictures(folder: Path, stream: str, options: VideoOptions) -> Iterator[np.ndarray]:
+    """Yield the pixels of a folder's images as they would be stored."""
+    files = list_files(folder)
+    deep = _range(files)
+    for path in files:
+        yield _stored(path, stream, options, deep)[2]
 
 
 @kept(8)

@@ -9,6 +9,8 @@ import pytest
 
 from input_pipeline import records
 from input_pipeline.dataset import PreparedDataset
+from input_pipeline.offsets.correlation import propose
+from input_pipeline.offsets.motion import of_file
 from tests.input_pipeline import recorded
 
 # Of one process, with Python, NumPy, FFmpeg and (in the first one) TensorFlow.
@@ -77,3 +79,5 @@ def test_an_hour_in_bounded_memory(tmp_path):
     _, first, worker = prepare(staged, tmp_path / "out", "--workers", "2")
     check_frames(staged, tmp_path / "out")
     assert first < MOST_MB and worker < MOST_MB
+    found = propose(of_file(staged.rgb, "rgb"), of_file(staged.ir, "ir"))
+    assert abs(found.offset - float(recorded.OFFSET)) < 0.1 and not found.doubt
