@@ -66,7 +66,12 @@ def read_frames(
         files = _files(folder, options.min_frames)
     else:
         files = list_files(folder)[slice(*part)]
-    deep = _range(list_files(folder) if scaling.of_recording else files, scaling)
+    if part is not None and scaling.of_recording:
+        deep = _whole_range(folder, scaling)
+    else:
+        deep = _range(files, scaling)
+    if deep is not None:
+        deep.say()
     frames = Frames()
     for hold in (False, True):
         if hold and frames.whole:
@@ -82,7 +87,7 @@ def read_frames(
 def pictures(folder: Path, stream: str, options: VideoOptions) -> Iterator[np.ndarray]:
     """Yield the pixels of a folder's images as they would be stored."""
     files = list_files(folder)
-    deep = _range(files)
+    deep = _range(files, of_stream(options.scalings, stream))
     for path in files:
         yield _stored(path, stream, options, deep)[2]
 
@@ -143,8 +148,13 @@ def _range(files: list[Path], scaling: Scaling) -> Range | None:
         colour = values.ndim == 3
     if colour:
         found.colour()
-    found.say()
     return found
+
+
+@kept(4)
+def _whole_range(folder: Path, scaling: Scaling) -> Range | None:
+    """Of a recording of which there are parts: found out once."""
+    return _range(list_files(folder), scaling)
 
 
 def _read(path: Path, data: bytes = b"") -> Any:

@@ -64,9 +64,7 @@ def index(path: Path) -> Index:
     if not file.stat().st_size:
         raise UnusableFile("empty", "the file has no bytes")
     try:
-        # What is said of the file is said again as its frames are read.
-        with notes.listening():
-            return _by_packets(file, wanted)
+        return _by_packets(file, wanted)
     except _ERRORS as error:
         name = type(error).__name__
         raise UnusableFile("undecodable", f"{name}: {error}") from None

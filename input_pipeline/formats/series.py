@@ -24,6 +24,7 @@ from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.frames import DEEP, numbers
 from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
+from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.video import FrameRange, VideoOptions, stored_size
 from input_pipeline.streams import STREAMS
@@ -62,12 +63,18 @@ def read_series(
     Raises UnusableFile if it is missing or empty, its values are no numbers, its shape
     is none of frames, or there are too few of them.
     """
-    series = open_series(Path(path), options.frame_sizes.get(stream))
+    opened = open_series if part is None else _recording
+    series = opened(Path(path), options.frame_sizes.get(stream))
     if series.about:
         notes.note("tables read as frames", series.about)
     deep = None
-    if series.bits > 8:
-        deep = _range(series, of_stream(options.scalings, stream), part)
+    scaling = of_stream(options.scalings, stream)
+    if series.bits > 8 and part is not None and scaling.of_recording:
+        deep = _whole_range(Path(path), options.frame_sizes.get(stream), scaling)
+    elif series.bits > 8:
+        deep = _range(series, scaling, part)
+    if deep is not None:
+        deep.say()
     frames = Frames()
     for hold in (False, True):
         if hold and frames.whole:
@@ -85,8 +92,18 @@ def read_series(
 
 def series_times(path: Path) -> tuple[int, np.ndarray | None]:
     """Return how many frames a file has, and their times where it tells them."""
-    series = open_series(path, None)
+    series = _recording(path, None)
     return series.count, series.times
+
+
+def pictures(path: Path, stream: str, options: VideoOptions) -> Iterator[np.ndarray]:
+    """Yield the frames of a file as they would be stored."""
+    series = open_series(path, options.frame_sizes.get(stream))
+    deep = None
+    if series.bits > 8:
+        deep = _range(series, of_stream(options.scalings, stream), None)
+    for values in series.frames(0, series.count):
+        yield _shown(values, deep, stream, options.short_side)
 
 
 def open_series(path: Path, size: tuple[int, int] | None) -> Series:
@@ -107,16 +124,24 @@ def open_series(path: Path, size: tuple[int, int] | None) -> Series:
         raise UnusableFile("undecodable", text[:300]) from None
 
 
+_recording = kept(4)(open_series)
+
+
 def _range(series: Series, scaling: Scaling, part: FrameRange | None) -> Range:
     found, colour = Range(scaling), False
-    first, after = (0, series.count) if scaling.of_recording or not part else part
+    first, after = part or (0, series.count)
     for number, values in enumerate(series.frames(first, after), first):
         found.add(values, series.bits, f"frame {number}")
         colour = values.ndim == 3
     if colour:
         found.colour()
-    found.say()
     return found
+
+
+@kept(4)
+def _whole_range(path: Path, size: tuple[int, int] | None, scaling: Scaling) -> Range:
+    """Of a recording of which there are parts: found out once."""
+    return _range(_recording(path, size), scaling, None)
 
 
 def _shown(

@@ -20,6 +20,7 @@ from input_pipeline.formats import container as containers
 from input_pipeline.formats import seeking, shown
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
+from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.streams import STORED, STREAMS, of_kind
 
@@ -157,10 +158,12 @@ def decode(
     scaling = of_stream(options.scalings, stream)
     for number, (frame, aspect, origin) in enumerate(_decoded(path, wanted, part)):
         if not number and _is_deep(frame.format):
-            whole = scaling.of_recording
-            convert.deep = _range(
-                path, wanted, stream, scaling, None if whole else part
-            )
+            if part is not None and scaling.of_recording:
+                convert.deep = _whole_range(path, wanted, stream, scaling)
+            else:
+                convert.deep = _range(path, wanted, stream, scaling, part)
+            if convert.deep is not None:
+                convert.deep.say()
         if found is not None:
             found.add(frame, origin)
             found.levels = convert.deep.levels if convert.deep else None
@@ -237,8 +240,15 @@ def _range(
         colour = frame.format.is_rgb
     if colour:
         found.colour()
-    found.say()
     return found
+
+
+@kept(4)
+def _whole_range(
+    path: Path, wanted: int | None, stream: str, scaling: Scaling
+) -> Range | None:
+    """Of a recording of which there are parts: found out once."""
+    return _range(path, wanted, stream, scaling, None)
 
 
 def _has_chroma(frame: av.VideoFrame) -> bool:

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from input_pipeline import readers
-from input_pipeline.formats import frames
+from input_pipeline.formats import frames, series
+from input_pipeline.formats.levels import Scaling
+from input_pipeline.formats.series import is_series
 from input_pipeline.formats.skeleton import read_skeleton
-from input_pipeline.formats.video import Found, VideoOptions, decode
+from input_pipeline.formats.video import VideoOptions, decode
 from input_pipeline.recordings import Clock, times
 from input_pipeline.streams import STREAMS
 
@@ -68,10 +70,15 @@ def of_file(path: Path, stream: str, rate: float = 0.0) -> Motion:
 
 def _pictures(path: Path) -> Iterator[np.ndarray]:
     """The frames of a video file or folder, small and grey, uint8 [h w]."""
-    # As infrared: of one channel.
+    # As infrared, of one channel; single pixels that are odd do not count.
+    options = VideoOptions(
+        short_side=SIDE, scalings={"ir": Scaling("recording", 1, 99)}
+    )
+    if is_series(path):
+        return series.pictures(path, "ir", options)
     if path.is_dir():
-        return frames.pictures(path, "ir", VideoOptions(short_side=SIDE))
-    return decode(path, "ir", SIDE, Found())
+        return frames.pictures(path, "ir", options)
+    return decode(path, "ir", options)
 
 
 def _of_pictures(path: Path) -> np.ndarray:
