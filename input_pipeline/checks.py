@@ -9,7 +9,7 @@ from input_pipeline import joints
 from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.index import frames_column
-from input_pipeline.streams import STREAMS, source
+from input_pipeline.streams import STREAMS, of_kind, source
 
 
 def check_inputs(
@@ -32,6 +32,8 @@ def check_inputs(
             f"{', '.join(inputs)} alone: there is no other stream to go on with. Set "
             "it to 0."
         )
+    if data.quarter_turns:
+        _check_turns(data, inputs)
     for stream, spec in inputs.items():
         stored = source(stream)
         if stored not in dataset.streams or stream not in STREAMS:
@@ -67,6 +69,19 @@ def check_inputs(
             raise DataConfigError(
                 f"data.window is {data.window}, but the model reads skeletons, which "
                 "are cut by data.skeleton_crop_min. Set data.window to 0."
+            )
+
+
+def _check_turns(data: DataConfig, inputs: Mapping[str, Any]) -> None:
+    for stream, spec in inputs.items():
+        shape = tuple(spec.shape)
+        if stream in of_kind("joints", inputs) or shape[1] != shape[2] or data.truth:
+            what = "training batches carry the ground truth (data.truth)"
+            if not data.truth:
+                what = f"the model reads the stream {stream!r} as {shape}"
+            raise DataConfigError(
+                "data.quarter_turns turns square frames and nothing else, but "
+                f"{what}. Set it to False."
             )
 
 

@@ -103,6 +103,9 @@ class DataConfig(_Strict):
     test_resize: int = _free(256)
     # Training: probability of a horizontal flip.
     flip: float = 0.5
+    # Training: frames are turned by 0 to 3 quarters, each as likely: of sensors that
+    # look down, to which nothing is upright.
+    quarter_turns: bool = False
 
     # Frames that are cut into the model's segments: a window at a random place in
     # training, at the centre in evaluation (with several views in time, spread from

@@ -81,6 +81,13 @@ class Draws:
         owner = "" if self.data.shared_flip else source(stream)
         return ops.random_flip(self.seed("flip", owner), self.data.flip)
 
+    def quarters(self, stream: str) -> tf.Tensor | None:
+        """Returns by how many quarters a stream is turned; None: it never is."""
+        if not self.training or not self.data.quarter_turns:
+            return None
+        owner = "" if self.data.shared_flip else source(stream)
+        return ops.random_quarters(self.seed("quarter turns", owner))
+
     def indices(
         self, stream: str, frames: int, count: tf.Tensor, times: tf.Tensor
     ) -> list[tf.Tensor]:

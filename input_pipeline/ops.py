@@ -223,6 +223,17 @@ def flip(frames: tf.Tensor, flipped: tf.Tensor) -> tf.Tensor:
     return tf.reshape(mirrored, [t, h, w, c])
 
 
+def random_quarters(seed: tf.Tensor) -> tf.Tensor:
+    """Returns a random number of quarter turns, 0 to 3."""
+    return tf.random.stateless_uniform([], seed, 0, 4, tf.int32)
+
+
+def turn(frames: tf.Tensor, quarters: tf.Tensor) -> tf.Tensor:
+    """Turns square frames [t h h c] by so many quarters, anticlockwise."""
+    turned = tf.image.rot90(frames, quarters)
+    return tf.ensure_shape(turned, frames.shape)
+
+
 def crop_boxes(
     boxes: tf.Tensor,
     visible: tf.Tensor,

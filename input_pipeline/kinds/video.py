@@ -105,7 +105,7 @@ def read(
     about = STREAMS[stream]
     encoded = record[records.frames_key(about.stored)]
     t, h, w, _ = shape
-    flipped = draws.flip(stream)
+    flipped, quarters = draws.flip(stream), draws.quarters(stream)
     shown = []
     for index, place in views_of(record, stream, t, draws, part):
         seen, number = index, t
@@ -116,6 +116,8 @@ def read(
         part_shown = window(record, about.stored, place, (h, w))
         frames = ops.decode(chosen, part_shown, (h, w), STREAMS[about.stored])
         frames = ops.flip(frames, flipped)
+        if quarters is not None:
+            frames = ops.turn(frames, quarters)
         shown.append(differences.subtract(frames) if about.made_from else frames)
     return tf.stack(shown) if len(shown) > 1 else shown[0]
 

@@ -72,6 +72,17 @@ def test_flip_mirrors_columns_only():
     assert np.array_equal(ops.flip(tf.constant(frames), tf.constant(False)), frames)
 
 
+def test_quarter_turns_are_as_many_as_are_drawn():
+    frames = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3, 1)
+    for quarters in range(4):
+        turned = ops.turn(tf.constant(frames), tf.constant(quarters))
+        np.testing.assert_array_equal(turned, np.rot90(frames, quarters, (1, 2)))
+    seeds = [tf.constant([0, i], tf.int64) for i in range(100)]
+    drawn = [int(ops.random_quarters(seed)) for seed in seeds]
+    assert {*drawn} == {0, 1, 2, 3}
+    assert min(drawn.count(i) for i in range(4)) > 10
+
+
 def moved(boxes: list, visible: list, window: list[int], flipped: bool) -> tuple:
     new, seen = ops.crop_boxes(
         tf.constant(boxes, tf.float32),

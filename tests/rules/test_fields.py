@@ -143,6 +143,7 @@ DATA_CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "crop_scales": ((0.7, 0.6), CORNERS),
     "crop_distort": (0, CORNERS),
     "flip": (1.0, {}),
+    "quarter_turns": (True, {"window": 1000}),
     "crop": ("corners", {}),
     "window": (5, {}),
     "skeleton_crop_min": (1.0, {}),
@@ -187,7 +188,7 @@ def pictured(number: int) -> records.Record:
 def batches(root, *changes: tuple[str, Any]) -> list[Any]:
     """Returns what training and evaluation read, and how many clips there are."""
     data, inputs = tiny_data.config(root, **dict(changes)), dict(INPUTS)
-    if data.window:  # of videos alone
+    if data.window or data.quarter_turns:  # of videos alone
         del inputs["skeleton"]
     train = pipeline.train_batches(data, inputs, 2, seed=3)
     found = [*itertools.islice(train, 3)]
