@@ -69,12 +69,19 @@ def train(
     window = progress.MetricsWindow(meta.get("window"))
     meter = progress.Meter(config.batch_size)
 
+    def out_of_patience() -> bool:
+        if not config.patience:
+            return False
+        since = progress.evaluations_since_best(workdir, metric)
+        return distributed.broadcast_from_main(since) >= config.patience
+
     def evaluate_and_say(batches: Iterator[Batch]) -> dict[str, float]:
         metrics = opened.evaluate_split(state.variables, batches).metrics
         say(f"{split} after step {step}: {progress.eval_line(metrics)}")
         return metrics
 
     metrics: dict[str, float] = {}
+    ended = out_of_patience()
     say(f"Compiling, then {plan.total_steps - step} steps to go.")
     try:
         with StopSignal(checkpoints.wait) as stop, jax.transfer_guard("disallow"):
@@ -87,7 +94,8 @@ def train(
                     log.sync()
                     checkpoints.add_metrics(step, metrics)
                     meter.restart()
-                if step >= plan.total_steps:
+                    ended = out_of_patience()
+                if ended or step >= plan.total_steps:
                     break
                 with meter.waiting():
                     batch = distributed.put_batch(next(batches), opened.mesh)
@@ -124,7 +132,8 @@ def train(
     if not metrics:  # the run was already at its end
         metrics = evaluate_and_say(opened.eval_batches())
     best = checkpoints.best_step()
-    say(f"Done. The best {metric} on {split} was that of step {best}.")
+    early = f" No better for {config.patience} evaluations." if ended else ""
+    say(f"Done.{early} The best {metric} on {split} was that of step {best}.")
     return metrics
 
 

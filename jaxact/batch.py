@@ -18,6 +18,10 @@ PROGRESS = "progress"
 # Which of the model's streams a clip really has, bool [b s] in their order. A batch
 # without it has all of them.
 PRESENT = "present"
+# What the train step adds where labels are softened or clips are mixed: how much of an
+# example is of each class, float32 [b y], and where classes have weights, [b]. Losses
+# take the one for the label; the others are multiplied by the other.
+TARGET, WEIGHT = "target", "weight"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -100,6 +100,11 @@ class OptimConfig(Config):
     clip_norm: float = 0.0  # > 0: gradients are clipped to this global norm
     # < 1: the rate of a backbone's block is this much smaller than of the next one.
     layer_decay: float = 1.0
+    # Parts of the model whose rate is multiplied, as (("backbone", 0.1),).
+    part_lr: tuple[tuple[str, float], ...] = ()
+    # Parts that stay as they are: no update, no decay, and computed as in evaluation,
+    # by the stored batch statistics and without dropout.
+    freeze: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass
@@ -127,11 +132,31 @@ class TrainConfig(Config):
     # Of a run: all, all but the heads (classes may differ), or the backbone (blocks and
     # fusion start from the seed, too). A foreign file only ever holds a backbone.
     init_part: Literal["all", "all_but_heads", "backbone"] = free("all")
+    # > 0: the weights that are evaluated and used are the moving average of the trained
+    # ones, after step n by the decay min(this, (1 + n) / (10 + n)).
+    ema_decay: float = 0.0
+    label_smoothing: float = 0.0  # e: a label is 1 - e + e/y, each other class e/y
+    # A clip's losses are weighed by n ** -this, n its class's clips; the mean is 1.
+    class_balance: float = 0.0
+    # > 0: training ends when so many evaluations in a row were no better than the best
+    # before them; of validation clips alone, for test clips must not choose when.
+    patience: int = free(0)
     log_every: int = free(20)  # steps between progress lines
     eval_every: float = free(1.0)  # epochs between evaluations; 0: only at the end
     checkpoint_every: int = free(0)  # steps between checkpoints; 0: as evaluations
     keep: int = free(2)  # latest checkpoints kept, besides the best one
     compilation_cache: str = local("")  # folder of JAX's compilation cache; "": off
+
+
+@dataclasses.dataclass
+class MixConfig(Config):
+    """Clips mixed in pairs in training, all streams alike; see `jaxact.run.mixing`."""
+
+    mixup: float = 0.0  # a of Beta(a, a), of which the share of a clip is drawn; 0: off
+    cutmix: float = 0.0  # likewise, of the part that stays; 0: off
+    # What is cut: a box of all frames, or a stretch of the clip, joints included.
+    along: Literal["space", "time"] = "space"
+    probability: float = 1.0  # with which a clip is mixed
 
 
 @dataclasses.dataclass
@@ -145,6 +170,9 @@ class EvalConfig(Config):
     choose_on: str = free("")
     # By which the best checkpoint is chosen.
     best_metric: Literal["top1", "top5", "mean_class_accuracy"] = free("top1")
+    # Weights are the mean of the last so many checkpoints, the chosen one and those
+    # before it; train.keep says how many there are.
+    average_last: int = free(1)
     pictures: int = free(8)  # clips shown in the report
     # Names of clips, or of classes, of which they are; (): from all over the split.
     show: tuple[str, ...] = free(())
@@ -160,6 +188,7 @@ class Experiment(Config):
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
     schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    mix: MixConfig = dataclasses.field(default_factory=MixConfig)
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
 
 

@@ -11,8 +11,20 @@ from typing import Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxact.batch import PRESENT, Batch
+from jaxact.batch import PRESENT, TARGET, Batch
 from jaxact.out import Out
+
+
+def at_label(values: jax.Array, batch: Batch) -> jax.Array:
+    """Returns the values ``[b ... y]`` of the label, or their mean by `TARGET` [b y].
+
+    Raises:
+      KeyError: the batch has neither.
+    """
+    if TARGET in batch:
+        return jnp.einsum("b...y,by->b...", values, batch[TARGET])
+    label = batch["label"].reshape(-1, *(1,) * (values.ndim - 1))
+    return jnp.take_along_axis(values, label, axis=-1)[..., 0]
 
 
 class Loss(Protocol):
@@ -29,9 +41,7 @@ class Loss(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class CrossEntropy:
-    """Cross-entropy of ``out[logits]`` [b y] with ``batch["label"]`` [b].
-
-    With smoothing e the target is 1 - e + e/y on the label and e/y elsewhere.
+    """Cross-entropy of ``out[logits]`` [b y] with the label, see `at_label`.
 
     Attributes:
       stream: logits are of this stream of the batch's ``present``: clips that lack it
@@ -41,15 +51,11 @@ class CrossEntropy:
     name: str = "cross_entropy"
     weight: float = 1.0
     logits: str = "logits"
-    smoothing: float = 0.0
     stream: int | None = None
 
     def __call__(self, out: Out, batch: Batch) -> jax.Array:
         log_p = jax.nn.log_softmax(out[self.logits].astype(jnp.float32))
-        label = batch["label"][:, None]
-        on_label = -jnp.take_along_axis(log_p, label, axis=-1)[:, 0]
-        uniform = -log_p.mean(axis=-1)
-        loss = (1 - self.smoothing) * on_label + self.smoothing * uniform
+        loss = -at_label(log_p, batch)
         if self.stream is not None and PRESENT in batch:
             loss = jnp.where(batch[PRESENT][:, self.stream], loss, 0)
         return loss

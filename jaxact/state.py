@@ -1,11 +1,13 @@
 """The state of training, and the random streams that follow from it."""
 
+import dataclasses
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import flax.struct
 import jax
+import jax.numpy as jnp
 
 Inputs = Mapping[str, jax.ShapeDtypeStruct]
 
@@ -27,8 +29,48 @@ class State:
 
     @property
     def variables(self) -> dict[str, Any]:
-        """What the module is applied to: "params" and "batch_stats"."""
+        """What the module is evaluated with: "params" and "batch_stats"."""
         return {"params": self.params, "batch_stats": self.batch_stats}
+
+    def started(self) -> "State":
+        """Returns the state of a training that begins with these weights."""
+        return self
+
+    def followed(self) -> "State":
+        """Returns the state after a step, when averages have taken it into account."""
+        return self
+
+
+@flax.struct.dataclass
+class AveragedState(State):
+    """A state whose weights are averaged, too: what is evaluated are the averages.
+
+    Attributes:
+      ema: of "params" and "batch_stats", both alike: ``a = d a + (1 - d) x`` after
+        every step. Batch statistics are averages already, of the batches that the
+        trained weights saw; so timm averages them, too.
+      decay: d at the end; after step n it is ``min(d, (1 + n) / (10 + n))``, as in
+        TensorFlow's ExponentialMovingAverage, so that the start is forgotten.
+    """
+
+    ema: Any
+    decay: float = flax.struct.field(pytree_node=False)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        return self.ema
+
+    def started(self) -> "AveragedState":
+        # A step gives its arrays away: averages may not be the weights' own.
+        return dataclasses.replace(self, ema=jax.tree.map(jnp.copy, super().variables))
+
+    def followed(self) -> "AveragedState":
+        n = self.step.astype(jnp.float32)
+        share = 1 - jnp.minimum(self.decay, (1 + n) / (10 + n))
+        ema = jax.tree.map(
+            lambda a, x: a + share * (x - a), self.ema, super().variables
+        )
+        return dataclasses.replace(self, ema=ema)
 
 
 def rngs_at(key: jax.Array, step: Any) -> dict[str, jax.Array]:

@@ -7,6 +7,9 @@ import pytest
 
 from jaxact import losses
 from jaxact.layers import distillation
+from jaxact.layers.confidence import ConfidenceLoss
+from jaxact.layers.evidence import EvidentialLoss
+from jaxact.layers.fusions.confident import StreamCrossEntropy
 
 # Three classes with odds 1 : 2 : 5, so the softmax is 1/8, 2/8, 5/8.
 LOGITS = jnp.log(jnp.array([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]))
@@ -18,12 +21,46 @@ def test_cross_entropy_is_minus_log_of_the_labels_share():
     np.testing.assert_allclose(loss, [np.log(8 / 5), np.log(8)], rtol=1e-6)
 
 
-def test_label_smoothing_mixes_in_the_mean_over_classes():
-    batch = {"label": jnp.array([2, 0])}
-    loss = losses.CrossEntropy(smoothing=0.3)({"logits": LOGITS}, batch)
-    mean = (np.log(8) + np.log(4) + np.log(8 / 5)) / 3
-    expected = [0.7 * np.log(8 / 5) + 0.3 * mean, 0.7 * np.log(8) + 0.3 * mean]
+def test_a_soft_label_counts_for_each_of_its_classes():
+    target = jnp.array([[0.0, 0.25, 0.75], [1.0, 0.0, 0.0]])
+    loss = losses.CrossEntropy()({"logits": LOGITS}, {"target": target})
+    expected = [0.25 * np.log(4) + 0.75 * np.log(8 / 5), np.log(8)]
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("term", "out"),
+    [
+        (losses.CrossEntropy(), {"logits": LOGITS}),
+        (StreamCrossEntropy(), {"stream_logits": jnp.stack([LOGITS, 2 * LOGITS], 1)}),
+        (
+            ConfidenceLoss(),
+            {
+                "stream_logits": jnp.stack([LOGITS, 2 * LOGITS], 1),
+                "confidence": jnp.full((2, 2), 0.9),
+            },
+        ),
+        (
+            EvidentialLoss(),
+            {
+                "evidence": jnp.exp(LOGITS),
+                "stream_evidence": jnp.exp(jnp.stack([LOGITS, 2 * LOGITS], 1)),
+            },
+        ),
+        (
+            losses.ScoreFunction(),
+            {"logits": LOGITS, "log_choice": jnp.array([-1.0, -2.0])},
+        ),
+    ],
+)
+def test_every_loss_reads_a_one_hot_target_as_the_label(term, out):
+    label = jnp.array([2, 0])
+    hard = term(out, {"label": label})
+    soft = term(out, {"target": jax.nn.one_hot(label, 3)})
+    np.testing.assert_allclose(soft, hard, rtol=1e-5)
+    # And one that is half of each class is another loss.
+    half = term(out, {"target": jnp.full((2, 3), 1 / 3)})
+    assert not np.allclose(half, hard, rtol=1e-3)
 
 
 def test_cross_entropy_reads_the_logits_it_names():

@@ -30,6 +30,8 @@ from jaxact.devices import distributed
 from jaxact.state import State
 
 Meta = dict[str, Any]
+# In a state's tree: the averages of what is trained, see `jaxact.state.AveragedState`.
+AVERAGES = "ema"
 # What TensorStore and Orbax raise where a disk is full, read-only or gone.
 WRITE_ERRORS = (OSError, ValueError, RuntimeError)
 # Errors that say nothing of what the files hold: another try may succeed.
@@ -253,54 +255,48 @@ class Checkpoints:
     def restore_weights(self, step: int, abstract: Mapping[str, Any]) -> dict[str, Any]:
         """Restores "params" and "batch_stats" alone, whatever the optimiser was.
 
-        ``abstract`` has both, too.
+        Of a training that averaged them, the averages. ``abstract`` has both, too.
 
         Raises:
           DamagedError: it cannot be read.
           UserError: the checkpoint is of another model.
         """
-        path = self.folder / str(step)
-        # An empty tree is no part of a checkpoint's tree for Orbax.
-        asked = {n: abstract[n] for n in ("params", "batch_stats") if abstract[n]}
-        arguments = ocp.args.PyTreeRestore(
-            asked,
-            restore_args=ocp.checkpoint_utils.construct_restore_args(asked),
-            partial_restore=True,
-        )
-
-        def read() -> Any:
-            with contextlib.closing(ocp.PyTreeCheckpointHandler()) as handler:
-                tree = handler.metadata(path / "state").tree
-                trees.check_same_shapes(tree, abstract, str(path))
-                return handler.restore(path / "state", args=arguments)
-
-        weights = self._read(step, read)
-        self._check_arrays(step, weights)
-        return {"batch_stats": {}, **weights}
+        return {"batch_stats": {}, **self._weights(step, abstract)}
 
     def read_arrays(self, step: int) -> dict[str, Any]:
-        """Reads "params" and "batch_stats" as they were stored, as arrays of NumPy.
+        """Reads what `restore_weights` does as it was stored, as arrays of NumPy.
 
         Raises:
           DamagedError: it cannot be read.
         """
+        return self._weights(step, None)
+
+    def _weights(self, step: int, abstract: Mapping[str, Any] | None) -> dict[str, Any]:
         path = self.folder / str(step)
+        whole = ocp.RestoreArgs(restore_type=np.ndarray)
 
         def read() -> Any:
             with contextlib.closing(ocp.PyTreeCheckpointHandler()) as handler:
                 tree = handler.metadata(path / "state").tree
-                asked = {n: tree[n] for n in ("params", "batch_stats") if tree.get(n)}
-                whole = ocp.RestoreArgs(restore_type=np.ndarray)
+                stored = tree.get(AVERAGES, tree)
+                if abstract is not None:
+                    trees.check_same_shapes(stored, abstract, str(path))
+                source = stored if abstract is None else abstract
+                # An empty tree is no part of a checkpoint's tree for Orbax.
+                kinds = ("params", "batch_stats")
+                asked = {name: source[name] for name in kinds if source.get(name)}
+                asked = {AVERAGES: asked} if AVERAGES in tree else asked
+                how = jax.tree.map(lambda _: whole, asked)
+                if abstract is not None:
+                    how = ocp.checkpoint_utils.construct_restore_args(asked)
                 arguments = ocp.args.PyTreeRestore(
-                    asked,
-                    restore_args=jax.tree.map(lambda _: whole, asked),
-                    partial_restore=True,
+                    asked, restore_args=how, partial_restore=True
                 )
                 return handler.restore(path / "state", args=arguments)
 
         weights = self._read(step, read)
         self._check_arrays(step, weights)
-        return weights
+        return weights.get(AVERAGES, weights)
 
     def restore_latest(self, abstract: State) -> tuple[State, Meta] | None:
         """Restores the newest step that can be read; None where there is no step.

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from jaxact.batch import PRESENT, Batch
 from jaxact.layers.fusions import only_present
+from jaxact.losses import at_label
 from jaxact.out import Out
 
 Variant = Literal["paper", "code"]
@@ -153,7 +154,6 @@ class ConfidenceLoss:
     def __call__(self, out: Out, batch: Batch) -> jax.Array:
         """Returns ``[b]`` float32."""
         scores = jax.nn.softmax(out[self.logits].astype(jnp.float32), axis=-1)
-        label = batch["label"][:, None, None]
-        target = jnp.take_along_axis(scores, label, axis=-1)[..., 0]
+        target = at_label(scores, batch)
         error = jnp.abs(out[self.confidence] - jax.lax.stop_gradient(target))
         return only_present(error, batch.get(PRESENT)).sum(axis=-1)

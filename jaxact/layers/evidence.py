@@ -12,7 +12,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jaxact.batch import PRESENT, PROGRESS, Batch
+from jaxact.batch import PRESENT, PROGRESS, TARGET, Batch
 from jaxact.layers.fusions import only_present
 from jaxact.out import Out
 
@@ -54,27 +54,25 @@ def join(evidence: jax.Array, present: jax.Array | None = None) -> jax.Array:
     return classes * jnp.expm1(jnp.minimum(total, most))
 
 
-def expected_cross_entropy(evidence: jax.Array, label: jax.Array) -> jax.Array:
-    """Returns ``psi(S) - psi(alpha_y)`` ``[...]``: of the mean over the Dirichlet.
+def expected_cross_entropy(evidence: jax.Array, target: jax.Array) -> jax.Array:
+    """Returns ``psi(S) - sum_y t_y psi(alpha_y)`` ``[...]``: of the Dirichlet's mean.
 
-    TMC Eq. 8, with ``alpha = e + 1`` ``[... y]``, S their sum and y the label
-    ``[...]``.
+    TMC Eq. 8, with ``alpha = e + 1`` ``[... y]``, S their sum and t how much is of each
+    class, one-hot or soft, ``[... y]``.
     """
     alpha = evidence + 1.0
-    own = jnp.take_along_axis(alpha, label[..., None], axis=-1)[..., 0]
     digamma = jax.scipy.special.digamma
-    return digamma(alpha.sum(axis=-1)) - digamma(own)
+    return digamma(alpha.sum(axis=-1)) - (target * digamma(alpha)).sum(axis=-1)
 
 
-def divergence_of_the_rest(evidence: jax.Array, label: jax.Array) -> jax.Array:
+def divergence_of_the_rest(evidence: jax.Array, target: jax.Array) -> jax.Array:
     """Returns ``KL(Dir(alpha~) || Dir(1))`` ``[...]``, the label's evidence left out.
 
-    TMC Eq. 9: ``alpha~ = y + (1 - y) alpha`` with y the label as one-hot, so that only
-    evidence for wrong classes is drawn to none.
+    TMC Eq. 9: ``alpha~ = t + (1 - t) alpha`` with t as above, so that only evidence for
+    wrong classes is drawn to none.
     """
     classes = evidence.shape[-1]
-    own = jax.nn.one_hot(label, classes)
-    alpha = 1.0 + (1.0 - own) * evidence
+    alpha = 1.0 + (1.0 - target) * evidence
     total = alpha.sum(axis=-1)
     gammaln, digamma = jax.scipy.special.gammaln, jax.scipy.special.digamma
     spread = (alpha - 1.0) * (digamma(alpha) - digamma(total)[..., None])
@@ -106,16 +104,17 @@ class EvidentialLoss:
     def __call__(self, out: Out, batch: Batch) -> jax.Array:
         """Returns ``[b]`` float32."""
         joined, single = out[self.evidence], out[self.opinions]
-        label = batch["label"]
+        target = batch.get(TARGET)
+        if target is None:
+            target = jax.nn.one_hot(batch["label"], joined.shape[-1])
         share = jnp.minimum(1.0, batch.get(PROGRESS, 1.0) / self.annealing)
 
-        def loss(evidence: jax.Array, label: jax.Array) -> jax.Array:
-            rest = divergence_of_the_rest(evidence, label)
-            return expected_cross_entropy(evidence, label) + share * rest
+        def loss(evidence: jax.Array, target: jax.Array) -> jax.Array:
+            rest = divergence_of_the_rest(evidence, target)
+            return expected_cross_entropy(evidence, target) + share * rest
 
-        labels = jnp.broadcast_to(label[:, None], single.shape[:2])
-        of_single = loss(single, labels)
+        of_single = loss(single, target[:, None])
         present = batch.get(PRESENT)
         if present is not None and present.shape == of_single.shape:
             of_single = only_present(of_single, present)
-        return loss(joined, label) + of_single.sum(axis=-1)
+        return loss(joined, target) + of_single.sum(axis=-1)

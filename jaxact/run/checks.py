@@ -28,6 +28,13 @@ def in_training(
     has_val = bool(facts.num_clips.get("val"))
     split = spec.choose_on or ("val" if has_val else spec.split)
     _check_split("choose_on" if spec.choose_on else "split", split, facts)
+    if experiment.train.patience and split in ("test", spec.split):
+        raise errors.UserError(
+            f"train.patience is {experiment.train.patience}, but the evaluations in "
+            f"training are of the split {split!r}, which is reported: it must not "
+            "choose when training ends. Hold out validation clips, "
+            "--config.data.val_share=0.1, or set train.patience to 0."
+        )
     return dataclasses.replace(experiment, eval=dataclasses.replace(spec, split=split))
 
 
@@ -81,7 +88,7 @@ def check_batch(train: config_lib.TrainConfig, mesh: Mesh) -> None:
     """
     for name in ("batch_size", "accumulate", "log_every", "keep"):
         _at_least(f"train.{name}", getattr(train, name), 1)
-    for name in ("eval_every", "checkpoint_every"):
+    for name in ("eval_every", "checkpoint_every", "patience"):
         _at_least(f"train.{name}", getattr(train, name), 0)
     if not 0 < train.epochs < math.inf:
         raise errors.UserError(

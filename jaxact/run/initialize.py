@@ -106,7 +106,7 @@ def start_state(
         )
         params = distributed.put_state(params, mesh)
         state = dataclasses.replace(state, params=params)
-    return state, {"step": 0}
+    return state.started(), {"step": 0}
 
 
 def _given_weights(

@@ -245,6 +245,13 @@ class _Board:
         self._writer.write(event.SerializeToString())
 
 
+def evaluations_since_best(folder: pathlib.Path, metric: str) -> int:
+    """Returns how many evaluations of a run were no better than its best one so far."""
+    name = f"eval/{metric}"
+    values = [row[name] for row in read_history(folder) if row.get(name) is not None]
+    return len(values) - 1 - values.index(max(values)) if values else 0
+
+
 def read_history(folder: pathlib.Path) -> list[dict[str, Any]]:
     """Reads the lines of metrics.jsonl that are whole."""
     return _read(folder / METRICS_FILE)[0]

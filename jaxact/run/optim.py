@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxact import config as config_lib
+from jaxact.run.parts import scale_by_part
 
 
 def learning_rate(optim: config_lib.OptimConfig, batch_size: int) -> float:
@@ -166,7 +167,7 @@ def scale_by_layer(decay: float) -> optax.GradientTransformation:
 def make_optimizer(
     optim: config_lib.OptimConfig, schedule: optax.Schedule
 ) -> optax.GradientTransformation:
-    """Returns clip -> (L2) -> optimiser -> layers, as `OptimConfig` says.
+    """Returns clip -> (L2) -> optimiser -> parts -> layers, as `OptimConfig` says.
 
     Raises:
       ConfigError: a decay by layer that is none.
@@ -185,6 +186,8 @@ def make_optimizer(
         parts = [optax.adamw(schedule, weight_decay=decay, mask=decay_mask)]
     if optim.clip_norm > 0:
         parts.insert(0, optax.clip_by_global_norm(optim.clip_norm))
+    if optim.part_lr or optim.freeze:
+        parts.append(scale_by_part(optim))
     if optim.layer_decay < 1.0:
         parts.append(scale_by_layer(optim.layer_decay))
     return optax.chain(*parts)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxact import config as config_lib
@@ -161,7 +163,9 @@ def restore_weights(
 ) -> dict[str, Any]:
     """Returns the variables of a checkpoint or model folder on the network's devices.
 
-    Says which values of model and data are not those of the training.
+    Of a training that averaged its weights, the averages; with
+    `EvalConfig.average_last` the mean of several checkpoints' weights, and of their
+    batch statistics. Says which values of model and data are not those of the training.
 
     Raises:
       UserError: the checkpoint is damaged or of another model.
@@ -177,7 +181,7 @@ def restore_weights(
             for line in checks.other_values(stored, experiment)
             if line.startswith(("  model.", "  data."))
         )
-        variables = source.restore_weights(step, network.abstract)
+        variables = _mean_of_last(source, step, network, experiment.eval.average_last)
     except manager.DamagedError:
         raise
     except errors.UserError as error:
@@ -193,3 +197,28 @@ def restore_weights(
             f"Note: this checkpoint was trained with other values:\n{others}"
         )
     return variables
+
+
+def _mean_of_last(source: Any, step: int, network: Network, number: int) -> Any:
+    """Returns the mean of so many checkpoints' variables, the last of them ``step``.
+
+    Raises:
+      UserError: there are fewer, or one cannot be read.
+    """
+    total = source.restore_weights(step, network.abstract)
+    if number == 1:
+        return total
+    # A folder of one model has no others.
+    known = source.steps() if isinstance(source, manager.Checkpoints) else [step]
+    steps = [each for each in known if each <= step][-max(number, 1) :]
+    if len(steps) < number or number < 1:
+        raise errors.UserError(
+            f"eval.average_last is {number}, but there are {len(steps)} checkpoints up "
+            f"to step {step}: {steps}. Ask for fewer, at least 1, or train with a "
+            "larger train.keep."
+        )
+    distributed.say(f"Weights: the mean of the checkpoints {steps}.")
+    for each in steps[:-1]:
+        more = source.restore_weights(each, network.abstract)
+        total = jax.tree.map(jnp.add, total, more)
+    return jax.tree.map(lambda x: x / number, total)

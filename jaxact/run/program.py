@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,9 @@ from jax.sharding import Mesh
 
 from jaxact import config as config_lib
 from jaxact.devices import distributed
-from jaxact.run import optim, steps
+from jaxact.run import mixing, optim, steps
 from jaxact.run.network import Network, make_network
-from jaxact.state import State, key_shape
+from jaxact.state import AveragedState, State, key_shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Plan:
       eval_every, checkpoint_every: in steps; 0 is never.
       log_every: steps between progress lines.
       keep: latest checkpoints kept, besides the best one.
+      class_weights: of a clip's losses by its label; (): all 1.
     """
 
     steps_per_epoch: float
@@ -34,6 +35,7 @@ class Plan:
     checkpoint_every: int
     log_every: int = 1
     keep: int = 1
+    class_weights: tuple[float, ...] = ()
 
     def logs(self, step: int) -> bool:
         """Says whether there is a progress line after this many steps."""
@@ -50,8 +52,10 @@ class Plan:
         return bool(due) or self.evaluates(step)
 
 
-def make_plan(train: config_lib.TrainConfig, num_clips: int) -> Plan:
-    """Turns epochs into steps."""
+def make_plan(
+    train: config_lib.TrainConfig, num_clips: int, class_counts: Sequence[int] = ()
+) -> Plan:
+    """Turns epochs into steps, and the training clips of each class into weights."""
     steps_per_epoch = num_clips / train.batch_size
     every = train.eval_every * steps_per_epoch
     return Plan(
@@ -61,6 +65,7 @@ def make_plan(train: config_lib.TrainConfig, num_clips: int) -> Plan:
         checkpoint_every=train.checkpoint_every,
         log_every=max(1, train.log_every),
         keep=train.keep,
+        class_weights=mixing.class_weights(class_counts, train.class_balance),
     )
 
 
@@ -99,7 +104,20 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
     )
     tx = optim.make_optimizer(experiment.optim, schedule)
     seed = train.seed % 2**32  # every integer is one
-    abstract, create = make_state(network, tx, seed)
+    if not 0 <= train.ema_decay < 1:
+        raise config_lib.ConfigError(
+            f"train.ema_decay is {train.ema_decay:g}; expected 0 (no average) to less "
+            "than 1, for example 0.999."
+        )
+    teaching = mixing.Teaching(
+        experiment.mix,
+        network.inputs,
+        experiment.model.num_classes,
+        train.label_smoothing,
+        plan.class_weights,
+    )
+    taught = teaching.mixes or train.label_smoothing or plan.class_weights
+    abstract, create = make_state(network, tx, seed, train.ema_decay)
     return Program(
         network=network,
         abstract=abstract,
@@ -113,20 +131,31 @@ def make_program(experiment: config_lib.Experiment, mesh: Mesh, plan: Plan) -> P
             seed=seed,
             total_steps=plan.total_steps,
             accumulate=train.accumulate,
+            teaching=teaching if taught else None,
+            freeze=experiment.optim.freeze,
             shardings=jax.tree.map(lambda x: x.sharding, abstract),
         ),
     )
 
 
 def make_state(
-    network: Network, tx: optax.GradientTransformation, seed: int
+    network: Network,
+    tx: optax.GradientTransformation,
+    seed: int,
+    ema_decay: float = 0.0,
 ) -> tuple[State, Callable[[], State]]:
     """Returns shapes, dtypes and shardings of the state, and what makes it."""
 
     def init(key: jax.Array) -> State:
         variables = network.init(key)
         zero = jnp.zeros((), jnp.int32)
-        return State(zero, **variables, opt_state=tx.init(variables["params"]))
+        state = State(zero, **variables, opt_state=tx.init(variables["params"]))
+        if not ema_decay:
+            return state
+        fields = {name: getattr(state, name) for name in State.__dataclass_fields__}
+        return AveragedState(
+            **fields, ema=jax.tree.map(jnp.copy, variables), decay=ema_decay
+        )
 
     shapes = jax.eval_shape(init, key_shape())
     abstract = distributed.abstract_on(shapes, network.mesh)

@@ -127,7 +127,8 @@ def open_training(experiment: config_lib.Experiment, data: Data) -> OpenedTraini
         checks.check(experiment, facts)
         experiment = checks.in_training(experiment, facts)
         checks.check_batch(experiment.train, mesh)
-        plan = make_plan(experiment.train, max(1, facts.num_clips["train"]))
+        clips = max(1, facts.num_clips["train"])
+        plan = make_plan(experiment.train, clips, facts.class_counts)
         program = make_program(experiment, mesh, plan)
         opened = OpenedTraining(
             _of_version(experiment, facts), data, facts, program.network, plan, program

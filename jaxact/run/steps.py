@@ -1,8 +1,9 @@
 """The two compiled steps that every model family shares: training and evaluation."""
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import einops
@@ -13,11 +14,14 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from jaxact.batch import PRESENT, PROGRESS
+from jaxact import config as config_lib
+from jaxact.batch import PRESENT, PROGRESS, TARGET, WEIGHT
 from jaxact.devices import distributed, platform
 from jaxact.losses import Loss
 from jaxact.out import BRANCH, EXPECTED_COST, SELECTION
-from jaxact.state import Inputs, Metrics, State, key_shape, rngs_at
+from jaxact.run import parts
+from jaxact.run.mixing import OF_ONE_CLIP, Teaching
+from jaxact.state import Inputs, Metrics, State, key_shape, rngs_at, stream_key
 
 Variables = Mapping[str, Any]  # "params" and "batch_stats"
 
@@ -87,6 +91,8 @@ def make_train_step(
     seed: int,
     total_steps: int,
     accumulate: int = 1,
+    teaching: Teaching | None = None,
+    freeze: Sequence[str] = (),
     shardings: State | None = None,
 ) -> TrainStep:
     """Returns the compiled step (state, batch) -> (state, metrics).
@@ -94,14 +100,18 @@ def make_train_step(
     The state is donated: use the returned one. The loss is the mean over examples
     whose mask is True of sum_i weight_i * loss_i. With ``accumulate`` = k the batch is
     cut into k micro-batches whose gradients are added before the one update; batch
-    norm then sees micro-batches, one after another. The state stays as ``shardings``
+    norm then sees micro-batches, one after another. ``teaching`` mixes clips and
+    softens labels before that. Parts of the model named by ``freeze`` stand still, see
+    `jaxact.run.parts`. The state stays as ``shardings``
     say, by default a copy on every device.
 
     Metrics are sums over examples (``loss``, ``loss/NAME``, ``correct``) and their
     ``count``, then ``lr``, ``grad_norm`` and ``finite``. Where loss or gradient is not
     finite the state comes back unchanged, so that the last good one is not lost.
     """
-    gradients = _Gradients(module, losses, mesh, total_steps, accumulate)
+    gradients = _Gradients(
+        module, losses, mesh, total_steps, accumulate, teaching, tuple(freeze)
+    )
 
     def step(key: jax.Array, state: State, batch: Any) -> tuple[State, Metrics]:
         grads, metrics, batch_stats = gradients(key, state, batch)
@@ -109,7 +119,13 @@ def make_train_step(
         finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(grad_norm)
         updates, opt_state = tx.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        new = State(state.step + 1, params, batch_stats, opt_state)
+        new = dataclasses.replace(
+            state,
+            step=state.step + 1,
+            params=params,
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+        ).followed()
         new = jax.tree.map(lambda n, o: jnp.where(finite, n, o), new, state)
         metrics |= {"count": batch["mask"].sum(), "lr": schedule(state.step)}
         metrics |= {"grad_norm": grad_norm, "finite": finite}
@@ -136,11 +152,16 @@ class _Gradients:
     mesh: Mesh
     total_steps: int
     accumulate: int
+    teaching: Teaching | None = None
+    freeze: tuple[str, ...] = ()
 
     def __call__(
         self, key: jax.Array, state: State, batch: Any
     ) -> tuple[Any, Metrics, Any]:
         rngs = rngs_at(key, state.step)
+        if self.teaching is not None:
+            own = jax.random.fold_in(stream_key(key, "mix"), state.step)
+            batch = self.teaching(own, batch)
         progress = state.step.astype(jnp.float32) / self.total_steps
         # Micro-batches are sums over one common count: k of them equal one large one.
         total = jnp.maximum(batch["mask"].sum(), 1).astype(jnp.float32)
@@ -173,22 +194,47 @@ class _Gradients:
         self, params: Any, batch_stats: Any, batch: Any, rngs: Any, total: jax.Array
     ) -> tuple[jax.Array, tuple[Metrics, Any]]:
         """Returns sum / total of the weighted losses; metrics, new statistics."""
-        out, updated = self.module.apply(
-            {"params": params, "batch_stats": batch_stats},
-            batch,
-            train=True,
-            rngs=rngs,
-            mutable=["batch_stats"],
-        )
+        with _of_mixtures(batch), parts.still(self.freeze):
+            out, updated = self.module.apply(
+                {
+                    "params": parts.without_gradient(params, self.freeze),
+                    "batch_stats": batch_stats,
+                },
+                batch,
+                train=True,
+                rngs=rngs,
+                mutable=["batch_stats"],
+            )
         mask = batch["mask"]
         terms = {}
         for loss in self.losses:
-            values = jnp.where(mask, loss(out, batch), 0.0)  # padding may be anything
+            with _of_mixtures(batch, f"The loss {loss.name!r}"):
+                values = loss(out, batch)
+            if WEIGHT in batch:
+                values = values * batch[WEIGHT]
+            values = jnp.where(mask, values, 0.0)  # padding may be anything
             terms[f"loss/{loss.name}"] = values.sum()
         weighted = sum(loss.weight * terms[f"loss/{loss.name}"] for loss in self.losses)
-        right = out["logits"].argmax(axis=-1) == batch["label"]
+        label = batch["label"] if "label" in batch else batch[TARGET].argmax(axis=-1)
+        right = out["logits"].argmax(axis=-1) == label
         metrics = {"loss": weighted, **terms, "correct": (right & mask).sum()}
         return weighted / total, (metrics, updated.get("batch_stats", {}))
+
+
+@contextlib.contextmanager
+def _of_mixtures(batch: Any, who: str = "The model") -> Iterator[None]:
+    """Turns asking a mixture of two clips for its one label into an error to read."""
+    try:
+        yield
+    except KeyError as error:
+        (asked,) = error.args[:1] or ("",)
+        if asked in batch or asked not in OF_ONE_CLIP:
+            raise
+        raise config_lib.ConfigError(
+            f"{who} asks for the {asked} of a clip, which a mixture of two has not. "
+            "Set mix.mixup and mix.cutmix to 0, or leave that part of the model out "
+            "(of QMF: model.fusion.history=0)."
+        ) from error
 
 
 def _split(batch: Any, parts: int, mesh: Mesh) -> Any:

@@ -71,10 +71,10 @@ def test_the_loss_by_hand():
     from the uniform is ln 5 - 4/5.
     """
     evidence = jnp.array([[4.0, 0.0], [4.0, 0.0]])
-    label = jnp.array([0, 1])
-    loss = expected_cross_entropy(evidence, label)
+    target = jnp.eye(2)
+    loss = expected_cross_entropy(evidence, target)
     np.testing.assert_allclose(loss, [0.2, 137 / 60], rtol=1e-5)
-    rest = divergence_of_the_rest(evidence, label)
+    rest = divergence_of_the_rest(evidence, target)
     np.testing.assert_allclose(rest, [0.0, np.log(5) - 0.8], atol=3e-6)
 
 
@@ -98,9 +98,9 @@ def test_evidence_without_bounds_stays_finite():
 
     def total(x):
         joined = join(x)
-        label = jnp.array([1])
+        target = jax.nn.one_hot(jnp.array([1]), 3)
         parts = (expected_cross_entropy, divergence_of_the_rest)
-        return sum(part(joined, label) for part in parts).sum()
+        return sum(part(joined, target) for part in parts).sum()
 
     value, grad = jax.value_and_grad(total)(evidence)
     assert np.isfinite(value) and bool(jnp.isfinite(grad).all())

@@ -119,7 +119,7 @@ def test_padding_moves_nothing():
 def test_weights_of_losses_are_applied_and_terms_reported_apart():
     twice = (
         losses.CrossEntropy(weight=0.5),
-        losses.CrossEntropy(name="smooth", weight=2.0, smoothing=0.1),
+        losses.ScoreFunction(name="smooth", weight=2.0, log_probability="progress"),
     )
     (metrics,) = Setup(terms=twice).run(1)
     expected = 0.5 * metrics["loss/cross_entropy"] + 2 * metrics["loss/smooth"]

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxact.batch import PRESENT, Batch
 from jaxact.layers import confidence
 from jaxact.layers.fusions import only_present
-from jaxact.losses import CrossEntropy
+from jaxact.losses import CrossEntropy, at_label
 from jaxact.out import Out
 
 
@@ -28,8 +28,7 @@ class StreamCrossEntropy:
 
     def __call__(self, out: Out, batch: Batch) -> jax.Array:
         log_p = jax.nn.log_softmax(out[self.logits].astype(jnp.float32))
-        label = batch["label"][:, None, None]
-        own = jnp.take_along_axis(log_p, label, axis=-1)[..., 0]
+        own = at_label(log_p, batch)
         return -only_present(own, batch.get(PRESENT)).sum(axis=-1)
 
 
