@@ -240,6 +240,10 @@ STEP = {"schedule.kind": "step"}
 ADAM = {"optim.optimizer": "adamw"}
 RUN_CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "optim.reference_batch": (4, {}),
+    "optim.part_lr": ((("head", 0.5),), {}),
+    "optim.freeze": (("head",), {}),
+    "mix.along": ("time", {"mix.cutmix": 1.0}),
+    "mix.probability": (0.5, {"mix.cutmix": 1.0}),
     "schedule.kind": ("cosine", {}),
     "schedule.milestones": ((1.0,), STEP),
     "schedule.decay": (0.5, STEP),
@@ -254,8 +258,10 @@ AT_START = ("train.init_from", "train.init_part")
 # The tiny model has no blocks; shown in tests/run/test_optim.py.
 OF_BLOCKS = ("optim.layer_decay",)
 IN_REPORT = ("name", "eval.pictures", "eval.show")
+# Of a run that goes on, and of its checkpoints: tests/scripts/test_training_options.py.
+OF_RUNS = ("train.patience", "eval.average_last")
 
-ELSEWHERE = AT_START + OF_BLOCKS + IN_REPORT
+ELSEWHERE = AT_START + OF_BLOCKS + IN_REPORT + OF_RUNS
 
 
 class Asked(tiny.TinyData):
