@@ -59,7 +59,8 @@ class TSMNetVLADConfig(ModelConfig):
     clusters: int = 64  # not stated; NetVLAD's own number
     alpha: float = 1000.0  # at the start
     frame_vlad: bool = False  # pool every frame by itself and average the vectors
-    kmeans_clips: int = 256  # training clips whose features give the first centres
+    # Training clips whose features give the first centres; 0: they stay random.
+    kmeans_clips: int = 256
     # Factor on the pooled vector before the classifier; 0: the pooling's own, see
     # `HEAD_SCALES`. NetVLAD's vector has length 1, a published ResNet's average 12 to
     # 20: at one learning rate the former's head would learn some 200 times as slowly.
@@ -129,7 +130,7 @@ class TSMNetVLADConfig(ModelConfig):
         seed: int,
     ) -> Any:
         """Starts NetVLAD's centres by k-means; see `jaxact.models.netvlad_start`."""
-        if self.pooling != "netvlad":
+        if self.pooling != "netvlad" or not self.kmeans_clips:
             return params
         module, streams = self.build(), self.streams
 

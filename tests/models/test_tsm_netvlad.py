@@ -257,6 +257,11 @@ def test_a_bfloat16_model_pools_in_float32():
     assert len(np.unique(out["assignments"].argmax(axis=-1))) > 1
 
 
+def test_centres_stay_random_without_clips():
+    params = {"pool_rgb": {"centres": np.arange(3.0)}}
+    assert config(kmeans_clips=0).prepare(params, {}, batches=None, seed=0) is params
+
+
 def test_centres_start_by_kmeans_of_training_clips():
     model = config(kmeans_clips=5)
     variables = filled(model)
