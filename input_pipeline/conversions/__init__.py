@@ -1,1 +1,1 @@
-"""Data sets of other forms to manifests: a command each, for sets without builders."""
+"""Data sets of other forms, and annotations of other programs, to manifests."""
