@@ -180,6 +180,7 @@ def folder(args: argparse.Namespace) -> str:
         labels,
         step=predictor.step,
         facts=facts,
+        values=predictor.values,
         metrics=metrics,
         split=split,
         licence=args.license,

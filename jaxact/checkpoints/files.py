@@ -113,7 +113,10 @@ def evaluated_split(folder: pathlib.Path, step: int) -> str:
 def values_of(folder: pathlib.Path, step: int) -> dict[str, str]:
     """Returns how the raw values of a step's streams became pictures; {}: unsaid."""
     with contextlib.suppress(Exception):
-        found = read_sealed(folder, step)["meta"]["values"]
+        if model_folder.is_ours(folder):
+            found = model_folder.read(folder)["values"]
+        else:
+            found = read_sealed(folder, step)["meta"]["values"]
         return {str(stream): str(text) for stream, text in found.items()}
     return {}
 

@@ -31,6 +31,7 @@ def write(
     facts: Facts | None = None,
     metrics: Mapping[str, float] | None = None,
     split: str = "",
+    values: Mapping[str, str] | None = None,
     licence: str = "unknown",
 ) -> pathlib.Path:
     """Writes a folder that `jaxact.load_model` reads anywhere.
@@ -43,6 +44,7 @@ def write(
       step: after how many steps of training.
       facts: of the data that it was trained on, where they are known.
       metrics, split: of an evaluation, and of which clips.
+      values: which raw values are to become 0 and 255, by stream.
       licence: of the weights, an identifier of the hub's list.
 
     Returns:
@@ -66,6 +68,7 @@ def write(
         "labels": list(map(str, labels)),
         "inputs": describe.inputs_of(experiment),
         **describe.preprocessing_of(experiment),
+        "values": dict(values or {}),
         "parameters": parameters,
         "step": step,
         "data": data_of(facts),

@@ -53,7 +53,9 @@ def made(experiment, tmp_path_factory):
     state = program.make_program(experiment, tiny.mesh_of(1), plan).create()
     checkpoints = manager.Checkpoints(place / "run" / "checkpoints")
     text = jaxact.config.config_text(experiment)
-    checkpoints.save(state, {"step": 5, "config": text, "split": "val"})
+    values = {"ir": "fixed:20:40"}
+    meta = {"step": 5, "config": text, "split": "val", "values": values}
+    checkpoints.save(state, meta)
     checkpoints.add_metrics(5, {"top1": 0.75, "loss": 1.5})
     checkpoints.close()
     (place / "labels.txt").write_text("\n".join(LABELS) + "\n")
@@ -119,6 +121,10 @@ def test_config_and_card_say_what_the_model_is(made):
     assert "\n| 2 | sit, slowly |\n" in card
     assert "| metric | val |\n| --- | --- |\n| top1 | 0.7500 |" in card
     assert '"name": "top-1", "value": 0.75' in card
+
+
+def test_the_folder_says_how_raw_values_become_pictures(made):
+    assert predictor.Predictor(str(made[0])).values == {"ir": "fixed:20:40"}
 
 
 def test_last_and_best_of_a_folder_are_its_own_weights(made, experiment):
