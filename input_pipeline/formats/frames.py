@@ -18,6 +18,7 @@ from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.order import natural
+from input_pipeline.formats.palettes import EVERY, PICTURES, Colours
 from input_pipeline.formats.stamps import stamps
 from input_pipeline.formats.video import FrameRange, VideoOptions, stored_size
 from input_pipeline.streams import STREAMS
@@ -81,6 +82,11 @@ def read_frames(
             data, size, image = _stored(path, stream, options, deep)
             frames.look(image)
             frames.add(data, size, path.name)
+    if deep is None and STREAMS[stream].channels == 1:
+        colours = Colours()
+        for number, path in enumerate(files[: PICTURES * EVERY : EVERY]):
+            colours.see(number * EVERY, _read(path))
+        colours.say()
     return frames.video(options.min_frames, levels=deep.levels if deep else None)
 
 

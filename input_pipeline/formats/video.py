@@ -22,6 +22,7 @@ from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
+from input_pipeline.formats.palettes import Colours
 from input_pipeline.streams import STORED, STREAMS, of_kind
 
 # Numbers of the first frame of a part, and of the first one after it.
@@ -112,6 +113,7 @@ def read_video(
             frames.look(image)
             quality = quality_of(image, options.quality, found.levels is not None)
             frames.add(encode_jpeg(image, quality), image.shape[:2])
+    found.colours.say()
     times = clock.span(found.starts, found.last)
     return frames.video(options.min_frames, times=times, levels=found.levels)
 
@@ -121,12 +123,14 @@ class Found:
     """What a file says besides its pictures.
 
     When the frames start, in seconds, how long the last one lasts, and which values
-    became 0 and 255, where there are more than 8 bits.
+    became 0 and 255, where there are more than 8 bits; and, of a stream of one channel,
+    what colours there are.
     """
 
     starts: list[float | None] = dataclasses.field(default_factory=list)
     last: float = 0.0
     levels: tuple[float, ...] | None = None
+    colours: Colours = dataclasses.field(default_factory=Colours)
 
     def add(self, frame: Any, origin: float) -> None:
         """Take a frame in; ``origin``: when the file's time starts."""
@@ -167,6 +171,8 @@ def decode(
         if found is not None:
             found.add(frame, origin)
             found.levels = convert.deep.levels if convert.deep else None
+            if STREAMS[stream].channels == 1 and convert.deep is None:
+                found.colours.see(number, frame)
         yield convert(frame, aspect)
 
 
