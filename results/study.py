@@ -90,10 +90,14 @@ class Study:
     def _folder(self) -> pathlib.Path:
         return pathlib.Path("runs") / self.name
 
-    def pretrain(self) -> None:
-        """Trains the weights that every network starts from, unless they are there."""
-        if self.pretraining is not None:
-            (arg, changes), folder = self.pretraining
+    def pretrain(self, rows: Sequence[str]) -> None:
+        """Trains the weights that networks of rows start from, unless they are there."""
+        if self.pretraining is None:
+            return
+        (arg, changes), folder = self.pretraining
+        networks = (network for row in rows for network in self.networks(row))
+        starts = {self.experiment(each, 0).train.init_from for each in networks}
+        if any(folder in start for start in starts):
             _reported(self._load(arg, changes), pathlib.Path(folder))
 
     def _load(self, arg: str, changes: Mapping[str, Any]) -> Experiment:
@@ -190,12 +194,16 @@ def main(study: Study) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--part", default="0/1", help="this process's share, i/n")
+    parser.add_argument(
+        "--rows", default="", help="only rows in whose names this expression is found"
+    )
     args = parser.parse_args()
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every folder it opens
     keep_freed_memory()
-    study.pretrain()
+    rows = [row for row in study.rows if re.search(args.rows, row)]
+    study.pretrain(rows)
     index, parts = map(int, args.part.split("/"))
-    todo = [(row, seed) for seed in range(args.seeds) for row in study.rows]
+    todo = [(row, seed) for seed in range(args.seeds) for row in rows]
     # Its own share first, then from the end what the others have not come to.
     own = todo[index::parts]
     for row, seed in own + [each for each in reversed(todo) if each not in own]:

@@ -8,10 +8,10 @@ from typing import Any
 
 import av
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from input_pipeline import records
-from input_pipeline.formats import notes, shown
+from input_pipeline.formats import notes, shown, tiff
 from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
@@ -123,19 +123,27 @@ def _files(folder: Path, least: int) -> list[Path]:
     counts = Counter(
         path.suffix.lower() for path in every if path.suffix.lower() in _UNREAD
     )
-    unread = ", ".join(f"{count} {ending}" for ending, count in sorted(counts.items()))
     if len(files) < least:
+        counts = Counter(path.suffix.lower() for path in every) - Counter(
+            path.suffix.lower() for path in files
+        )
+        unread = _listed(counts)
         beside = f" (and {unread} files, which are not read)" if unread else ""
         raise UnusableFile(
             "too short",
             f"{len(files)} images{beside}; at least {least} are needed, and read are "
             f"{', '.join(ENDINGS)}",
         )
-    if unread:
+    if unread := _listed(counts):
         notes.note(
             "pictures passed over", f"{unread} files; read are {', '.join(ENDINGS)}"
         )
     return [files[i] for i in natural([path.stem for path in files])]
+
+
+def _listed(counts: Counter[str]) -> str:
+    named = ((ending or "nameless", n) for ending, n in sorted(counts.items()))
+    return ", ".join(f"{count} {ending}" for ending, count in named)
 
 
 def _range(files: list[Path], scaling: Scaling) -> Range | None:
@@ -179,18 +187,30 @@ def _read(path: Path, data: bytes = b"") -> Any:
             pages = getattr(image, "n_frames", 1)
             if pages > 1 and image.format not in ("JPEG", "MPO"):
                 raise ValueError(f"it holds {pages} pictures; expected is one")
+            is_tiff = image.format == "TIFF"
+            if is_tiff:
+                tiff.check(image)
             image.load()  # a file that was cut off fails here
-            if image.format == "PNG" and data[24] == 16 and data[25]:
+            deep_png = image.format == "PNG" and data[24] == 16 and data[25]
+            if deep_png or is_tiff and tiff.is_deep_colour(image):
                 turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-                values = _deep_png(data)
+                values = _deep(data, image.format.lower())
                 return shown.turn(values, np.array(turn)) if turn else values, 16
             upright = ImageOps.exif_transpose(image)
             if upright.mode in DEEP:
-                return np.asarray(upright), DEEP[upright.mode]
+                array = np.asarray(upright)
+                values = tiff.values(image, array) if is_tiff else array
+                return values, DEEP[upright.mode]
             # Only one that was stored as it is shown may be kept as it is.
             turned = image.getexif().get(_ORIENTATION, 1) in _TURNS
             upright.format = None if turned else image.format
             return upright
+    except UnidentifiedImageError:
+        raise UnusableFile(
+            "undecodable",
+            f"{path.name} is damaged, or of a form that is not read; read are JPEG, "
+            "PNG, BMP, WebP and TIFF of 8 or 16 bits a channel, or of one channel of 32",
+        ) from None
     except Exception as error:  # damaged images make Pillow raise almost anything
         raise UnusableFile("undecodable", f"{path.name}: {error}") from None
 
@@ -219,9 +239,9 @@ def numbers(values: np.ndarray) -> bool:
     return values.dtype.kind in "uif"
 
 
-def _deep_png(data: bytes) -> np.ndarray:
-    """The values of a PNG of 16 bits a channel, which Pillow would cut to 8."""
-    codec = av.CodecContext.create("png", "r")
+def _deep(data: bytes, codec_name: str) -> np.ndarray:
+    """The values of a picture of 16 bits a channel, which Pillow would cut to 8."""
+    codec = av.CodecContext.create(codec_name, "r")
     codec.thread_count = 1
     frames = [*codec.decode(av.Packet(data)), *codec.decode(None)]
     if len(frames) != 1:

@@ -205,7 +205,9 @@ def _scaled(
         channels = [_scaled(values[..., i], ends, size) for i in range(3)]
         return np.stack(channels, -1)
     low, high = ends
-    shown = np.subtract(values, low, dtype=np.float32)
+    # Floats of 32 bits have 24 for a number; less matters in whole ones of 32.
+    exact = np.float64 if values.dtype.itemsize > 2 else np.float32
+    shown = np.subtract(values, low, dtype=exact).astype(np.float32)
     if values.shape != size:
         image = Image.fromarray(shown).resize(size[::-1], Image.Resampling.BOX)
         shown = np.asarray(image)

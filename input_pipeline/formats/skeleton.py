@@ -165,7 +165,12 @@ def _read_npy(path: Path) -> _Tracks:
                 read_header = np.lib.format.read_array_header_2_0
             shape, _, dtype = read_header(file)
             promised = file.tell() + math.prod(shape) * dtype.itemsize
-            if dtype.hasobject or promised > path.stat().st_size:
+            if dtype.hasobject:
+                raise ValueError(
+                    f"the array {list(shape)} is of Python objects, which are not "
+                    "read; expected numbers (array.astype(np.float32))"
+                )
+            if promised > path.stat().st_size:
                 raise ValueError(
                     f"the header promises {dtype} {list(shape)}, {promised} bytes, but "
                     f"the file has {path.stat().st_size}"

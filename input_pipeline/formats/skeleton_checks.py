@@ -24,6 +24,14 @@ FEWEST_JOINTS = 3
 # frames' axis is the true axis of frames.
 LONG = 8
 SMOOTHER = 8.0
+# Metres that a body, or a hand, reaches along its longest axis.
+SMALLEST_BODY, LARGEST_BODY = 0.05, 3.5
+# So many times as long as high is who lies, and an array whose y is not upward.
+LONGER = 1.5
+# Trackers write -1 or 99 three times for what they do not see; of measured positions
+# fewer than this have three equal numbers.
+MARKED = 0.01
+_AXES = "expected are metres: x to the side, y upward, z away from the camera"
 
 
 def check_units(points: np.ndarray, seen: np.ndarray) -> None:
@@ -50,11 +58,34 @@ def check_units(points: np.ndarray, seen: np.ndarray) -> None:
         note("skeletons that never move", f"all {points.shape[1]} frames are the same")
     if len(values) > 1 and (values[:, 2] == values[0, 2]).all():
         note("skeletons in a plane", f"z is {values[0, 2]:.4g} in all joints")
-    elif len(values) and values.min() >= 0 and values[:, 2].max() <= 1:
+    elif len(values) and 0 <= values[:, 2].min() and values[:, 2].max() <= 1:
+        note("z looks like a score", f"it lies between 0 and 1; {_AXES}")
+    if len(values) > 1 and (values == np.rint(values)).all():
+        note("skeletons of whole metres", "all positions are whole numbers")
+    same = (values[:, :2] == values[:, 1:]).all(axis=-1)
+    if (count := int(same.sum())) > MARKED * len(values):
         note(
-            "z looks like a score",
-            "it lies between 0 and 1, and x and y are nowhere negative; expected are "
-            "metres: x to the side, y upward, z away from the camera",
+            "joints that look like marks of nothing",
+            f"x, y and z of {count} of {len(values)} are the same, as "
+            f"{values[same][0, 0]:.4g}; what was not seen is nan, empty or three zeros",
+        )
+    _note_build(points, seen)
+
+
+def _note_build(points: np.ndarray, seen: np.ndarray) -> None:
+    """Note bodies of a size that nobody has, or longest along another axis than y."""
+    whole = seen.all(axis=-1)  # [m t]: bodies of which nothing is missing
+    if not whole.any():
+        return
+    spread = np.ptp(points[whole], axis=1)  # [bodies 3]
+    size = float(np.median(spread.max(axis=-1)))
+    if not SMALLEST_BODY <= size <= LARGEST_BODY:
+        note("bodies of an odd size", f"{size:.3g} m, where nobody is missing a joint")
+    x, y, z = np.median(spread, axis=0)
+    if max(x, z) > LONGER * y:
+        note(
+            "bodies that are longest along another axis than y",
+            f"they reach {x:.2g}, {y:.2g} and {z:.2g} m along x, y and z; {_AXES}",
         )
 
 

@@ -50,6 +50,9 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
     Without states, a joint that is seen has state 2. Raises ValueError naming the line.
     """
+    with Path(path).open("rb") as raw:
+        if raw.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+            raise ValueError("it is in UTF-16, as Excel's Unicode text; expected UTF-8")
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         first = file.readline()
         file.seek(0)
@@ -66,6 +69,12 @@ def read(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     rows = [(line, row) for line, row in rows if any(row)]
     if not rows:
         raise ValueError("there is no row")
+    for line, row in rows:
+        if row[0].startswith("#"):
+            raise ValueError(
+                f"line {line}: {row[0][:50]!r} begins with #, as comments do; delete "
+                "the line, or the #"
+            )
     if all(not row[-1] for _, row in rows):  # each row ends in a separator
         rows = [(line, row[:-1]) for line, row in rows]
     header = [cell.lower() for cell in rows[0][1]]

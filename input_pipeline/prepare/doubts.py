@@ -9,6 +9,7 @@ import io
 import math
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def of_clips(classes: Sequence[str], clips: Sequence[Clip]) -> list[str]:
     """Return the warnings of a data set's classes and clips."""
     return [
         *_alike(classes),
+        *_without_split(clips),
         *_untrained(classes, clips),
         *_in_two_splits(clips),
         *_of_two_classes(classes, clips),
@@ -65,13 +67,33 @@ def _looks(name: str) -> str:
     return " ".join(words.split())
 
 
+def _protocols(clips: Sequence[Clip]) -> list[str]:
+    return list(dict.fromkeys(p for clip in clips for p in clip.splits))
+
+
+def _without_split(clips: Sequence[Clip]) -> list[str]:
+    """A protocol of training clips alone, or of test clips alone."""
+    found = []
+    for protocol in _protocols(clips):
+        count = Counter(c.splits[protocol] for c in clips if protocol in c.splits)
+        for split, lost in (
+            ("train", "nothing can be trained on it"),
+            ("test", "nothing can be evaluated on it, but with --config.eval.split"),
+        ):
+            if not count[split]:
+                every = ", ".join(f"{n} {name}" for name, n in sorted(count.items()))
+                found.append(
+                    f"Protocol {protocol!r} has no {split} clip, only {every}: {lost}."
+                )
+    return found
+
+
 def _untrained(classes: Sequence[str], clips: Sequence[Clip]) -> list[str]:
     found = []
-    protocols = dict.fromkeys(p for clip in clips for p in clip.splits)
-    for protocol in protocols:
+    for protocol in _protocols(clips):
         trained = {c.label for c in clips if c.splits.get(protocol) == "train"}
         without = [name for i, name in enumerate(classes) if i not in trained]
-        if without:
+        if trained and without:
             found.append(
                 f"{len(without)} of {len(classes)} classes have no training clip in "
                 f"protocol {protocol!r}: {_listed(map(ascii, without))}."
@@ -83,7 +105,7 @@ def _in_two_splits(clips: Sequence[Clip]) -> list[str]:
     """One file, by whatever names and links, in two splits of a protocol."""
     lines = []
     groups = list(_showing_the_same(clips))
-    for protocol in dict.fromkeys(p for clip in clips for p in clip.splits):
+    for protocol in _protocols(clips):
         twice = []
         for group in groups:
             use: dict[str, str] = {}

@@ -26,6 +26,7 @@ from jaxact.run import log
 from jaxact.weights import keymap, readers
 from tests.fuzz import lists as lists  # its targets are listed, too
 from tests.fuzz.harness import FOLDER, SEEDS, TARGETS, target, written
+from tests.input_pipeline import raw
 
 __all__ = ("SEEDS", "TARGETS", "crashes")
 
@@ -255,6 +256,9 @@ def truth(data: bytes) -> None:
         pass
 
 
+DEEP = np.arange(8 * 10 * 3, dtype=np.uint16).reshape(8, 10, 3) * 99
+
+
 def _jpeg() -> bytes:
     return video.encode_jpeg(np.full((8, 10, 3), 90, np.uint8), 90)
 
@@ -269,6 +273,7 @@ def _picture(kind: str, dtype: str = "u1") -> bytes:
 @target(
     *(_jpeg(), _picture("PNG"), _picture("PNG", "u2"), _picture("BMP")),
     *(_picture("WEBP"), _picture("TIFF", "u2"), _picture("TIFF", "f4")),
+    *(raw.tiff(DEEP), raw.tiff(DEEP, planar=2), raw.tiff(DEEP[..., 0], photometric=0)),
 )
 def image(data: bytes) -> None:
     written("frames/0.jpg", data)

@@ -1,5 +1,6 @@
 """Tiny raw files: videos of a few frames, skeletons, folders in NTU's layout."""
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -117,3 +118,42 @@ def ntu_tree(folder: Path, count: int = 10) -> list[str]:
         write_video(folder / "nturgb+d_ir" / f"{name}_ir.avi", gray)
         write_skeleton(folder / "nturgb+d_skeletons" / f"{name}.skeleton")
     return made
+
+
+def tiff(array: np.ndarray, **tags: int | tuple[int, ...]) -> bytes:
+    """A TIFF of one strip (of each plane), written by TIFF 6.0's tables alone."""
+    channels = array.shape[2] if array.ndim == 3 else 1
+    planar = tags.pop("planar", 1)
+    data = np.moveaxis(array, 2, 0) if planar == 2 else array
+    strips = channels if planar == 2 else 1
+    kind = {"u": 1, "i": 2, "f": 3}[array.dtype.kind]
+    entries: dict[int, tuple[int, ...]] = {
+        256: (array.shape[1],),
+        257: (tags.pop("height", array.shape[0]),),
+        258: (array.dtype.itemsize * 8,) * channels,
+        259: (1,),
+        262: (tags.pop("photometric", 2 if channels == 3 else 1),),
+        273: (),
+        277: (channels,),
+        278: (array.shape[0],),
+        279: (data.nbytes // strips,) * strips,
+        284: (planar,),
+        339: (kind,) * channels,
+        **({322: (32,), 323: (32,)} if tags.pop("tiles", 0) else {}),
+    }
+    assert not tags
+    at = 8 + 2 + 12 * len(entries) + 4
+    beside = b""
+    starts = at + sum(4 * len(v) for k, v in entries.items() if len(v) > 1)
+    starts += 4 * strips if strips > 1 else 0
+    step = data.nbytes // strips
+    entries[273] = tuple(starts + i * step for i in range(strips))
+    table = struct.pack("<H", len(entries))
+    for key, values in sorted(entries.items()):
+        word = struct.pack(f"<{len(values)}I", *values)
+        if len(values) > 1:
+            word, beside = struct.pack("<I", at + len(beside)), beside + word
+        table += struct.pack("<HHI", key, 4, len(values)) + word
+    head = struct.pack("<2sHI", b"II", 42, 8) + table + bytes(4) + beside
+    assert len(head) == starts
+    return head + np.ascontiguousarray(data).tobytes()

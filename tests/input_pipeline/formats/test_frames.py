@@ -195,6 +195,9 @@ def test_endings_that_are_not_read_are_named(tmp_path):
         UnusableFile, match=r"0 images \(and 3 .gif files.*read are .jpg"
     ):
         stored(tmp_path)
+    (tmp_path / "0003").touch()
+    with pytest.raises(UnusableFile, match=r"\(and 1 nameless, 3 .gif files"):
+        stored(tmp_path)
     Image.fromarray(QUARTERS).save(tmp_path / "0.png")
     assert stored(tmp_path)[1] == [
         "pictures passed over: 3 .gif files; read are "

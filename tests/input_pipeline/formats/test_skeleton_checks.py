@@ -139,7 +139,7 @@ def test_what_stands_still_or_jumps_is_in_order(tmp_path):
 
 
 def test_a_body_that_never_moves_is_noted(tmp_path):
-    points = np.random.default_rng(0).normal(0, 1, (1, 17, 3)) + [0, 0, 3]
+    points = body(1, 1, 17)[0]
     still = np.repeat(points, 30, axis=0)
     assert read(tmp_path, still)[1] == [
         "skeletons that never move: all 30 frames are the same"
@@ -148,3 +148,27 @@ def test_a_body_that_never_moves_is_noted(tmp_path):
     assert read(tmp_path, still)[1] == []
     with pytest.raises(UnusableFile, match=r"complex128 .* or \[t v 3\]$"):
         read(tmp_path, still.astype(complex))
+
+
+def test_what_no_body_in_metres_is_like_gets_a_word(tmp_path):
+    points = body(1, 30)[0]  # some 1.8 m along each axis
+    for change, said in (
+        (points * 3.28, "bodies of an odd size: 5.85 m, where nobody is missing a jo"),
+        (points / 50, "bodies of an odd size: 0.0357 m"),
+        (np.rint(points), "skeletons of whole metres: all positions are whole numbers"),
+        (points * [1, 0.3, 1], "longest along another axis than y: they reach 1.7, 0.5 a"),
+        (points * [1, 1, 0.1] + [0, 0, 0.5], "z looks like a score: it lies between 0"),
+    ):
+        assert said in " | ".join(read(tmp_path, change)[1])
+    marked = points.copy()
+    marked[:10, 3] = -1  # 10 of 750 joints
+    (line,) = read(tmp_path, marked)[1]
+    assert line.startswith("joints that look like marks of nothing: x, y and z of 10 ")
+    assert "are the same, as -1; what was not seen is nan" in line
+    marked[3:] = points[3:]  # 3 of 750 may be so by chance
+    assert read(tmp_path, marked)[1] == []
+
+
+def test_an_array_of_objects_is_called_so(tmp_path):
+    text = reason(tmp_path, body(1, 2)[0].astype(object))
+    assert "the array [2, 25, 3] is of Python objects, which are not read" in text

@@ -118,11 +118,19 @@ def test_a_row_a_joint_with_states(tmp_path):
         ("frame,joint,x,y,z\n0,0,1,1,1\n0,0,2,2,2\n", "line 3: joint 0 of frame 0 st"),
         ("frame,joint,x,y,z,state\n0,0,1,1,1,7\n", "line 2: the state is '7'"),
         ("frame,joint,x,y,z\n0,0,1,1,high\n", "line 2: 'high' is no number"),
+        ("# of a Kinect\n1,2,3\n", "line 1: '# of a Kinect' begins with #, as comments"),
+        ("1,2,3\n\n#2,3,4\n", "line 3: '#2' begins with #"),
     ],
 )
 def test_errors_name_the_line(tmp_path, text, match):
     with pytest.raises(ValueError, match=match):
         read(tmp_path, text)
+
+
+def test_utf_16_is_called_so(tmp_path):
+    (tmp_path / "a.csv").write_text("1,2,3\n", encoding="utf-16")
+    with pytest.raises(ValueError, match="in UTF-16, as Excel's.*expected UTF-8"):
+        skeleton_csv.read(tmp_path / "a.csv")
 
 
 def long(frames, joints=range(5)) -> str:

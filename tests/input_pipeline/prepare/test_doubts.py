@@ -32,6 +32,7 @@ def clips(*entries: tuple[str, int, str]) -> list[Clip]:
 )
 def test_classes_that_look_alike(names, shown):
     every = [(f"c{i}", i, "train") for i in range(len(names) + 1)]
+    every.append(("d", 0, "test"))
     (line,) = doubts.of_clips([*names, "jump"], clips(*every))
     assert f"The classes {shown} differ only in case" in line
 
@@ -51,6 +52,7 @@ def test_classes_that_differ_are_not_said_to_look_alike():
         "b",
     ]
     every = [(f"c{i}", i, "train") for i in range(len(names))]
+    every.append(("d", 0, "test"))
     assert doubts.of_clips(names, clips(*every)) == []
 
 
@@ -61,8 +63,21 @@ def test_classes_without_a_training_clip():
         "2 of 3 classes have no training clip in protocol 'manifest': 'sit', 'jump'."
     )
     names = [f"class{i}" for i in range(20)]
-    (line,) = doubts.of_clips(names, clips(("a", 0, "train")))
+    (line,) = doubts.of_clips(names, clips(("a", 0, "train"), ("b", 0, "test")))
     assert line.startswith("19 of 20") and line.endswith("'class8' and 11 more.")
+
+
+def test_a_protocol_of_training_or_of_test_clips_alone():
+    entries = [("a", 0, "train"), ("b", 0, "train"), ("c", 0, "val")]
+    assert doubts.of_clips(["x"], clips(*entries)) == [
+        "Protocol 'manifest' has no test clip, only 2 train, 1 val: nothing can be "
+        "evaluated on it, but with --config.eval.split."
+    ]
+    # That no class has a training clip goes without saying.
+    assert doubts.of_clips(["x", "y"], clips(("a", 0, "test"), ("b", 1, "test"))) == [
+        "Protocol 'manifest' has no train clip, only 2 test: nothing can be trained on "
+        "it."
+    ]
 
 
 def test_one_file_under_two_splits(tmp_path):
