@@ -91,7 +91,7 @@ class Study:
         return pathlib.Path("runs") / self.name
 
     def pretrain(self, rows: Sequence[str]) -> None:
-        """Trains the weights that networks of rows start from, unless they are there."""
+        """Trains what the networks of rows start from, unless it is there."""
         if self.pretraining is None:
             return
         (arg, changes), folder = self.pretraining

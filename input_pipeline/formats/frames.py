@@ -194,7 +194,7 @@ def _read(path: Path, data: bytes = b"") -> Any:
             deep_png = image.format == "PNG" and data[24] == 16 and data[25]
             if deep_png or is_tiff and tiff.is_deep_colour(image):
                 turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-                values = _deep(data, image.format.lower())
+                values = _deep(data, str(image.format).lower())
                 return shown.turn(values, np.array(turn)) if turn else values, 16
             upright = ImageOps.exif_transpose(image)
             if upright.mode in DEEP:
@@ -209,7 +209,7 @@ def _read(path: Path, data: bytes = b"") -> Any:
         raise UnusableFile(
             "undecodable",
             f"{path.name} is damaged, or of a form that is not read; read are JPEG, "
-            "PNG, BMP, WebP and TIFF of 8 or 16 bits a channel, or of one channel of 32",
+            "PNG, BMP, WebP and TIFF, of 8 or 16 bits a channel or one of 32",
         ) from None
     except Exception as error:  # damaged images make Pillow raise almost anything
         raise UnusableFile("undecodable", f"{path.name}: {error}") from None
@@ -241,7 +241,7 @@ def numbers(values: np.ndarray) -> bool:
 
 def _deep(data: bytes, codec_name: str) -> np.ndarray:
     """The values of a picture of 16 bits a channel, which Pillow would cut to 8."""
-    codec = av.CodecContext.create(codec_name, "r")
+    codec: Any = av.CodecContext.create(codec_name, "r")
     codec.thread_count = 1
     frames = [*codec.decode(av.Packet(data)), *codec.decode(None)]
     if len(frames) != 1:

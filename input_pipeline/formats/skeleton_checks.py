@@ -24,8 +24,8 @@ FEWEST_JOINTS = 3
 # frames' axis is the true axis of frames.
 LONG = 8
 SMOOTHER = 8.0
-# Metres that a body, or a hand, reaches along its longest axis.
-SMALLEST_BODY, LARGEST_BODY = 0.05, 3.5
+# Metres that a body, or a hand, reaches along its longest axis; in feet it is more.
+SMALLEST_BODY, LARGEST_BODY = 0.05, 5.0
 # So many times as long as high is who lies, and an array whose y is not upward.
 LONGER = 1.5
 # Trackers write -1 or 99 three times for what they do not see; of measured positions

@@ -28,6 +28,9 @@ _SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.)")
 # A state dict has fewer arrays, and shorter names.
 _MOST_ARRAYS = 20_000
 _LONGEST_NAME = 1000
+# What the numbers of a safetensors file may be; those of 4 to 8 bits need scales that
+# each program keeps in a place of its own.
+_SAFETENSORS = "F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL C64".split()
 # Under which keys training scripts store the state dict, in order of preference.
 _NESTED = ("model_state", "state_dict", "model_state_dict", "model", "module")
 
@@ -91,6 +94,11 @@ _NO_WEIGHTS = {
     b"<html": "a web page. Download the file that it shows or refuses",
     b"\x89hdf": "of Keras or HDF5. Read are safetensors, torch and NumPy pickles",
     b"\x1f\x8b": "compressed. Unpack it, gunzip",
+    b"bzh9": "compressed. Unpack it, bunzip2",
+    b"7z\xbc\xaf": "compressed. Unpack it with 7-Zip",
+    b"(\xb5/\xfd": "compressed. Unpack it, zstd -d",
+    b"gguf": "of GGUF, whose numbers are shortened. Read are safetensors and torch",
+    b"\x93numpy": "one array of NumPy, which has no name. Expected is a dict of arrays",
 }
 
 
@@ -153,12 +161,33 @@ def _read_file(path: pathlib.Path) -> Any:
     if path.suffix == ".safetensors" or head[8:9] == b"{":
         try:
             return load_file(path)
-        except SafetensorError as error:
+        except (SafetensorError, AttributeError, TypeError, KeyError) as error:
+            _check_types(path)
+            if not isinstance(error, SafetensorError):
+                raise
             raise WeightsError(
                 f"as safetensors it is damaged or incomplete ({error}). Download it "
                 "again."
             ) from None
     return _read_pickles(path)
+
+
+def _check_types(path: pathlib.Path) -> None:
+    """Raises WeightsError if a safetensors file holds numbers that are not read."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(min(length, path.stat().st_size))
+    try:
+        entries = json.loads(header).items()
+    except (ValueError, AttributeError, RecursionError):
+        return  # it is damaged, which is said in other words
+    for name, entry in entries:
+        kind = entry.get("dtype") if isinstance(entry, Mapping) else None
+        if isinstance(kind, str) and kind not in _SAFETENSORS:
+            raise WeightsError(
+                f"{name[:100]} is of {kind[:20]}, numbers that are not read; read are "
+                f"{', '.join(_SAFETENSORS)}. Take the file in 16 or 32 bits."
+            )
 
 
 def _read_torch_zip(path: pathlib.Path) -> Any:

@@ -1,6 +1,8 @@
 """Weights files: what torch wrote is read exactly; what is hostile is refused."""
 
+import json
 import pickle
+import struct
 import zipfile
 
 import jax.numpy as jnp
@@ -66,6 +68,25 @@ def test_safetensors_keep_their_precision(tmp_path):
     }
 
 
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2", "F4", "F6_E2M3", "Q4_K"])
+@pytest.mark.parametrize("name", ["x.safetensors", "weights.bin"])
+def test_safetensors_of_numbers_that_are_not_read_are_called_by_them(
+    tmp_path, kind, name
+):
+    entries = {"a": ("F32", 0, 8), "b": (kind, 8, 10)}
+    header = json.dumps(
+        {
+            k: {"dtype": d, "shape": [2], "data_offsets": at}
+            for k, (d, *at) in entries.items()
+        }
+    ).encode()
+    (tmp_path / name).write_bytes(struct.pack("<Q", len(header)) + header + bytes(10))
+    with pytest.raises(WeightsError, match=f"b is of {kind}, .*read are F64, F32") as e:
+        read_weights(tmp_path / name)
+    one_paragraph(e)
+    assert "truncated" not in str(e.value)
+
+
 @pytest.mark.parametrize(
     "file",
     ["odd_zip.pt", "odd_legacy.pt", "vit_hf.safetensors", "timesformer_tiny.pyth"],
@@ -92,6 +113,9 @@ def test_truncated_files_give_one_paragraph(tmp_path, file, part):
         ),
         (b"\x89HDF\r\n\x1a\n" * 9, "holds none: it is of Keras or HDF5"),
         (b"\x1f\x8b\x08\0" * 9, "holds none: it is compressed. Unpack it"),
+        (b"BZh91AY&SY" * 9, "holds none: it is compressed. Unpack it, bunzip2"),
+        (b"GGUF\3\0\0\0" * 9, "holds none: it is of GGUF"),
+        (b"\x93NUMPY\1\0v\0{" * 9, "holds none: it is one array of NumPy"),
         (bytes(range(256)) * 20, "truncated, or neither"),
         (pickle.dumps({"a": 1}), "no tensors were found in it; it holds a"),
         (pickle.dumps([1, 2]), "neither safetensors, nor a torch"),

@@ -156,7 +156,10 @@ def test_what_no_body_in_metres_is_like_gets_a_word(tmp_path):
         (points * 3.28, "bodies of an odd size: 5.85 m, where nobody is missing a jo"),
         (points / 50, "bodies of an odd size: 0.0357 m"),
         (np.rint(points), "skeletons of whole metres: all positions are whole numbers"),
-        (points * [1, 0.3, 1], "longest along another axis than y: they reach 1.7, 0.5 a"),
+        (
+            points * [1, 0.3, 1],
+            "longest along another axis than y: they reach 1.7, 0.5 a",
+        ),
         (points * [1, 1, 0.1] + [0, 0, 0.5], "z looks like a score: it lies between 0"),
     ):
         assert said in " | ".join(read(tmp_path, change)[1])

@@ -118,7 +118,10 @@ def test_a_row_a_joint_with_states(tmp_path):
         ("frame,joint,x,y,z\n0,0,1,1,1\n0,0,2,2,2\n", "line 3: joint 0 of frame 0 st"),
         ("frame,joint,x,y,z,state\n0,0,1,1,1,7\n", "line 2: the state is '7'"),
         ("frame,joint,x,y,z\n0,0,1,1,high\n", "line 2: 'high' is no number"),
-        ("# of a Kinect\n1,2,3\n", "line 1: '# of a Kinect' begins with #, as comments"),
+        (
+            "# of a Kinect\n1,2,3\n",
+            "line 1: '# of a Kinect' begins with #, as comments",
+        ),
         ("1,2,3\n\n#2,3,4\n", "line 3: '#2' begins with #"),
     ],
 )

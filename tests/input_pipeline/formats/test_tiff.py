@@ -58,7 +58,11 @@ def test_whole_numbers_of_32_bits_have_no_sign_and_lose_none_of_their_steps(tmp_
         (RAMP, {"height": 1000}, "20 x 1000 pixels, of which the file has 320: it is"),
         (COLOURS, {"tiles": 1}, "16, 16, 16 bits a channel in tiles; .* read of 16"),
         (COLOURS.astype(np.uint32), {}, "is damaged, or of a form that is not read"),
-        (RAMP.astype(np.float64), {}, "read are JPEG, PNG, BMP, WebP and TIFF of 8 or"),
+        (
+            RAMP.astype(np.float64),
+            {},
+            "read are JPEG, PNG, BMP, WebP and TIFF, of 8 or",
+        ),
         (RAMP.astype(np.float32), {"photometric": 0}, "32 bits whose zero is white"),
     ],
 )
