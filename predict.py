@@ -2,12 +2,11 @@
 
 python predict.py --config configs/demo_stafusion.py --rgb visible.avi --ir infrared.avi
 
-Give a file for each stream that the model reads; the streams show the same moment.
-With --config.data.allow_missing some will do, as in training and evaluation.
---checkpoint is "last" or "best" of the run in --workdir (by default runs/NAME), or the
-path of a run or of one of its checkpoints. Prints the likeliest classes and writes
-prediction.png (the frames, what was kept of them bright) and prediction.json to --out.
-Exit codes: see `jaxact.errors`.
+Give a file for each stream that the model reads (some, with data.allow_missing), of one
+moment, or say which: --part start=10,end=12.5,ir_offset=2.7. --checkpoint is "last" or
+"best" of the run in --workdir (by default runs/NAME), or a run's or checkpoint's path.
+Prints the likeliest classes and writes prediction.png (the frames, what was kept of
+them bright) and prediction.json to --out. Exit codes: see `jaxact.errors`.
 """
 
 import json
@@ -34,6 +33,7 @@ from jaxact.run.predictor import Predictor, find_checkpoint
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "last, best or a path.")
 OUT = flags.DEFINE_string("out", "prediction", "Folder of the picture.")
 FRAME_SIZE = flags.DEFINE_string("frame_size", "", "STREAM=WxH of raw files.")
+PART = flags.DEFINE_string("part", "", "start=S,end=S,STREAM_offset=S, ... of files.")
 TOP = flags.DEFINE_integer("top", 5, "How many classes are named.", lower_bound=1)
 FILES = {
     stream: flags.DEFINE_string(stream, None, f"File of the {stream} stream.")
@@ -126,13 +126,13 @@ def main() -> None:
     classes = model_folder.labels(folder) or classes
     if experiment.data.common_view:
         print(
-            "Note: the model was trained on what its cameras see in common "
-            "(data.common_view). The lenses of this clip are not known: its whole "
-            "frames are looked at."
+            "Note: the model was trained on what its cameras see in common (data."
+            "common_view). This clip's lenses are not known: all of it is looked at."
         )
     output.check(out)
     model = Predictor(experiment, step_folder(folder, step))
-    clip = read_clip(paths, experiment.data, inputs, side, model.values, sizes)
+    how = model.values, sizes, PART.value
+    clip = read_clip(paths, experiment.data, inputs, side, *how)
     result = model(clip)
     order = np.argsort(-result["scores"], kind="stable")[: TOP.value]
     best = [(str(classes[i]), float(result["scores"][i])) for i in order]

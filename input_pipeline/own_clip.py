@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from input_pipeline import records
-from input_pipeline.config import DataConfig
+from input_pipeline.builders import parts
+from input_pipeline.builders.base import RawDataError
+from input_pipeline.config import DataConfig, DataConfigError
 from input_pipeline.dataset import PreparedDataset
 from input_pipeline.encode import Clip, EncodeOptions, encode_clip
 from input_pipeline.examples import ExampleReader
@@ -29,6 +31,7 @@ def read_clip(
     short_side: int = SHORT_SIDE,
     values: Mapping[str, str] | None = None,
     frame_sizes: Mapping[str, tuple[int, int]] | None = None,
+    part: str = "",
 ) -> dict[str, np.ndarray]:
     """Reads the streams of one clip as if it were in a prepared data set.
 
@@ -43,6 +46,7 @@ def read_clip(
       short_side: of the stored frames of the data set that the model was trained on.
       values: which raw values became 0 and 255 there (`Scaling.parse`).
       frame_sizes: of files that do not say it, see `formats.video.parse_sizes`.
+      part: of recordings, see `builders.parts.parse`.
 
     What readers note of a file (`formats.notes`) is printed.
 
@@ -63,7 +67,12 @@ def read_clip(
         scalings=scalings,
         frame_sizes=frame_sizes or {},
     )
-    clip = Clip("clip", 0, {key: Path(path) for key, path in paths.items()}, {})
+    files = {key: Path(path) for key, path in paths.items()}
+    try:
+        cut = parts.parse(part, files)
+    except RawDataError as error:
+        raise DataConfigError(str(error)) from None
+    clip = Clip("clip", 0, files, {}, part=cut)
     with notes.listening() as heard:
         record = encode_clip(clip, EncodeOptions(tuple(paths), video))
     for text in heard:

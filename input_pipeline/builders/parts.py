@@ -88,6 +88,28 @@ def read(
     return Part(start, end, clocks, counted)
 
 
+def parse(text: str, paths: Mapping[str, Path]) -> Part | None:
+    """Return the part that "start=10,end=12.5,ir_offset=2.7" names of some files.
+
+    Raises RawDataError where a manifest with these cells would.
+    """
+    cells = dict(
+        (key.strip(), value.strip())
+        for key, _, value in (cell.partition("=") for cell in text.split(",") if cell)
+    )
+    unknown = [key for key in cells if key not in COLUMNS]
+    if unknown:
+        raise RawDataError(
+            f"The part {text!r} says {', '.join(unknown)}; expected are "
+            f"{', '.join((*SECONDS, *FRAMES))}, STREAM_offset and STREAM_rate, as in "
+            "start=10,end=12.5,ir_offset=2.7."
+        )
+    header = [*paths, *cells]
+    check_columns(f"The part {text!r}", header)
+    row = {stream: str(path) for stream, path in paths.items()} | cells
+    return read(f"The part {text!r}", row, header, paths.__getitem__)
+
+
 def name(row: Mapping[str, str]) -> str:
     """Return what a part adds to the name of its clip."""
     for columns, sign in ((SECONDS, "@"), (FRAMES, "@f")):

@@ -4,18 +4,19 @@ python -m input_pipeline.conversions elan a.eaf b.eaf --tier action \\
     --recordings recordings.csv --out set/manifest.csv
 
 Reads exports of CVAT (XML 1.1), Label Studio (JSON), ELAN (.eaf) and tables (BORIS,
-VIA, or one's own with label, start and end). ``--recordings`` is a CSV table with a
-line a recording: the column ``recording`` holds the name of its file as the annotations
-have it, the others are those of a manifest (rgb, ir, ir_offset, person, day, ...).
-Without it the annotated file is the only stream. What is left out, and what has no
-label, stands in MANIFEST.left_out.csv.
+VIA, or one's own with label, start and end; for other columns see
+`input_pipeline.conversions.table`). ``--recordings`` is a CSV table with a line a
+recording: the column ``recording`` holds the name of its file as the annotations have
+it, the others are those of a manifest (rgb, ir, ir_offset, person, day, ...). Without
+it the annotated file is the only stream. What is left out, and what has no label,
+stands in MANIFEST.left_out.csv.
 """
 
 import argparse
 from pathlib import Path
 
 from input_pipeline import leaving
-from input_pipeline.conversions import cvat, elan, label_studio, tables
+from input_pipeline.conversions import cvat, elan, events, label_studio
 from input_pipeline.conversions.annotations import (
     AnnotationError,
     Annotations,
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         ("cvat", "CVAT's XML 1.1 of videos or images", "--attribute", attribute),
         ("label_studio", "Label Studio's JSON or JSON-MIN", "", ""),
         ("elan", "ELAN's .eaf", "--tier", "the tier of the labels"),
-        ("table", "CSV of BORIS, VIA 3 or one's own", "--attribute", attribute),
+        ("events", "CSV of BORIS, VIA 3 or one's own", "--attribute", attribute),
     ):
         made = programs.add_parser(
             name, help=about, description=about, parents=[common]
@@ -63,7 +64,7 @@ def _read(given: argparse.Namespace, path: Path) -> Annotations:
         return label_studio.read(path)
     if given.program == "elan":
         return elan.read(path, given.tier)
-    return tables.read(path, given.attribute)
+    return events.read(path, given.attribute)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """What was annotated in recordings, of whatever program, and the manifest made of it.
 
-Each reader (`cvat`, `label_studio`, `elan`, `tables`) returns `Annotations`. What has
+Each reader (`cvat`, `label_studio`, `elan`, `events`) returns `Annotations`. What has
 two labels at one moment belongs to neither class: these annotations are left out,
 unless they are asked for. What is left out, and what has no label at all, is listed.
 """

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from input_pipeline import encode
+from input_pipeline.config import DataConfigError
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.own_clip import read_clip
 from input_pipeline.pipeline import eval_batches
+from input_pipeline.recordings import Clock, Part
 from tests.input_pipeline import tiny
 
 INPUTS = {
@@ -90,3 +92,27 @@ def test_what_is_odd_about_a_file_is_said(tmp_path, capsys):
     assert read_clip({"skeleton": tmp_path / "a.npy"}, data, inputs)
     said = capsys.readouterr().out
     assert said.startswith("Warning: z looks like a score: ")
+
+
+def test_a_part_of_recordings_is_the_clip_that_was_cut_out(tmp_path, paths):
+    data = tiny.config(tmp_path)
+    # Frames 3 to 8 of rgb, 1 to 6 of ir, which began 0.2 s later.
+    part = "start=0.3,end=0.8,ir_offset=0.2"
+    found = read_clip(paths, data, INPUTS, 28, part=part)
+    clip = encode.Clip("x", 0, paths, {}, part=Part(0.3, 0.8, {"ir": Clock(0.2)}))
+    options = encode.EncodeOptions(("rgb", "ir"), VideoOptions(28, min_frames=1))
+    record = encode.encode_clip(clip, options)
+    assert [len(record.video(s).frames) for s in ("rgb", "ir")] == [5, 5]
+    tiny.write(tmp_path, [tiny.clip(0), record], test=1)
+    (batch,) = eval_batches(data, INPUTS, "test", batch_size=1)
+    for stream in INPUTS:
+        np.testing.assert_array_equal(found[stream], batch[stream][0])
+    whole = read_clip(paths, data, INPUTS, 28)
+    assert (found["rgb"] != whole["rgb"]).any()
+    for wrong, match in (
+        ("begin=3", "says begin; expected are start, end, start_frame"),
+        ("start=3,end=2", "'start=3,end=2': the part from 3 to 2"),
+        ("depth_offset=1", "the column depth_offset is of a stream"),
+    ):
+        with pytest.raises(DataConfigError, match=match):
+            read_clip(paths, data, INPUTS, 28, part=wrong)

@@ -85,7 +85,7 @@ def test_a_table_of_events_and_one_of_recordings_make_a_manifest(tmp_path, capsy
     table = str(tmp_path / "raw" / "recordings.csv")
     out = tmp_path / "set.csv"
     events = str(tmp_path / "events.csv")
-    main(["table", events, "--recordings", table, "--out", str(out)])
+    main(["events", events, "--recordings", table, "--out", str(out)])
     assert "2 parts of 1 recordings, 2 labels (sit, walk)" in capsys.readouterr().out
     streams = EncodeOptions(streams=("rgb", "ir"))
     builder = Clips(raw=out, options=streams, data_dir=tmp_path)

@@ -152,6 +152,18 @@ def write_files(folder: pathlib.Path) -> dict[str, tuple[str, pathlib.Path, str]
     Image.new("L", (16, 16)).save(folder / "eight" / "8.png")
     case("rgb", "eight", "undecodable: 8.png has 8 bits, 0.tif has more")
 
+    case("ir", "gone.npy", "missing: there is no such file")
+    case("ir", "empty.csv", "empty: the file has no bytes", b"")
+    case("ir", "odd.npy", "undecodable: ", b"no array at all")
+    rows = [",".join(map(str, range(64)))] * 9
+    text = "\n".join([*rows, "1,2,3"]).encode()
+    case(
+        "ir", "cells.csv", "undecodable: line 10 has 3 cells, those before it 64", text
+    )
+    text = "\n".join([*rows, rows[0].replace("7", "x")]).encode()
+    case("ir", "cell.csv", "undecodable: line 10, column 8: 'x' is no number", text)
+    case("ir", "words.csv", "empty: no line holds a row of numbers", b"a,b\nc,d\n")
+
     case("skeleton", "gone.skeleton", "missing: there is no such file")
     case("skeleton", "empty.skeleton", "empty: the file has no bytes", b"")
     reason = "undecodable: a skeleton file ends in .skeleton, .npy, .csv"
@@ -220,4 +232,4 @@ def test_no_reason_was_added_without_an_example():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UnusableFile"
     ]
-    assert len(calls) == 52
+    assert len(calls) == 60

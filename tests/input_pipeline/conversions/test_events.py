@@ -2,7 +2,7 @@
 
 import pytest
 
-from input_pipeline.conversions import tables
+from input_pipeline.conversions import events
 from input_pipeline.conversions.annotations import AnnotationError, Event
 
 BORIS = (
@@ -22,7 +22,7 @@ VIA = (
 def read(tmp_path, text: str, attribute: str = ""):
     path = tmp_path / "one.csv"
     path.write_text(text)
-    return tables.read(path, attribute)
+    return events.read(path, attribute)
 
 
 def test_a_table_of_ones_own(tmp_path):
