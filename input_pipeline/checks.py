@@ -98,21 +98,27 @@ def _check_crop(data: DataConfig, stream: str, size: tuple[int, int]) -> None:
             )
 
 
-def mirror_of(dataset: PreparedDataset, data: DataConfig) -> tuple[int, ...] | None:
+def mirror_of(
+    dataset: PreparedDataset, data: DataConfig, field: str = "flip"
+) -> tuple[int, ...] | None:
     """The joint that each joint of a flipped skeleton is; None if none is flipped.
+
+    ``field``: of the config, that asks for it.
 
     Raises:
       DataConfigError: skeletons are to be flipped, but their layout is not known.
     """
-    if not data.flip:
+    if not getattr(data, field):
         return None
     facts = dataset.skeleton
     layout = joints.of_stream(facts)
     if layout is None:
+        value = getattr(data, field)
         raise DataConfigError(
-            f"data.flip is {data.flip}, but which of the {facts.get('joints')} joints "
-            f"of {dataset.name!r} are left and which right is not known. Set data.flip "
-            "to 0, or prepare the data set again with --layout."
+            f"data.{field} is {value}, but which of the {facts.get('joints')} joints "
+            f"of {dataset.name!r} are left and which right is not known. Set "
+            f"data.{field} to {type(value)(0)}, or prepare the data set again with "
+            "--layout."
         )
     return layout.mirror
 

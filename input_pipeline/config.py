@@ -103,6 +103,14 @@ class DataConfig(_Strict):
     test_resize: int = _free(256)
     # Training: probability of a horizontal flip.
     flip: float = 0.5
+    # Training, RandAugment: so many operations one after another, of magnitude 0 to 10,
+    # the same in all frames of a clip; what moves pixels also in all its videos. Joints
+    # are not moved with them, as they are not by crops.
+    rand_ops: int = 0
+    rand_magnitude: float = 7.0
+    # Training: probability with which a rectangle is erased, the same in all frames and
+    # videos.
+    erase: float = 0.0
     # Training: frames are turned by 0 to 3 quarters, each as likely: of sensors that
     # look down, to which nothing is upright.
     quarter_turns: bool = False
@@ -150,6 +158,8 @@ class DataConfig(_Strict):
     # side (1: the centre; 3: both ends and the centre). Scores are averaged over them.
     eval_views_time: int = _free(1)
     eval_views_space: int = _free(1)
+    # Each of these views is also looked at mirrored.
+    eval_flip: bool = _free(False)
     # So many of a clip's views are read and evaluated together, then the next ones: a
     # batch of 30 views would not fit into memory. It must divide their number; 0: all.
     eval_views_at_once: int = _free(0)
@@ -161,3 +171,8 @@ class DataConfig(_Strict):
     workers: int = _local(0)
     # Batches made ready ahead of the step that uses them.
     prefetch: int = _local(2)
+
+    @property
+    def eval_views(self) -> int:
+        """How many views of a clip are evaluated."""
+        return self.eval_views_time * self.eval_views_space * (1 + self.eval_flip)

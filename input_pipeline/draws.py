@@ -7,7 +7,7 @@ state between them. Evaluation takes fixed frames and crops, maybe several views
 import numpy as np
 import tensorflow as tf
 
-from input_pipeline import ops, sampling
+from input_pipeline import ops, randaugment, sampling
 from input_pipeline.config import DataConfig
 from input_pipeline.streams import STREAMS, source
 
@@ -87,6 +87,28 @@ class Draws:
             return None
         owner = "" if self.data.shared_flip else source(stream)
         return ops.random_quarters(self.seed("quarter turns", owner))
+
+    def augmented(self, stream: str, frames: tf.Tensor) -> tf.Tensor:
+        """Returns frames of a stored stream after RandAugment and erasing."""
+        data = self.data
+        if not self.training:
+            return frames
+        owner = "" if data.shared_crop else source(stream)
+        for i in range(data.rand_ops):
+            name = f"rand augment {i}"
+            seeds = self.seed(name, owner), self.seed(name, f"{source(stream)} values")
+            frames = randaugment.augment(frames, *seeds, data.rand_magnitude / 10)
+        if data.erase:
+            seeds = self.seed("erase", owner), self.seed("noise", source(stream))
+            frames = randaugment.erase(frames, *seeds, data.erase)
+        return frames
+
+    def mirrored(self, stream: str) -> list[tf.Tensor]:
+        """Returns whether a view is mirrored: of each view in time and space, all."""
+        if self.training:
+            return [self.flip(stream)]
+        both = (False, True) if self.data.eval_flip else (False,)
+        return [tf.constant(flipped) for flipped in both]
 
     def indices(
         self, stream: str, frames: int, count: tf.Tensor, times: tf.Tensor

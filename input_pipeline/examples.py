@@ -47,8 +47,8 @@ class ExampleReader:
         self._stored = tuple(dict.fromkeys(map(source, self.videos)))
         self.seed = seed
         self.truth = dataset.has_truth and (seed is None or data.truth)
-        flips = self.bodies and seed is not None
-        self._mirror = mirror_of(dataset, data) if flips else None
+        flips = "flip" if seed is not None else "eval_flip"
+        self._mirror = mirror_of(dataset, data, flips) if self.bodies else None
         self._lenses: list[tf.Tensor] | None = None
         if self.bodies and seed is None:
             found = lenses.of_rows(dataset, [source(name) for name in self.videos])
@@ -187,8 +187,7 @@ class ExampleReader:
         """Zeros in place of a stream, with the axis of views where there is one."""
         data, views = self.data, 1
         if self.seed is None:
-            views = data.eval_views_time * data.eval_views_space
-            views = data.eval_views_at_once or views
+            views = data.eval_views_at_once or data.eval_views
         shape = self.shapes[stream]
         return tf.zeros((views, *shape) if views > 1 else shape, STREAMS[stream].dtype)
 

@@ -160,7 +160,7 @@ def eval_batches(
     Every host gets the same number of batches, all of the same size; rows without a
     clip have mask False, id -1 and zeros elsewhere. Arguments and errors are those of
     `train_batches`. Frames and crops are fixed; with several views
-    (data.eval_views_time, data.eval_views_space) streams have a view axis: [b u ...].
+    (data.eval_views_time, eval_views_space, eval_flip) streams have a view axis.
     If not all of them come at once (data.eval_views_at_once), every batch of clips is
     followed by the same clips' next views; ``view`` int32 [b] says which is the first.
 
@@ -178,7 +178,7 @@ def eval_batches(
     reader = ExampleReader(dataset, data, inputs)
     check_rows(dataset, rows, inputs, data)
 
-    views = data.eval_views_time * data.eval_views_space
+    views = data.eval_views
     together = data.eval_views_at_once or views
     parts = views // together
 
@@ -207,8 +207,7 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
             f"Got a global batch of {batch_size} for host {host} of {hosts}; it must "
             "be positive and a multiple of the number of hosts, counted from 0."
         )
-    views = data.eval_views_time * data.eval_views_space
-    together = data.eval_views_at_once
+    views, together = data.eval_views, data.eval_views_at_once
     problems = {
         "resize_min resize_max: resize_min must be positive and at most resize_max": (
             0 < data.resize_min <= data.resize_max
@@ -233,6 +232,12 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
             0 <= data.stream_dropout < 1
         ),
         "crop_distort: it must not be negative": data.crop_distort >= 0,
+        "rand_ops: it must not be negative": data.rand_ops >= 0,
+        "rand_magnitude: it must be from 0 to 10": 0 <= data.rand_magnitude <= 10,
+        "erase: it must be a probability, from 0 to 1": 0 <= data.erase <= 1,
+        "rand_ops truth: the truth does not move with the pixels; set one to 0": (
+            not (data.rand_ops and data.truth)
+        ),
         "window: it must not be negative": data.window >= 0,
         "balance: it must be from 0 (as the clips are) to 1 (every class alike)": (
             0 <= data.balance <= 1

@@ -47,14 +47,17 @@ def read(
     persons, t = shape[:2]
     data = draws.data
     views = []
-    for ticks in draws.times(stream, t):
+    every = [
+        (ticks, m) for m in draws.mirrored(stream) for ticks in draws.times(stream, t)
+    ]
+    for ticks, flipped in every:
         places = sampling.timed_positions(ticks, frames, times, t)
         chosen = ops.skeleton_at(stored, places, persons)
         if draws.training and data.skeleton_turn:
             angle = ops.random_angle(draws.seed("turn"), data.skeleton_turn)
             chosen = ops.turn_skeleton(chosen, angle)
         if mirror is not None:
-            chosen = ops.mirror_skeleton(chosen, draws.flip(stream), mirror)
+            chosen = ops.mirror_skeleton(chosen, flipped, mirror)
         crops = 1 if draws.training else data.eval_views_space
         views += [tf.ensure_shape(chosen, shape)] * crops
     together = data.eval_views_at_once

@@ -7,8 +7,8 @@ from input_pipeline.draws import Draws
 from input_pipeline.streams import STREAMS
 
 Example = dict[str, tf.Tensor]
-# The frames and the crop of one view.
-View = tuple[tf.Tensor, ops.Crop]
+# The frames and the crop of one view, and whether it is mirrored.
+View = tuple[tf.Tensor, ops.Crop, tf.Tensor]
 # Boxes [t 4] of the actor in the frames that are seen, and whether he is in them [t].
 Truth = tuple[tf.Tensor, tf.Tensor]
 
@@ -79,8 +79,9 @@ def views_of(
     indices = draws.indices(stream, frames, count, times)
     places = draws.places(stream, width >= height)
     together = draws.data.eval_views_at_once
+    mirrored = draws.mirrored(stream)
     if draws.training or not together:
-        return [(index, place) for index in indices for place in places]
+        return [(i, place, m) for m in mirrored for i in indices for place in places]
     all_indices, all_places = (
         tf.stack(indices),
         [tf.stack(values) for values in zip(*places, strict=True)],
@@ -88,9 +89,10 @@ def views_of(
     views: list[View] = []
     for j in range(together):
         view = tf.cast(part, tf.int64) * together + j
-        index = tf.gather(all_indices, view // len(places))
+        flipped = view // (len(indices) * len(places))
+        index = tf.gather(all_indices, view // len(places) % len(indices))
         crop = (tf.gather(values, view % len(places)) for values in all_places)
-        views.append((index, ops.Place(*crop)))
+        views.append((index, ops.Place(*crop), tf.gather(mirrored, flipped)))
     return views
 
 
@@ -105,9 +107,9 @@ def read(
     about = STREAMS[stream]
     encoded = record[records.frames_key(about.stored)]
     t, h, w, _ = shape
-    flipped, quarters = draws.flip(stream), draws.quarters(stream)
+    quarters = draws.quarters(stream)
     shown = []
-    for index, place in views_of(record, stream, t, draws, part):
+    for index, place, flipped in views_of(record, stream, t, draws, part):
         seen, number = index, t
         if about.made_from:
             seen = differences.frame_indices(index, tf.size(encoded, tf.int64))
@@ -118,6 +120,7 @@ def read(
         frames = ops.flip(frames, flipped)
         if quarters is not None:
             frames = ops.turn(frames, quarters)
+        frames = draws.augmented(stream, frames)
         shown.append(differences.subtract(frames) if about.made_from else frames)
     return tf.stack(shown) if len(shown) > 1 else shown[0]
 
@@ -132,7 +135,7 @@ def truth(
     """Returns where the actor is in the first view of a stream."""
     stored = STREAMS[stream].stored
     t, h, w, _ = shape
-    index, place = views_of(record, stream, t, draws, part)[0]
+    index, place, flipped = views_of(record, stream, t, draws, part)[0]
     boxes = tf.reshape(record[records.box_key(stored)], [-1, 4])
     visible = record[records.visible_key(stored)] > 0
     return ops.crop_boxes(
@@ -140,5 +143,5 @@ def truth(
         tf.gather(visible, index),
         size(record, stored),
         window(record, stored, place, (h, w)),
-        draws.flip(stream),
+        flipped,
     )
