@@ -117,6 +117,13 @@ class ExampleReader:
         record = self.parse(self.read(row))
         name = tf.gather(self._names, row)
         tf.debugging.Assert(record[records.NAME] == name, ["Another clip", name])
+        return self.sample(record, row, epoch)
+
+    @tf.autograph.experimental.do_not_convert
+    def sample(
+        self, record: Example, row: tf.Tensor, epoch: tf.Tensor | int
+    ) -> Example:
+        """Returns what `__call__` does, of the stored features of that row."""
         if self._views is not None:
             parts, slots = self._views
             shown = tf.unstack(

@@ -5,8 +5,9 @@ enlarged. All frames are kept, in order of showing.
 """
 
 import dataclasses
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -153,15 +154,27 @@ def decode(
     (or the ``part`` of it) is decoded twice. ``found`` takes in what there is to know
     of them. Raises UnusableFile as `read_video` does.
     """
+    for picture in pictures(path, stream, options, found, part):
+        yield picture()
+
+
+def pictures(
+    path: str | Path,
+    stream: str,
+    options: VideoOptions,
+    found: Found | None = None,
+    part: FrameRange | None = None,
+) -> Iterator[Callable[[], np.ndarray]]:
+    """Yield what `decode` does, each to be called for: many may be passed over."""
     path, wanted = containers.split(Path(path))
     if not path.is_file():
         raise UnusableFile("missing", "there is no such file")
     if not path.stat().st_size:
         raise UnusableFile("empty", "the file has no bytes")
-    convert = _Conversion(stream, options.short_side)
+    convert = Conversion(stream, options.short_side)
     scaling = of_stream(options.scalings, stream)
     for number, (frame, aspect, origin) in enumerate(_decoded(path, wanted, part)):
-        if not number and _is_deep(frame.format):
+        if not number and is_deep(frame.format):
             if part is not None and scaling.of_recording:
                 convert.deep = _whole_range(path, wanted, stream, scaling)
             else:
@@ -173,7 +186,7 @@ def decode(
             found.levels = convert.deep.levels if convert.deep else None
             if STREAMS[stream].channels == 1 and convert.deep is None:
                 found.colours.see(number, frame)
-        yield convert(frame, aspect)
+        yield functools.partial(convert, frame, aspect)
 
 
 def _decoded(
@@ -219,7 +232,8 @@ def _decoded(
         raise UnusableFile("undecodable", damage)
 
 
-def _is_deep(layout: av.VideoFormat) -> bool:
+def is_deep(layout: av.VideoFormat) -> bool:
+    """Return whether pictures have more than 8 bits that are a sensor's numbers."""
     bits = layout.components[0].bits
     grey = layout.name.startswith(("gray", "ya"))
     return bits >= _SENSOR_BITS or (grey and bits > 8)
@@ -235,7 +249,7 @@ def _range(
     """The range of values of a whole file; None if they are luma of a colour video."""
     found, colour = Range(scaling), False
     for number, (frame, *_) in enumerate(_decoded(path, wanted, part)):
-        if not _is_deep(frame.format):
+        if not is_deep(frame.format):
             raise UnusableFile(
                 "undecodable", f"frame {number} is {frame.format.name}; others are deep"
             )
@@ -288,7 +302,7 @@ def _values(frame: av.VideoFrame) -> np.ndarray:
     return lines[: frame.height, : frame.width * step : step]
 
 
-class _Conversion:
+class Conversion:
     """Frames of one clip to uint8 pictures as they are shown."""
 
     def __init__(self, stream: str, short_side: int):
@@ -318,7 +332,7 @@ class _Conversion:
         return image if (turn == _DISPLAYED).all() else shown.turn(image, turn)
 
     def _scaled(self, frame: av.VideoFrame, height: int, width: int) -> np.ndarray:
-        if not _is_deep(frame.format) or self.deep is None:
+        if not is_deep(frame.format) or self.deep is None:
             raise UnusableFile("undecodable", f"a frame is {frame.format.name}")
         values = _values(frame)
         if values.ndim == 3 and self._channels == 1:

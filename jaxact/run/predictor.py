@@ -4,7 +4,8 @@ No optimiser, schedule or train step is built.
 """
 
 import pathlib
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -46,7 +47,7 @@ def load_model(
 
 
 class Predictor:
-    """A trained model that is asked about one clip at a time.
+    """A trained model that is asked about a clip, or about several.
 
     >>> predictor = jaxact.Predictor("configs/demo_stafusion.py", "runs/demo_stafusion")
     >>> predictor({"rgb": rgb, "ir": ir})["scores"]
@@ -80,6 +81,11 @@ class Predictor:
         )
         self.values = files.values_of(self.folder, self.step)
 
+    @property
+    def checkpoint(self) -> str:
+        """Where its weights come from."""
+        return str(files.step_folder(self.folder, self.step))
+
     def __call__(self, clip: Clip) -> dict[str, np.ndarray]:
         """Returns ``scores`` [y], and what the model looked at, where it tells.
 
@@ -96,18 +102,45 @@ class Predictor:
         Raises:
           UserError: a stream is missing, too many, or of another shape or type.
         """
-        self._check(clip)
+        found = self._ask([clip], 1)
+        own = ("id", "label", "mask")
+        return {name: value[0] for name, value in found.items() if name not in own}
+
+    def scores(self, clips: Sequence[Clip], most: int = 8) -> np.ndarray:
+        """Returns the ``scores`` [n y] of several clips, ``most`` of them at a time.
+
+        One program is compiled for one clip and one for ``most``; no others.
+        """
+        parts = [clips[i : i + most] for i in range(0, len(clips), most)]
+        asked = [
+            self._ask(part, 1 if len(part) == 1 else most)["scores"][: len(part)]
+            for part in parts
+        ]
+        return np.concatenate(asked)
+
+    def warm_up(self, clip: Clip, most: int = 8) -> float:
+        """Compiles what `scores` needs of clips like this; returns a clip's seconds."""
+        self.scores([clip] * most, most)
+        self.scores([clip], most)
+        start = time.perf_counter()
+        self.scores([clip], most)
+        return time.perf_counter() - start
+
+    def _ask(self, clips: Sequence[Clip], size: int) -> dict[str, np.ndarray]:
+        """What the model says of clips, a row a clip; the last fills up to ``size``."""
+        for clip in clips:
+            self._check(clip)
         mesh = self.network.mesh
-        rows = mesh.devices.size  # every device gets the clip; the first row is read
-        batch = {name: np.stack([stream] * rows) for name, stream in clip.items()}
+        devices = mesh.devices.size  # which all get as many rows
+        rows = -(-size // devices) * devices
+        filled = [*clips, *[clips[-1]] * (rows - len(clips))]
+        batch = {name: np.stack([one[name] for one in filled]) for name in clips[0]}
         batch |= {"label": np.zeros(rows, np.int32), "id": np.zeros(rows, np.int64)}
         batch |= {"mask": np.ones(rows, bool)}
         found = self.network.eval_step(
             self.variables, distributed.put_batch(batch, mesh)
         )
-        own = ("id", "label", "mask")
-        local = distributed.to_host(dict(found))
-        return {name: value[0] for name, value in local.items() if name not in own}
+        return distributed.to_host(dict(found))
 
     def _check(self, clip: Clip) -> None:
         """Compares the clip with the model's inputs."""

@@ -87,6 +87,19 @@ def test_a_predictor_says_what_the_module_says(run_folder):
     )
 
 
+def test_several_clips_are_asked_about_at_once(run_folder):
+    ask = jaxact.Predictor(experiment(), run_folder)
+    rgb = tiny.batch(7, 5)["rgb"]
+    alone = np.stack([ask({"rgb": clip})["scores"] for clip in rgb])
+    clips = [{"rgb": clip} for clip in rgb]
+    for most in (1, 2, 8):  # of two the last one is alone
+        np.testing.assert_allclose(ask.scores(clips, most), alone, atol=1e-6)
+    assert ask.warm_up(clips[0], 2) > 0
+    assert ask.checkpoint.endswith("/5")
+    with pytest.raises(errors.UserError, match="the model reads rgb"):
+        ask.scores([clips[0], {}])
+
+
 @pytest.mark.parametrize(
     ("clip", "message"),
     [

@@ -169,24 +169,35 @@ def test_a_folder_that_cannot_be_written_to_is_said_before_computing(
     assert "%" not in done.stdout
 
 
-def test_some_files_will_do_where_clips_may_lack_streams():
-    # In a process of its own: its flags have the names of evaluate.py's.
-    code = """
-import pytest, predict
-from jaxact import errors
-inputs = {"rgb": None, "rgb_diff": None, "ir": None}
-assert predict.choose_files({"ir": "b", "rgb": ""}, inputs, some=True) == {"ir": "b"}
-for given, message in (
-    ({}, "The model reads rgb and ir. Add --rgb FILE. Add --ir FILE."),
-    ({"ir": "b", "depth": "c"}, "The model reads rgb and ir. Leave out --depth."),
-):
-    with pytest.raises(errors.UserError, match=message):
-        predict.choose_files(given, inputs, some=True)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
-    )
+def test_a_long_file_becomes_a_timeline(tmp_path, experiment):
+    save_fresh(experiment, tmp_path)
+    video = write_video(tmp_path / "own.mkv", 12, 30, 40)
+    out = tmp_path / "out"
+    words = ("--window=.4", "--stride=.2", "--threshold=0", "--checkpoint=last")
+    done = run(tmp_path, "--rgb", str(video), "--out", str(out), *words)
     assert done.returncode == 0, done.stderr
+    assert "Windows of 0.40 s (2 frames a stream, one every 0.200 s), a new one" in (
+        done.stdout
+    )
+    assert f"Timeline: {out / 'timeline.html'}" in done.stdout
+    whole = json.loads((out / "timeline.json").read_text())
+    assert [(m["start"], m["windows"]) for m in whole["moments"]] == [
+        *((0, 1), (200_000, 2), (400_000, 2), (600_000, 2), (800_000, 2)),
+        (1_000_000, 2),  # the last window, 1.0 to 1.2 s, is half as long
+    ]
+    assert whole["segments"][-1]["end"] == 1_200_000
+
+    # Two clips, one of which is none.
+    (tmp_path / "clips").mkdir()
+    video.rename(tmp_path / "clips" / "a.mkv")
+    (tmp_path / "clips" / "b.mkv").write_bytes(b"")
+    words = ("--rgb", str(tmp_path / "clips"), "--out", str(out), "--checkpoint=last")
+    done = run(tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    assert "1 clips predicted, 1 could not be read" in done.stdout
+    lines = (out / "predictions.csv").read_text().splitlines()
+    assert lines[0] == "rgb,class,score,error"
+    assert "a.mkv,class" in lines[1] and "empty" in lines[2]
 
 
 @pytest.mark.usefixtures("experiment")
