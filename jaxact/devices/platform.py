@@ -20,12 +20,24 @@ _CPU_OPTIONS = {
     )
 }
 
+# What is traced for export holds what every format has: no sorting, no gathering by
+# computed places, erf by its rational form. It is no device, and the slowest form.
+PORTABLE = "portable"
+
 _PLATFORM: contextvars.ContextVar[str] = contextvars.ContextVar("platform", default="")
 
 
 def platform() -> str:
-    """Returns "cpu", "gpu" or "tpu"; what is computed in several ways asks here."""
+    """Returns "cpu", "gpu" or "tpu"; what is computed in several ways asks here.
+
+    Or `PORTABLE`, inside an export.
+    """
     return _PLATFORM.get() or jax.default_backend()
+
+
+def is_portable() -> bool:
+    """Says whether what is traced must be such that every export format holds it."""
+    return platform() == PORTABLE
 
 
 @contextlib.contextmanager

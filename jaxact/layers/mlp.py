@@ -1,11 +1,14 @@
 """The MLP of a transformer block, its activation, and stochastic depth."""
 
+import functools
 import math
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
+
+from jaxact.devices import platform
 
 
 @jax.custom_jvp
@@ -31,7 +34,34 @@ def _gelu_jvp(
 
 
 def _normal_cdf(x: jax.Array) -> jax.Array:
-    return 0.5 + 0.5 * jax.lax.erf(x * 0.5**0.5)
+    scaled = x * 0.5**0.5
+    erf = portable_erf(scaled) if platform.is_portable() else jax.lax.erf(scaled)
+    return 0.5 + 0.5 * erf
+
+
+def portable_erf(x: jax.Array) -> jax.Array:
+    """Returns erf of float32 as ``x P(x^2) / Q(x^2)``, as exactly as XLA computes it.
+
+    The coefficients are those by which XLA and Eigen compute it. Formats that hold no
+    erf hold products.
+    """
+    x = jnp.clip(x, -3.7439211627767994, 3.7439211627767994)  # erf is 1 in float32
+    square = x * x
+    above, below = (
+        functools.reduce(lambda total, c: total * square + c, some, jnp.zeros_like(x))
+        for some in (_ERF_ABOVE, _ERF_BELOW)
+    )
+    return x * above / below
+
+
+_ERF_ABOVE = (
+    *(0.00022905065861350646, 0.0034082910107109506, 0.050955695062380861),
+    *(0.18520832239976145, 1.128379143519084),
+)
+_ERF_BELOW = (
+    *(-1.1791602954361697e-7, 0.000023547966471313185, 0.0010179625278914885),
+    *(0.014070470171167667, 0.11098505178285362, 0.49746925110067538, 1.0),
+)
 
 
 class Mlp(nn.Module):

@@ -1,7 +1,10 @@
 """The matrix product of a 1x1x1 convolution, with a gradient that is cheap on CPU."""
 
+import einops
 import jax
 import jax.numpy as jnp
+
+from jaxact.devices import platform
 
 
 @jax.custom_vjp
@@ -12,6 +15,15 @@ def pointwise(x: jax.Array, kernel: jax.Array) -> jax.Array:
     factor of such a product round, a slow copy: here that is the one with fewer
     channels (ResNet-50's training step: 1.2 times as fast, benchmarks.against_torch).
     """
+    if platform.is_portable():  # LiteRT multiplies no five axes by two
+        y = jax.lax.conv_general_dilated(
+            einops.rearrange(x, "b t h w i -> (b t) h w i"),
+            kernel[None, None],
+            (1, 1),
+            ((0, 0), (0, 0)),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        return einops.rearrange(y, "(b t) h w o -> b t h w o", b=x.shape[0])
     return jnp.einsum("bthwi,io->bthwo", x, kernel)
 
 

@@ -12,7 +12,9 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxact.devices import platform
 from jaxact.layers.fusions import mean_of_present, only_present
 from jaxact.layers.mlp import gelu
 
@@ -98,6 +100,13 @@ def region_counts(patches: int, r1: float, r2: float) -> tuple[int, int]:
 
 def _descending_rank(scores: jax.Array) -> jax.Array:
     """Returns each entry's place in descending order; ties break by index."""
+    if platform.is_portable():  # counted: how many are larger, or equal and before it
+        here, other = scores[..., :, None], scores[..., None, :]
+        count = scores.shape[-1]
+        before = np.arange(count)[None, :] < np.arange(count)[:, None]
+        before = np.broadcast_to(before, (1,) * (scores.ndim - 1) + before.shape)
+        larger = (other > here) | ((other == here) & before)
+        return larger.astype(jnp.int32).sum(axis=-1)
     order = jnp.argsort(-scores, axis=-1, stable=True)
     return jnp.argsort(order, axis=-1)
 

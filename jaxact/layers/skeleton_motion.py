@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 def present_joints(skeleton: jax.Array) -> jax.Array:
     """Says which joints were seen: ``[b m t v 3] -> bool [b m t v]``."""
-    return jnp.isfinite(skeleton).all(axis=-1) & (skeleton != 0.0).any(axis=-1)
+    return (jnp.abs(skeleton) < jnp.inf).all(axis=-1) & (skeleton != 0.0).any(axis=-1)
 
 
 def positions_and_motion(
@@ -57,7 +57,11 @@ def positions_and_motion(
     of_named, there = mean(seen & named[None, None, None])
     of_all, present = mean(seen)
     centres = jnp.where(there[..., None], of_named, of_all)  # [b m t 3]
-    first = present.argmax(axis=1)  # of the persons in each frame; 0 if all are absent
+    # Of the persons in each frame; 0 if all are absent. (Of an argmax LiteRT has none.)
+    first = jnp.zeros(present[:, 0].shape, jnp.int32)
+    for person in reversed(range(1, present.shape[1])):
+        first = jnp.where(present[:, person], person, first)
+    first = jnp.where(present[:, 0], 0, first)
     centre = jnp.take_along_axis(centres, first[:, None, :, None], axis=1)
     positions = jnp.where(seen[..., None], points - centre[:, :, :, None], 0.0)
     moved = positions[:, :, 1:] - positions[:, :, :-1]

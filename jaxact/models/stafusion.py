@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.batch import PRESENT, PROGRESS
+from jaxact.devices import platform
 from jaxact.layers import selection
 from jaxact.layers.distillation import PredictionDistillation, RegionDistillation
 from jaxact.layers.fusion import AdaptiveMaskedFusion
@@ -280,7 +281,7 @@ class STAFusion(nn.Module):
                 masked_attention=some and self.masked_attention,
                 masked_mlp=some and self.masked_mlp,
                 # How many frames there are differs from clip to clip: masks.
-                packed=self.packed and present is None,
+                packed=self.packed and present is None and not platform.is_portable(),
                 dropout=self.dropout,
                 dtype=self.dtype,
                 name="fusion",

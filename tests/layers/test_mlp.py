@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxact.devices import platform
+from jaxact.layers import mlp
 from jaxact.layers.mlp import DropPath, gelu
 
 
@@ -24,3 +26,13 @@ def test_gelu_is_exact_in_value_and_slope():
     slope = jax.vmap(jax.grad(lambda v: jax.nn.gelu(v, approximate=False)))(x)
     np.testing.assert_allclose(jax.vmap(jax.grad(gelu))(x), slope, atol=1e-6)
     assert gelu(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+def test_the_portable_erf_is_as_exact_as_xlas():
+    # Abramowitz and Stegun, table 7.1.
+    x = jnp.array([-4.0, 0.0, 0.5, 1.0, 2.0])
+    expected = [-1.0, 0.0, 0.5204998778, 0.8427007929, 0.9953222650]
+    np.testing.assert_allclose(mlp.portable_erf(x), expected, rtol=4e-7)
+    with platform.compiling_for(platform.PORTABLE):
+        portable = gelu(x)
+    np.testing.assert_allclose(portable, gelu(x), atol=5e-7)

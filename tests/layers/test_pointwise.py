@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxact.devices import platform
 from jaxact.layers.pointwise import pointwise
 
 
@@ -37,3 +38,12 @@ def test_bfloat16_stays_bfloat16():
     x, kernel = jnp.ones((1, 2, 3, 5, 7), jnp.bfloat16), jnp.ones((7, 2), jnp.bfloat16)
     y, pull = jax.vjp(pointwise, x, kernel)
     assert {y.dtype, *(part.dtype for part in pull(y))} == {jnp.dtype("bfloat16")}
+
+
+def test_the_portable_product_is_the_same():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2, 3, 5, 7, 4)).astype("f4")
+    kernel = random.normal(size=(4, 11)).astype("f4")
+    with platform.compiling_for(platform.PORTABLE):
+        y = pointwise(x, kernel)
+    np.testing.assert_allclose(y, x @ kernel, atol=1e-5)

@@ -4,6 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxact.devices import platform
+from jaxact.layers import selection
 from jaxact.layers.selection import (
     FrameScorer,
     frame_counts,
@@ -228,3 +230,13 @@ def test_gumbel_noise_draws_as_often_as_log_choice_says():
     np.testing.assert_allclose(
         (marks > 0).mean(axis=0), [1 / 8, 2 / 8, 5 / 8], atol=0.01
     )
+
+
+def test_portable_ranks_are_those_of_sorting():
+    scores = jnp.array(
+        [[0.5, 0.25, 0.5, 1.0, -jnp.inf, -jnp.inf], [3.0, 1, 2, 1, 1, 0]]
+    )
+    with platform.compiling_for(platform.PORTABLE):
+        rank = selection._descending_rank(scores)
+    assert rank.tolist() == [[1, 3, 2, 0, 4, 5], [0, 2, 1, 3, 4, 5]]
+    np.testing.assert_array_equal(rank, selection._descending_rank(scores))

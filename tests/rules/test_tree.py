@@ -15,13 +15,14 @@ FOLDERS = (
     "configs",
     "tests",
     "benchmarks",
+    "examples",
     "results",
     "docs",
     ".ci",
     ".github",
 )
 TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".cff", ".html", ".csv", ""}
-SCRIPTS = ("train.py", "evaluate.py", "predict.py", "crossvalidate.py")
+SCRIPTS = ("train.py", "evaluate.py", "predict.py", "crossvalidate.py", "export.py")
 MAX_LINES = 400
 MAX_SCRIPT_LINES = 150
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/")
