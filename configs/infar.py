@@ -25,16 +25,15 @@ after the other as one clip) or unshared (a network each), by default the row's.
 network's fields are `--config.model.backbone.width=32` and so on, the fusion's
 `--config.model.fusion.annealing=0.2`.
 
-The recipe is the paper's for all rows (section 4.2), SGD; Video Swin, MViT, Hiera
-and VideoMAE were published with AdamW: `--config.optim.optimizer=adamw
---config.optim.lr=1e-4 --config.optim.weight_decay=0.05`, VideoMAE with rates that fall
-by block, `--config.optim.layer_decay=0.75`. Start from public weights of
-the network with `--config.train.init_from=FILE`.
+The recipe is the paper's for all rows (section 4.2), SGD; `recipe=own` is that of the
+network's own authors, see `configs/recipes.py`: Video Swin, MViT and VideoMAE want
+AdamW.
+Start from public weights of the network with `--config.train.init_from=FILE`.
 """
 
 from typing import Any
 
-from configs import ntu_stafusion
+from configs import ntu_stafusion, recipes
 from input_pipeline.config import DataConfig
 from jaxact.config import Experiment, parse_arg
 from jaxact.layers.fusions.table import FUSIONS
@@ -52,13 +51,23 @@ CHOICES: dict[str, Any] = dict(
 
 def get_config(arg: str = "") -> Experiment:
     sizes = ("paper", "small")
-    args = parse_arg(arg, **CHOICES, size=sizes, dataset="clips", classes=12)
+    args = parse_arg(
+        arg,
+        **CHOICES,
+        size=sizes,
+        recipe=("paper", "own"),
+        dataset="clips",
+        classes=12,
+    )
     experiment = ntu_stafusion.get_config()
     experiment.name = f"{args['dataset']}_{named(args)}"
     experiment.model = ROWS[args["net"]].model(
         args["size"], num_classes=args["classes"], **fields(args)
     )
     experiment.data = DataConfig(name=args["dataset"])
+    if args["recipe"] == "own":
+        recipes.apply(experiment, args["net"])
+        experiment.name += "_own_recipe"
     return experiment
 
 

@@ -17,8 +17,10 @@ from results.studies import (
     synthetic_ccdfarm,
     synthetic_dam,
     synthetic_head_scale,
+    synthetic_option_strengths,
     synthetic_stafusion,
     synthetic_stafusion_longer,
+    synthetic_training_options,
     synthetic_tsm_netvlad,
 )
 
@@ -28,8 +30,10 @@ STUDIES = (
     synthetic_ccdfarm.STUDY,
     synthetic_dam.STUDY,
     synthetic_head_scale.STUDY,
+    synthetic_option_strengths.STUDY,
     synthetic_stafusion.STUDY,
     synthetic_stafusion_longer.STUDY,
+    synthetic_training_options.STUDY,
     synthetic_tsm_netvlad.STUDY,
 )
 TABLES: dict[str, Callable[[], str]] = {

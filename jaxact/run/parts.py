@@ -112,9 +112,9 @@ def _check(params: Any, field: str, parts: Sequence[tuple[str, ...]]) -> None:
     for part in parts:
         if any(_within(path, part) for path in paths):
             continue
-        known = [path for path in paths if _within(path, part[:-1])] or paths
-        depth = len(part) if known != paths else 1
-        names = sorted({"/".join(path[:depth]) for path in known})
+        # Those that are in what there is of the part, or else the outermost two names.
+        inside = part[:-1] if any(_within(path, part[:-1]) for path in paths) else ()
+        names = sorted({_next(path, inside) for path in paths if _within(path, inside)})
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         raise config_lib.ConfigError(
             f"{field} names {'/'.join(part)!r}, which is no part of this model; it has "
@@ -122,8 +122,20 @@ def _check(params: Any, field: str, parts: Sequence[tuple[str, ...]]) -> None:
         )
 
 
+def _next(path: Sequence[str], inside: Sequence[str]) -> str:
+    """Returns the names of a path up to the one behind ``inside``."""
+    if not inside:
+        return "/".join(path[:-1][:2])
+    size = len(inside)
+    start = next(i for i in range(len(path)) if tuple(path[i : i + size]) == inside)
+    return "/".join(path[start : start + size + 1])
+
+
 def _within(path: Sequence[str], part: Sequence[str]) -> bool:
-    return tuple(path[: len(part)]) == tuple(part)
+    """Whether the names of a part stand in a path, one after another, anywhere."""
+    size = len(part)
+    starts = range(len(path) - size + 1)
+    return any(tuple(path[i : i + size]) == tuple(part) for i in starts)
 
 
 def _split(name: str) -> tuple[str, ...]:

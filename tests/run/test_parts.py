@@ -33,7 +33,10 @@ def test_the_longest_part_that_is_named_says_the_rate():
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"freeze": ("bckbone",)}, "no part .*; it has backbone, backbone_ir, head,"),
+        (
+            {"freeze": ("bckbone",)},
+            "no part .*; it has backbone/blocks_0, backbone/blocks_1, backbone_ir, he",
+        ),
         ({"freeze": ("back",)}, "no part of this model"),
         (
             {"part_lr": (("backbone/blocks_9", 0.1),)},
@@ -45,6 +48,17 @@ def test_the_longest_part_that_is_named_says_the_rate():
 def test_parts_that_are_none_are_refused_with_those_that_are(changes, match):
     with pytest.raises(ConfigError, match=match):
         parts.rates(PARAMS, OptimConfig(**changes))
+
+
+def test_a_part_is_found_wherever_it_stands():
+    params = {"branches": PARAMS}
+    optim = OptimConfig(part_lr=(("blocks_1", 0.5),), freeze=("backbone_ir",))
+    rates = parts.rates(params, optim)["branches"]
+    assert rates["backbone"] == {
+        "blocks_0": {"kernel": 1.0},
+        "blocks_1": {"kernel": 0.5},
+    }
+    assert rates["backbone_ir"] == {"kernel": 0.0} and rates["head"]["bias"] == 1.0
 
 
 def trained(steps=3, **changes):

@@ -1,0 +1,47 @@
+"""What each training option is worth to the baseline on the synthetic set.
+
+    python -m results.studies.synthetic_training_options    # trains what is not yet
+
+Rows: the baseline, and it with one option each, at the strength that was better on the
+validation clips of `synthetic_option_strengths`; where that was not run, at the first.
+Trained on all thirteen training subjects, tested on the test clips, three seeds.
+"""
+
+import statistics
+
+from results.studies import synthetic_option_strengths as tuned
+from results.study import Network, Study, main, read
+
+
+def chosen(option: str) -> str:
+    """Returns the strength of an option that was best on validation clips, by mean."""
+    found: dict[str, list[float]] = {}
+    for entry in read(tuned.STUDY.data):
+        found.setdefault(entry["row"], []).append(entry["top1"])
+    strengths = list(tuned.OPTIONS[option])
+
+    def of(strength: str) -> float:
+        return statistics.mean(found.get(f"{option} {strength}".strip(), [0.0]))
+
+    return max(strengths, key=of)  # of equals the first
+
+
+def rows() -> dict[str, Network]:
+    """Returns each row's name and network."""
+    table: dict[str, Network] = {tuned.PLAIN: ("baseline", {})}
+    for option, strengths in tuned.OPTIONS.items():
+        strength = chosen(option)
+        name = f"{option} {strength}".strip()
+        table[name] = ("baseline", strengths[strength])
+    return table
+
+
+STUDY = Study(
+    name="synthetic_training_options",
+    config="configs/demo_stafusion.py",
+    rows=rows(),
+    recipe=tuned.RECIPE,
+)
+
+if __name__ == "__main__":
+    main(STUDY)
