@@ -64,7 +64,8 @@ def crossvalidate(
                 write_report(report, tested)
             distributed.any_process(False)  # the others wait for the report
         parts.append(predictions.read(report))
-    return folds.pool(experiment, parts, f"of each fold the {checkpoint} one", by)
+    pooled = folds.pool(experiment, parts, f"of each fold the {checkpoint} one", by)
+    return dataclasses.replace(pooled, values=facts.values)
 
 
 def of_fold(
