@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import jaxact
@@ -151,15 +152,14 @@ def export(
             f"{out} is there already and not empty; it stays as it is. Remove it, or "
             "choose another folder with --out."
         )
-    variables = jax.device_get(variables)
+    # On one device, and no arrays of NumPy, which take no index that is traced.
+    variables = jax.tree.map(jnp.asarray, jax.device_get(variables))
     expected = serving.logits_of_jax(experiment, variables, clips)
     served = serving.serve(experiment, variables, chosen.portable)
     half = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     with output.writing(out):
         try:
-            half.mkdir(parents=True)
-            size, note = _write(name, half, served, variables, batch)
-            found = run(chosen.read(half), clips, size)
+            size, note, found = _write(name, half, served, variables, batch, clips)
             difference = difference_of(found[LOGITS], expected)
             _check(name, difference, found[LOGITS], expected, tolerance, origin)
             facts = {
@@ -181,17 +181,27 @@ def export(
 
 
 def _write(
-    name: str, folder: pathlib.Path, served: Served, variables: Any, batch: int
-) -> tuple[int | None, str]:
-    """Writes for any number of clips where that can be, else for ``batch``."""
+    name: str,
+    folder: pathlib.Path,
+    served: Served,
+    variables: Any,
+    batch: int,
+    clips: Streams,
+) -> tuple[int | None, str, dict[str, np.ndarray]]:
+    """Writes for any number of clips where that can be, else for ``batch``.
+
+    Returns the number of clips of a call, why it is fixed, and what was answered.
+    """
     chosen, note = FORMATS[name], ""
     for size in (None, batch) if chosen.any_batch else (batch,):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         try:
             chosen.write(folder, served, variables, size)
-            return size, note
+            return size, note, run(chosen.read(folder), clips, size)
         except OSError:
             raise
-        except Exception as error:
+        except Exception as error:  # converters and runtimes raise almost anything
             note = f"any number of clips was refused: {errors.first_line(error)}"
             cause = error
     raise errors.UserError(

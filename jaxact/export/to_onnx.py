@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxact.export.serving import Served, Streams
 
@@ -25,7 +24,6 @@ def write(
 
     size: Any = jax.export.symbolic_shape("b")[0] if batch is None else batch
     names = list(served.inputs)
-    variables = jax.tree.map(jnp.asarray, variables)  # NumPy's know no traced index
 
     def serve(*streams: Any) -> Any:
         found = served(variables, dict(zip(names, streams, strict=True)))
