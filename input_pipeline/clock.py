@@ -5,8 +5,6 @@ stored of them. All others carry them: microseconds from the start of the time t
 streams of the clip share, and last the length of that time.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from input_pipeline import records
@@ -14,29 +12,6 @@ from input_pipeline.formats import notes
 
 # Of the longest duration: what streams may differ by and still be of one time.
 TOLERANCE = 0.1
-
-
-def span(starts: Sequence[float | None], last: float) -> np.ndarray | None:
-    """Return when each frame starts and, last, when the video ends, int64 [t + 1] us.
-
-    None if the container does not say, or says that time runs backwards. ``starts`` in
-    seconds; ``last``: duration of the last frame, 0 if that is not known.
-    """
-    if len(starts) < 2 or any(start is None for start in starts):
-        return None
-    times = np.array(starts, float)
-    steps = np.diff(times)
-    if not np.isfinite(times).all() or np.abs(times).max() > 1e11:
-        return None
-    if (steps < 0).any():
-        notes.note(
-            "frame times run backwards",
-            f"after frame {int(np.argmax(steps < 0))}; frames are sampled by number",
-        )
-        return None
-    # Some containers give every frame the duration of the fastest rate.
-    end = times[-1] + max(last, float(np.median(steps)))
-    return np.round(np.append(times, end) * 1e6).astype(np.int64)
 
 
 def align(record: records.Record) -> None:

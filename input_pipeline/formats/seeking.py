@@ -15,11 +15,11 @@ from typing import Any
 import av
 import numpy as np
 
-from input_pipeline import clock
 from input_pipeline.formats import container as containers
 from input_pipeline.formats import notes
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.kept import kept
+from input_pipeline.formats.stamps import span
 
 # So many frames are decoded to see whether the packets tell the truth.
 _CHECKED = 16
@@ -34,8 +34,8 @@ Frame = tuple[Any, float, float]  # with the aspect of its pixels, and when time
 class Index:
     """When the frames of a file are shown.
 
-    ``pts`` int64 [t], None where the file does not say; ``times`` in microseconds, see
-    `clock.span`; ``keys``: pts of the key frames; ``cut``: what is missing of the file.
+    ``pts`` int64 [t], None where the file does not say; ``times`` in microseconds: see
+    `span`; ``keys``: pts of the key frames; ``cut``: what is missing of the file.
     """
 
     count: int
@@ -132,7 +132,7 @@ def _by_packets(path: Path, wanted: int | None) -> Index:
         raise UnusableFile("undecodable", "not one frame could be decoded")
     told = None not in shown
     starts = [float(p * base) - origin if told else None for p in shown]
-    times = clock.span(starts, float(last * base))
+    times = span(starts, float(last * base))
     known = np.array(shown, np.int64) if times is not None else None
     cut = _cut(path, wanted, shown)
     return Index(len(shown), known, times, np.unique(np.array(keys, np.int64)), cut)

@@ -37,7 +37,7 @@ class Series:
     """Frames of values, read as they are asked for.
 
     ``frames(first, after)`` yields [h w] or [h w 3]; ``bits`` of a value; ``times``:
-    see `clock.span`; ``about``: how the file was read, where that was a guess.
+    see `stamps.span`; ``about``: how the file was read, where that was a guess.
     """
 
     count: int

@@ -1,4 +1,4 @@
-"""When pictures were taken, where their names say it.
+"""When the frames of a file were taken, by what its container or names say.
 
 Names are time stamps where the number at the end of each is seconds with a decimal
 point (1611234567.99, cam2_0.040) or a Unix time in milli-, micro- or nanoseconds (13,
@@ -11,9 +11,33 @@ from fractions import Fraction
 
 import numpy as np
 
+from input_pipeline.formats import notes
 from input_pipeline.formats.order import counted
 
 _STAMP = re.compile(r"(?:.*[^\d.])?(?:(\d+)\.(\d{2,})|(1\d{12}|1\d{15}|1\d{18}))")
+
+
+def span(starts: Sequence[float | None], last: float) -> np.ndarray | None:
+    """Return when each frame starts and, last, when the video ends, int64 [t + 1] us.
+
+    None if the container does not say, or says that time runs backwards. ``starts`` in
+    seconds; ``last``: duration of the last frame, 0 if that is not known.
+    """
+    if len(starts) < 2 or any(start is None for start in starts):
+        return None
+    times = np.array(starts, float)
+    steps = np.diff(times)
+    if not np.isfinite(times).all() or np.abs(times).max() > 1e11:
+        return None
+    if (steps < 0).any():
+        notes.note(
+            "frame times run backwards",
+            f"after frame {int(np.argmax(steps < 0))}; frames are sampled by number",
+        )
+        return None
+    # Some containers give every frame the duration of the fastest rate.
+    end = times[-1] + max(last, float(np.median(steps)))
+    return np.round(np.append(times, end) * 1e6).astype(np.int64)
 
 
 def stamps(stems: Sequence[str]) -> np.ndarray | None:

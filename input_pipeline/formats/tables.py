@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from input_pipeline import clock
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.stamps import span
 
 # Height and width of arrays that are sold, by their number of values.
 SENSORS = {
@@ -53,7 +53,7 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "msec": 1e-3, "min": 
 class Table:
     """What is known of a table; ``frames(first, after)`` yields [h w].
 
-    ``times``: see `clock.span`; ``about``: how its columns were read.
+    ``times``: see `stamps.span`; ``about``: how its columns were read.
     """
 
     count: int
@@ -248,7 +248,7 @@ def _times(heads: np.ndarray, names: list[str]) -> tuple[np.ndarray | None, str]
             words = re.findall(r"[a-zµ]+", name)
             unit = next((word for word in words if word in _UNITS), "")
             seconds = (values - values[0]) * _UNITS.get(unit, 1.0)
-            found = clock.span([*map(float, seconds)], 0.0)
+            found = span([*map(float, seconds)], 0.0)
             rate = (len(values) - 1) / seconds[-1] if seconds[-1] > 0 else 0.0
             said.append(f"time in {unit or 'seconds'} ({rate:.3g} frames a second)")
         elif _COUNT.fullmatch(name) or counts:

@@ -16,7 +16,7 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from input_pipeline import clock, records
+from input_pipeline import records
 from input_pipeline.formats import container as containers
 from input_pipeline.formats import seeking, shown
 from input_pipeline.formats.errors import UnusableFile
@@ -24,6 +24,7 @@ from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.palettes import Colours
+from input_pipeline.formats.stamps import span
 from input_pipeline.streams import STORED, STREAMS, of_kind
 
 # Numbers of the first frame of a part, and of the first one after it.
@@ -115,7 +116,7 @@ def read_video(
             quality = quality_of(image, options.quality, found.levels is not None)
             frames.add(encode_jpeg(image, quality), image.shape[:2])
     found.colours.say()
-    times = clock.span(found.starts, found.last)
+    times = span(found.starts, found.last)
     return frames.video(options.min_frames, times=times, levels=found.levels)
 
 

@@ -105,11 +105,3 @@ def test_clocks_that_share_no_time(tmp_path):
         clock.align(record)
     assert "share no time" in heard[0]
     assert record.video("ir").times.tolist() == ours.tolist()
-
-
-def test_times_that_run_backwards_or_are_not_known():
-    assert clock.span([0.0, None], 1) is None
-    with notes.listening() as heard:
-        assert clock.span([0.0, 2.0, 1.0], 1) is None
-    assert "backwards: after frame 1;" in heard[0]
-    assert clock.span([0.5, 1.0, 1.0], 0).tolist() == [5e5, 1e6, 1e6, 1.25e6]

@@ -1,8 +1,9 @@
-"""Which names of pictures are time stamps."""
+"""Times of frames, by what containers say; which names are time stamps."""
 
 import pytest
 
-from input_pipeline.formats.stamps import stamps
+from input_pipeline.formats import notes
+from input_pipeline.formats.stamps import span, stamps
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,11 @@ def test_names_that_are_time_stamps(names, want):
 )
 def test_names_that_count_are_none(names):
     assert stamps(names) is None
+
+
+def test_times_that_run_backwards_or_are_not_known():
+    assert span([0.0, None], 1) is None
+    with notes.listening() as heard:
+        assert span([0.0, 2.0, 1.0], 1) is None
+    assert "backwards: after frame 1;" in heard[0]
+    assert span([0.5, 1.0, 1.0], 0).tolist() == [5e5, 1e6, 1e6, 1.25e6]
