@@ -155,7 +155,7 @@ class Footage:
             if self.live:
                 self.about["begun"] = time.strftime("%Y-%m-%d %H:%M:%S")
             self.about |= {"window": f"{length:.2f} s", "stride": f"{stride:.2f} s"}
-            self.told = _told(self.look, self.live)
+            self.told = _told(self.look, self.live, wish.timeout)
         except BaseException:
             self.close()
             raise
@@ -243,7 +243,7 @@ class Footage:
         return self.clip(record)
 
 
-def _told(look: Look, live: bool) -> str:
+def _told(look: Look, live: bool, timeout: float) -> str:
     frames = max(len(moments) for moments in look.moments.values())
     length, stride = look.length / SECOND, look.stride / SECOND
     text = (
@@ -254,6 +254,7 @@ def _told(look: Look, live: bool) -> str:
     if live:
         text += (
             f" What happens is told at most {length + stride:.2f} s later, window and "
-            "stride, and what computing takes."
+            "stride, and what computing and the network take; where a stream has just "
+            f"stalled, up to {timeout:g} s more."
         )
     return text

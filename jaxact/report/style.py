@@ -107,7 +107,7 @@ summary { cursor: pointer; }
   section, footer { margin-top: 2.25rem; }
   .headline dl { grid-template-columns: 1fr 1fr; }
   .headline .first { grid-column: 1 / -1; }
-  .wide .bar { display: none; }
+  .wide .bar, #branches .bar { display: none; }
   .wide thead th { white-space: normal; vertical-align: bottom; }
   #mistakes table { min-width: 38rem; }
 }
