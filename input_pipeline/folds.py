@@ -5,6 +5,7 @@ tested was not trained on. Folds are made of the index when a data set is opened
 records know nothing of them, and the same clips serve any number of folds.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,9 +43,12 @@ def of(
     Of the clips of all splits of the protocol; together they are all of them.
 
     Raises:
+      DatasetError: there is no such protocol.
       DataConfigError: the folds that are asked for cannot be made.
     """
     protocol = data.protocol or dataset.default_protocol
+    if protocol not in dataset.protocols:
+        dataset.rows(protocol, "train")  # raises, with the protocols that there are
     used = np.flatnonzero(dataset.index[split_column(protocol)] != UNUSED)
     keys = groups(dataset, data.folds)
     known = [] if keys is None else sorted(set(keys[used].tolist()), key=_in_order)
@@ -66,12 +70,19 @@ def of(
             f"data.fold is {data.fold}; expected 1 to {number}, of {number} folds."
         )
     if number == len(known):
-        part = np.array([known.index(key) for key in keys[used].tolist()])
+        place = {key: i for i, key in enumerate(known)}
+        part = np.array([place[key] for key in keys[used].tolist()])
     else:
-        shares = [1 / number] * number
-        part = deal(keys[used].tolist(), dataset.labels[used], shares)
+        labels = dataset.labels[used].tolist()
+        part = _dealt(tuple(keys[used].tolist()), tuple(labels), number)
     tested = part == data.fold - 1
     return used[~tested], used[tested], number
+
+
+@functools.lru_cache(maxsize=4)
+def _dealt(keys: tuple[str, ...], labels: tuple[int, ...], number: int) -> np.ndarray:
+    """Folds of equal shares; asked for with every split of them."""
+    return deal(keys, np.array(labels), [1 / number] * number)
 
 
 def _in_order(key: str) -> tuple[int, str]:
