@@ -228,6 +228,8 @@ def _path(
                 links = [Path(entry) for entry in entries if entry.is_symlink()]
             outside = not all(link.resolve().is_relative_to(inside) for link in links)
         manifests.check_cell(where, stream, cell, path)
+    except RawDataError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         raise RawDataError(f"{where}: {cell!r} is no path ({error}).") from None
     if outside and not allow_outside:

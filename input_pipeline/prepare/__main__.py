@@ -53,7 +53,8 @@ def prepare(
     folder = Path(out).absolute() / builder.name / str(builder.version)
     clips = builder.clips()
     plan.check_names(clips)
-    _warn([*builder.warnings(), *doubts.of_clips(builder.classes, clips)])
+    odd = doubts.of_clips(builder.classes, clips, builder.options.streams)
+    _warn([*builder.warnings(), *odd])
     jobs = plan.shard_jobs(builder, clips, folder, shards)
     planned = plan.plan(builder, jobs)
     with plan.lock(folder):

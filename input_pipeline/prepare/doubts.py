@@ -24,14 +24,20 @@ SHOWN = 8  # names in a line
 _TWINS = str.maketrans("асеіјорѕухԁѵαον", "aceijopsyxdvaov")
 
 
-def of_clips(classes: Sequence[str], clips: Sequence[Clip]) -> list[str]:
-    """Return the warnings of a data set's classes and clips."""
+def of_clips(
+    classes: Sequence[str], clips: Sequence[Clip], streams: Sequence[str] = ()
+) -> list[str]:
+    """Return the warnings of a data set's classes and clips.
+
+    ``streams``: those that it is to hold.
+    """
     return [
         *_alike(classes),
         *_without_split(clips),
         *_untrained(classes, clips),
         *_in_two_splits(clips),
         *_of_two_classes(classes, clips),
+        *_without_stream(clips, streams),
         *_of_two_streams(clips),
     ]
 
@@ -166,6 +172,11 @@ def _span(clip: Clip) -> tuple[float, float]:
     start = clip.part.start if clip.part else None
     end = clip.part.end if clip.part else None
     return start or 0.0, math.inf if end is None else end
+
+
+def _without_stream(clips: Sequence[Clip], streams: Sequence[str]) -> list[str]:
+    there = {stream for clip in clips for stream in clip.paths}
+    return [f"No clip has the stream {name}." for name in streams if name not in there]
 
 
 def _of_two_streams(clips: Sequence[Clip]) -> list[str]:

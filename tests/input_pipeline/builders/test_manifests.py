@@ -91,8 +91,9 @@ def test_separators_may_stand_in_cells(tmp_path):
     ],
 )
 def test_what_looks_right_and_is_not_is_named(tmp_path, text, match):
-    with pytest.raises(RawDataError, match=match):
+    with pytest.raises(RawDataError, match=match) as caught:
         read(tmp_path, text)
+    assert "is no path" not in str(caught.value)  # one sentence, not one in another
 
 
 def test_odd_names_are_fine_where_there_are_such_files(tmp_path):

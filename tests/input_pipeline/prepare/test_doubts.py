@@ -146,3 +146,10 @@ def test_one_file_as_two_streams_is_a_line_of_warning(tmp_path):
     assert doubts.of_clips(["x"], clips) == [
         "In 2 clips one file is two streams: 1 (rgb = ir), 3 (rgb = ir)."
     ]
+
+
+def test_a_column_that_is_empty_in_all_lines_is_a_line_of_warning():
+    made = clips(("a", 0, "train"), ("b", 0, "test"))
+    assert doubts.of_clips(["x"], made, ("rgb", "depth")) == [
+        "No clip has the stream depth."
+    ]
