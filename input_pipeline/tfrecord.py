@@ -31,12 +31,13 @@ def encode_example(features: Mapping[str, tuple[str, Any]]) -> bytes:
 
     Kinds are "bytes", "float" and "int64"; an empty list keeps its kind.
     """
-    entries = []
+    entries: list[bytes] = []
     for name in sorted(features):
         kind, values = features[name]
         feature = _field(_KINDS[kind], _list(kind, values))
-        entries.append(_field(1, _field(1, name.encode()) + _field(2, feature)))
-    return _field(1, b"".join(entries))
+        entries += _field(1, _field(1, [name.encode()]) + _field(2, feature))
+    # Joined once: a long clip is held twice meanwhile, not once a level.
+    return b"".join(_field(1, entries))
 
 
 def _masked_crc(data: bytes) -> bytes:
@@ -45,20 +46,20 @@ def _masked_crc(data: bytes) -> bytes:
     return struct.pack("<I", (rotated + _MASK_DELTA) & 0xFFFFFFFF)
 
 
-def _list(kind: str, values: Any) -> bytes:
-    """The inside of a BytesList, FloatList or Int64List."""
+def _list(kind: str, values: Any) -> list[bytes]:
+    """The inside of a BytesList, FloatList or Int64List, in pieces."""
     if not len(values):
-        return b""
+        return []
     if kind == "bytes":
-        return b"".join(_field(1, value) for value in values)
+        return [piece for value in values for piece in _field(1, [value])]
     if kind == "float":
-        return _field(1, np.asarray(values, "<f4").tobytes())
-    return _field(1, _varints(int(value) for value in values))
+        return _field(1, [np.asarray(values, "<f4").tobytes()])
+    return _field(1, [_varints(int(value) for value in values)])
 
 
-def _field(number: int, content: bytes) -> bytes:
+def _field(number: int, content: list[bytes]) -> list[bytes]:
     """A field that says its length: key (number and wire type 2), length, content."""
-    return _varints((number << 3 | 2, len(content))) + content
+    return [_varints((number << 3 | 2, sum(map(len, content)))), *content]
 
 
 def _varints(values: Iterable[int]) -> bytes:

@@ -18,6 +18,7 @@ from input_pipeline.builders import parts
 
 # Files of annotations are texts; larger ones would take all memory.
 MOST_BYTES = 2**28
+_LONGEST = 1e10  # seconds or frames
 
 
 class AnnotationError(ValueError):
@@ -92,7 +93,7 @@ def read_xml(path: Path, root: str) -> ET.Element:
         raise AnnotationError(
             text if str(path) in text else f"{path}: {text}."
         ) from None
-    except (ET.ParseError, RecursionError, ValueError) as error:
+    except (ET.ParseError, RecursionError, LookupError, ValueError) as error:
         raise AnnotationError(f"{path} is no XML ({error}).") from None
     if found.tag != root:
         raise AnnotationError(
@@ -146,8 +147,15 @@ def write(
     """Write a manifest and, beside it, what is not in it; returns lines to be printed.
 
     ``rows``: the other cells of the manifest, by recording. Raises AnnotationError
-    where an event is of a recording that has no row, or none is left.
+    where an event is of a recording that has no row, its times are none, or none is
+    left.
     """
+    for event in annotations.events:
+        if not 0 <= event.start < event.end < _LONGEST:
+            raise AnnotationError(
+                f"{event.label!r} of {event.recording!r} lasts from {event.start:g} to "
+                f"{event.end:g}; expected are times from 0."
+            )
     unknown = sorted({e.recording for e in annotations.events} - {*rows})
     if unknown:
         raise AnnotationError(

@@ -78,6 +78,7 @@ def write_shard(
                     noted += [{"name": clip.name, "note": text} for text in heard]
                     data = records.encode(record, job.options.streams)
                     rows.append(_row(record, offset, len(data)))
+                    del record  # a long clip is not held three times
                     offset += file.write(tfrecord.frame(data))
                 if progress is not None:
                     progress(failure)

@@ -102,6 +102,10 @@ def test_what_does_not_fit_together(tmp_path):
         write(Annotations(EVENTS), {"c.mp4": {}}, tmp_path / "m.csv")
     with pytest.raises(AnnotationError, match=r"No event is left: 2 \(overlaps"):
         write(Annotations(EVENTS[:2]), {"a.mp4": {"rgb": "a"}}, tmp_path / "m.csv")
+    for start, end in ((-1, 2), (0, float("inf")), (float("nan"), 1)):
+        events = [Event("a.mp4", start, end, "walk")]
+        with pytest.raises(AnnotationError, match="'walk' of 'a.mp4' lasts from"):
+            write(Annotations(events), {"a.mp4": {"rgb": "a"}}, tmp_path / "m.csv")
     with pytest.raises(AnnotationError, match="Some annotations are in frames"):
         Annotations(EVENTS).add(Annotations(EVENTS, in_frames=True))
     for text, match in (
@@ -122,6 +126,7 @@ def test_xml_that_is_not_read(tmp_path):
         (bomb, r"a.xml: it has a document type \(a\), which is not read"),
         ('<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', "document type"),
         ("<a>", "is no XML"),
+        ('<?xml version="1.0" encoding="utf-9"?><a/>', "is no XML .unknown encoding"),
         ("<b/>", "outermost element is 'b'; expected 'a'"),
     ):
         path.write_text(text)
