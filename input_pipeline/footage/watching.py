@@ -77,7 +77,8 @@ def is_long(
     They are if windows are asked for, or one is longer than twice the longest clip of
     the data set, and no part of them is named. Prints a note where nobody can say.
     """
-    if wish.window is not None or wish.stride is not None or choose.live(paths):
+    asked = (wish.window, wish.stride, wish.seconds) != (None, None, None)
+    if asked or choose.live(paths):
         return True
     of_images = all(STREAMS[stream].reader == "images" for stream in paths)
     if wish.span != (None, None) or not of_images:
@@ -132,6 +133,12 @@ class Footage:
     ):
         self.live, self._wish, self._video = choose.live(paths), wish, facts.video
         Look.of(data, inputs, 1.0, 1.0)  # refuses streams that have no footage
+        rates = any(wish.clock(stream).rate for stream in paths)
+        if self.live and (rates or wish.span != (None, None)):
+            raise FootageError(
+                "A live stream has neither start nor end nor a rate that is given; of "
+                "--part it takes STREAM_offset alone. When to end is --seconds."
+            )
         self._sample = RecordSampler(windows.sampled_whole(data), inputs)
         self._files: dict[str, File] = {}
         self._lives: dict[str, Live] = {}

@@ -187,9 +187,13 @@ def test_a_long_file_becomes_a_timeline(tmp_path, experiment):
     ]
     assert whole["segments"][-1]["end"] == 1_200_000
 
-    # Two clips, one of which is none.
+
+@pytest.mark.long
+def test_a_folder_of_clips_becomes_a_table(tmp_path, experiment):
+    save_fresh(experiment, tmp_path)
     (tmp_path / "clips").mkdir()
-    video.rename(tmp_path / "clips" / "a.mkv")
+    write_video(tmp_path / "clips" / "a.mkv", 12, 30, 40)
+    out = tmp_path / "out"
     (tmp_path / "clips" / "b.mkv").write_bytes(b"")
     words = ("--rgb", str(tmp_path / "clips"), "--out", str(out), "--checkpoint=last")
     done = run(tmp_path, *words)

@@ -25,6 +25,7 @@ def test_a_file_much_longer_than_any_clip_is_looked_at_in_windows(tmp_path, caps
     assert not watching.is_long(paths, data, facts(6, 13), Wish())
     assert not watching.is_long(paths, data, facts(), Wish())
     assert watching.is_long(paths, data, facts(), Wish(window=1.0))
+    assert watching.is_long(paths, data, facts(), Wish(seconds=1.0))
     assert not watching.is_long({"rgb": "gone.avi"}, data, facts(6), Wish())
     assert watching.is_long({"rgb": "rtsp://camera"}, data, facts(6), Wish())
     part = part_of("start=0.5", paths)
@@ -80,6 +81,14 @@ def test_a_window_of_unknown_length_is_asked_for(tmp_path):
     paths = {"rgb": str(write(tmp_path / "a.mkv", range(10), 10))}
     with pytest.raises(FootageError, match="not known: .* Give --window SECONDS"):
         Footage(paths, tiny.config(tmp_path), RGB, facts(), Wish(stride=1.0))
+
+
+@pytest.mark.parametrize("part", ["start=2", "end=9", "rgb_rate=5"])
+def test_a_part_of_a_live_stream_is_refused(tmp_path, part):
+    paths = {"rgb": "rtsp://camera"}
+    wish = Wish(window=1.0, part=part_of(part, paths))
+    with pytest.raises(FootageError, match="it takes STREAM_offset alone"):
+        Footage(paths, tiny.config(tmp_path), RGB, facts(), wish)
 
 
 @pytest.mark.parametrize(

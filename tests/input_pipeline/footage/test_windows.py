@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from input_pipeline.encode import Clip, EncodeOptions, encode_clip
-from input_pipeline.footage import SECOND, FootageError, windows
+from input_pipeline.footage import SECOND, FootageError, Frame, windows
 from input_pipeline.footage.files import File
+from input_pipeline.footage.tracks import Track
 from input_pipeline.footage.windows import Look
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.own_clip import RecordSampler
@@ -189,3 +190,66 @@ def test_the_window_of_the_config_is_that_of_the_footage(tmp_path):
         3,
     )
     assert windows.sampled_whole(tiny.config(tmp_path)) == tiny.config(tmp_path)
+
+
+class Pretended:
+    """A live stream of ten frames a second that is silent from a moment on."""
+
+    def __init__(self, clock, until):
+        self.clock, self.until, self.track = clock, until, Track()
+        self.timeout, self.over, self._told = 400_000, False, False
+
+    def now(self):
+        return self.clock[0]
+
+    @property
+    def silent(self):
+        return self.now() - min(self.until, self.now()) > self.timeout
+
+    def news(self):
+        if self.silent and not self._told:
+            self._told = True
+            yield "stalled: it ended"
+
+    def feed(self):
+        """Takes the frames that came until now."""
+        newest = -1 if self.track.reached is None else self.track.reached
+        for start in range(
+            newest // 100_000 * 100_000 + 100_000, self.now() + 1, 100_000
+        ):
+            if start <= self.until:
+                grey = np.full((34, 46), start // 100_000, np.uint8)
+                self.track.add(Frame(start, lambda grey=grey: grey))
+
+
+@pytest.mark.parametrize("some", [True, False])
+def test_live_windows_come_in_time_and_wait_for_nobody(tmp_path, monkeypatch, some):
+    clock, told = [0], []
+    lives = {"rgb": Pretended(clock, 10**9), "ir": Pretended(clock, 2_000_000)}
+
+    def pause(_):
+        clock[0] += 50_000
+        for live in lives.values():
+            live.feed()
+
+    monkeypatch.setattr(windows.time, "sleep", pause)
+    data = tiny.config(tmp_path, allow_missing=some)
+    look = Look.of(data, INPUTS, 1.0, 0.5)
+    tell = lambda at, stream, text: told.append((at, stream, text))  # noqa: E731
+    every = windows.of_live(lives, look, 0, lambda: clock[0] > 20_000_000, tell)
+    came = []
+    for (window,) in every:
+        came.append((window.start, clock[0] - window.end, window.missing))
+        assert (window.record is None) == (not some and bool(window.missing))
+        if window.start == 4_000_000:
+            clock[0] += 9_000_000  # computing takes that long
+    # Each as it ends. The last frame at 2.0 s is shown until 2.4 s: 1.5 to 2.5 s is
+    # looked at for the last time at 2.33 s.
+    assert came[:4] == [(500_000 * i, 0, ()) for i in range(4)]
+    assert [missing for _, _, missing in came[4:]] == [("ir",)] * (len(came) - 4)
+    assert [late for _, late, _ in came[:9]] == [0] * 9
+    (at, stream, text), (_, whole, left) = told[:2]
+    assert (stream, whole) == ("ir", "") and 2_400_000 < at <= 2_500_000
+    more = "rgb is looked at meanwhile" if some else "nothing is predicted meanwhile"
+    assert text.startswith(f"stalled: it ended; {more}")
+    assert left.endswith("Make --stride longer") and "windows were left out" in left
