@@ -29,20 +29,26 @@ def read_clip(words: list[str], facts: dict) -> dict[str, np.ndarray]:
 
     FILE is a video (of uint8 streams), or an .npy array.
     """
+    try:
+        clip = _arrays(words, facts)
+    except (OSError, ValueError) as error:
+        sys.exit(f"The clip cannot be read: {error}")
+    check(clip, facts)
+    return clip
+
+
+def _arrays(words: list[str], facts: dict) -> dict[str, np.ndarray]:
     if len(words) == 1 and words[0].endswith(".npz"):
         with np.load(words[0]) as arrays:
-            clip = {name: arrays[name] for name in arrays.files}
-    else:
-        clip = {}
-        for word in words:
-            name, equals, file = word.partition("=")
-            if not equals or name not in facts["inputs"]:
-                names = " ".join(f"{name}=FILE" for name in facts["inputs"])
-                sys.exit(f"Got {word!r}; expected clip.npz, or {names}.")
-            clip[name] = (
-                np.load(file) if file.endswith(".npy") else video(file, name, facts)
-            )
-    check(clip, facts)
+            return {name: arrays[name] for name in arrays.files}
+    clip = {}
+    for word in words:
+        name, equals, file = word.partition("=")
+        if not equals or name not in facts["inputs"]:
+            names = " ".join(f"{name}=FILE" for name in facts["inputs"])
+            sys.exit(f"Got {word!r}; expected clip.npz, or {names}.")
+        array = file.endswith(".npy")
+        clip[name] = np.load(file) if array else video(file, name, facts)
     return clip
 
 

@@ -11,7 +11,7 @@ import pathlib
 import re
 from collections.abc import Callable
 
-from results import selection_ceiling, study, topologies
+from results import exports, selection_ceiling, study, topologies
 from results.studies import (
     precog_hcn,
     synthetic_ccdfarm,
@@ -40,6 +40,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **{one.name: functools.partial(study.table, one) for one in STUDIES},
     "selection_ceiling": selection_ceiling.table,
     "topologies": topologies.table,
+    "exports": exports.table,
 }
 PLACE = re.compile(r"(<!-- (\w+): begin -->\n)(.*?)(<!-- \2: end -->)", re.DOTALL)
 

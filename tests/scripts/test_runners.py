@@ -63,6 +63,8 @@ def test_a_folder_of_another_kind_gets_a_sentence(clip, tmp_path):
     assert clip.description(str(tmp_path), "onnx") == FACTS
     with pytest.raises(SystemExit, match="holds 'onnx', version 1; .* reads 'tflite'"):
         clip.description(str(tmp_path), "tflite")
+    with pytest.raises(SystemExit, match="cannot be read: .*No such file"):
+        clip.read_clip(["rgb=none.npy"], FACTS)
     with pytest.raises(SystemExit, match="Got 'ir=x.avi'; expected clip.npz, or rgb="):
         clip.read_clip(["ir=x.avi"], FACTS)
 
