@@ -64,7 +64,7 @@ class Clips(ClipBuilder):
         except joints.LayoutError as error:
             raise RawDataError(str(error)) from None
         self.layout_given = bool(layout)
-        self._classes, self._clips, self._has_split = _read(
+        self._classes, self._clips = _read(
             Path(raw), options.streams, allow_outside, protocol
         )
         super().__init__(raw=raw, options=options, **kwargs)
@@ -79,7 +79,7 @@ class Clips(ClipBuilder):
         return self._clips
 
     def warnings(self) -> list[str]:
-        if self._has_split:
+        if "split" in _rows(self.raw)[0]:
             return []
         return [
             "The manifest has no column split, so that all clips are to train on. "
@@ -118,9 +118,11 @@ def _rows(manifest: Path) -> tuple[list[str], list[manifests.Row]]:
 
 
 def _read(
-    manifest: Path, streams: tuple[str, ...], allow_outside: bool, protocol: str
-) -> tuple[list[str], list[encode.Clip], bool]:
-    """Returns classes, clips, and whether their splits are said."""
+    manifest: Path,
+    streams: tuple[str, ...],
+    allow_outside: bool,
+    protocol: str = PROTOCOL,
+) -> tuple[list[str], list[encode.Clip]]:
     header, rows = _rows(manifest)
     for stream in streams:
         if stream not in header:
@@ -172,7 +174,7 @@ def _read(
             ),
             groups=_groups(where, row, _recording(row, streams) if shared else ""),
         )
-    return classes, [clips[name] for name in sorted(clips)], "split" in header
+    return classes, [clips[name] for name in sorted(clips)]
 
 
 def _labels(

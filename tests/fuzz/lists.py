@@ -12,13 +12,13 @@ from tests.fuzz.harness import FOLDER, target, written
     b"rgb,label,split,subject,camera,name\na.avi,0,train,3,1,x\nb.avi,2,val,,,y\n",
     b"sep=;\nrgb;label;split;\na\\a.avi;Walk;train;\n#b;walk;test;\nnan;x;val;\n",
     b"\xef\xbb\xbf,rgb\tlabel\tsplit\n0,a.avi\t1.0\ttrain\n",
+    b"rgb,label,person,day\na.avi,wave,anna,\nb.avi,sit,,monday\na.avi#1,sit,nan,x\n",
 )
 def manifest(data: bytes) -> None:
     path = written("manifest/clips.csv", data)
     try:
-        names, found = clips._read(
-            path, clips.manifest_streams(path) or ("rgb",), False
-        )
+        streams = clips.manifest_streams(path) or ("rgb",)
+        names, found = clips._read(path, streams, False)
         for line in doubts.of_clips(names, found):
             assert "\n" not in line
     except base.RawDataError:

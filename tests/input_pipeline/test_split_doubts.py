@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from input_pipeline import split_doubts, splits
+from input_pipeline.builders.clips import Clips
 from input_pipeline.dataset import PreparedDataset
+from input_pipeline.encode import EncodeOptions
 from input_pipeline.pipeline import dataset_facts
 from input_pipeline.prepare.__main__ import main as prepare
 from tests.input_pipeline import small_set, tiny
@@ -113,9 +115,6 @@ def test_a_manifest_without_splits_is_for_folds(tmp_path, capsys):
     for clip in range(small_set.CLIPS):
         for stream in ("rgb", "ir"):
             (tmp_path / "raw" / stream / f"{clip:03d}").mkdir(parents=True)
-    from input_pipeline.builders.clips import Clips
-    from input_pipeline.encode import EncodeOptions
-
     options = EncodeOptions(streams=("rgb", "ir"))
     builder = Clips(raw=table, options=options, data_dir=tmp_path, name="small")
     assert {clip.splits["manifest"] for clip in builder.clips()} == {"train"}
