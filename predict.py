@@ -109,7 +109,7 @@ def timeline(paths: Paths, predictor: Predictor, facts: Facts, out: Path) -> Non
             scores = iter(predictor.scores(clips, most) if clips else ())
             for window in batch:
                 known = next(scores) if window.record is not None else None
-                line.still(window.start, window.middle)
+                line.still((window.start + window.end) // 2, window.middle)
                 line.add(window.start, window.end, known, footage.now())
     sys.exit(signals.exit_code())
 
