@@ -160,10 +160,13 @@ class Predictor:
             stream = np.asarray(clip[name])
             shapes = (stream.shape, stream.shape[1:])  # the latter with views
             if spec.shape not in shapes or stream.dtype != spec.dtype:
+                cure = ""
+                if name in self.values:
+                    cure = f" Raw values become these first, {self.values[name]}."
                 raise errors.UserError(
                     f"Got {name} {stream.dtype}{list(stream.shape)}; the model reads "
                     f"{np.dtype(spec.dtype)}{list(spec.shape)}, or several such views "
-                    "one behind the other."
+                    f"one behind the other.{cure}"
                 )
 
 

@@ -121,6 +121,14 @@ def test_a_clip_that_does_not_fit_is_said(run_folder, clip, message):
         jaxact.Predictor(experiment(), run_folder)(clip)
 
 
+def test_raw_values_are_told_how_they_become_pictures(run_folder):
+    ask = jaxact.Predictor(experiment(), run_folder)
+    assert ask.values == {}
+    ask.values = {"rgb": "fixed:20:40"}  # as a run of such pictures says
+    with pytest.raises(errors.UserError, match="become these first, fixed:20:40"):
+        ask({"rgb": np.zeros((2, 4, 4, 3))})
+
+
 def test_nothing_of_training_is_built(run_folder, monkeypatch):
     def never(*_, **__):
         raise AssertionError("for training only")
