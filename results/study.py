@@ -98,7 +98,7 @@ class Study:
         networks = (network for row in rows for network in self.networks(row))
         starts = {self.experiment(each, 0).train.init_from for each in networks}
         if any(folder in start for start in starts):
-            _reported(self._load(arg, changes), pathlib.Path(folder))
+            reported(self._load(arg, changes), pathlib.Path(folder))
 
     def _load(self, arg: str, changes: Mapping[str, Any]) -> Experiment:
         return load_experiment(
@@ -108,10 +108,10 @@ class Study:
 
 def evaluated(study: Study, network: Network, seed: int) -> pathlib.Path:
     """Returns the folder of a network's report; trains it first if it is not there."""
-    return _reported(study.experiment(network, seed), study.folder(network, seed))
+    return reported(study.experiment(network, seed), study.folder(network, seed))
 
 
-def _reported(spec: Experiment, folder: pathlib.Path) -> pathlib.Path:
+def reported(spec: Experiment, folder: pathlib.Path) -> pathlib.Path:
     """Returns the report of what is trained in a folder; makes what is not there."""
     import evaluate  # imports TensorFlow: not needed to print the table
     import train

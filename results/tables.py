@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from results import exports, selection_ceiling, study, topologies
 from results.studies import (
+    nagoya,
     precog_hcn,
     synthetic_ccdfarm,
     synthetic_dam,
@@ -39,6 +40,7 @@ STUDIES = (
 TABLES: dict[str, Callable[[], str]] = {
     **{one.name: functools.partial(study.table, one) for one in STUDIES},
     "selection_ceiling": selection_ceiling.table,
+    "nagoya": nagoya.table,
     "topologies": topologies.table,
     "exports": exports.table,
 }

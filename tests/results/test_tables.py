@@ -5,6 +5,7 @@ import json
 import pytest
 
 from results import selection_ceiling, study, tables
+from results.studies import nagoya
 
 PAGES = tables.pages()
 
@@ -58,3 +59,21 @@ def test_the_table_of_given_frames_by_hand(tmp_path, monkeypatch):
                 file.write(json.dumps(entry | {"frame_precision": 0.25}) + "\n")
     *_, last = selection_ceiling.table().split("\n")
     assert last == "| those that do not | 60.0 ± 14.1 | 25.0 ± 0.0 |"
+
+
+def test_days_by_hand(tmp_path, monkeypatch):
+    """A seed of which a day is missing still has no mean."""
+    monkeypatch.setattr(nagoya, "FILE", tmp_path / "nagoya.jsonl")
+    found = [(nagoya.SVM, 0, 0.5, 0.75), (nagoya.NETWORK, 0, 0.75, 1.0)]
+    found += [(nagoya.NETWORK, 1, 0.5, 0.75), (nagoya.NETWORK, 2, 0.5, None)]
+    with nagoya.FILE.open("w") as file:
+        for row, seed, *days in found:
+            for day, top1 in zip(("one", "two"), days, strict=True):
+                entry = {"row": row, "seed": seed, "day": day, "top1": top1}
+                file.write(json.dumps(entry) + "\n" if top1 else "")
+    assert nagoya.table().split("\n") == [
+        "| | mean of the days % | one % | two % | seeds |",
+        "|---|---|---|---|---|",
+        "| linear SVM | 62.5 | 50.0 | 75.0 | 1 |",
+        "| TimeSformer | 75.0 ± 17.7 | 58.3 ± 14.4 | 87.5 ± 17.7 | 2 |",
+    ]
