@@ -6,6 +6,7 @@ enlarged. All frames are kept, in order of showing.
 
 import dataclasses
 import functools
+import gc
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -39,6 +40,9 @@ _SENSOR_BITS = 14
 # The container's mapping says that its keys are texts; they are these.
 _MATRIX: Any = Type.DISPLAYMATRIX
 _DISPLAYED = np.eye(2, dtype=int)
+# PyAV's frames whose side data was asked for refer to themselves, and Python counts
+# objects, not megabytes: so often those before are freed.
+_COLLECTED = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -313,6 +317,7 @@ class Conversion:
         self._scaler = VideoReformatter()
         self.deep: Range | None = None
         self._matrix = b"", _DISPLAYED
+        self._turned = 0
 
     def __call__(self, frame: av.VideoFrame, aspect: float) -> np.ndarray:
         """Return uint8 [h w 3] ("ir": [h w])."""
@@ -345,6 +350,9 @@ class Conversion:
 
     def _turn(self, frame: av.VideoFrame) -> np.ndarray:
         """How a phone was held, or a player is to mirror it."""
+        self._turned += 1
+        if self._turned % _COLLECTED == 0:
+            gc.collect(1)
         data: Any = frame.side_data.get(_MATRIX)
         if data is None:
             return _DISPLAYED
