@@ -281,7 +281,7 @@ def test_images_of_other_formats_are_not_opened(tmp_path):
     """EPS would be handed to Ghostscript, whatever the file is called."""
     postscript = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\nshowpage\n"
     (tmp_path / "0.png").write_text(postscript)
-    with pytest.raises(UnusableFile, match="0.png: cannot identify image"):
+    with pytest.raises(UnusableFile, match="0.png is damaged, or of a form"):
         read_frames(tmp_path, "rgb", VideoOptions(min_frames=1))
 
 
