@@ -124,7 +124,12 @@ def write_files(folder: pathlib.Path) -> dict[str, tuple[str, pathlib.Path, str]
     (folder / "odd").mkdir()
     for number in range(8):
         (folder / "odd" / f"{number}.png").write_bytes(b"no image")
-    case("rgb", "odd", "undecodable: 0.png: cannot identify image file")
+    case("rgb", "odd", "undecodable: 0.png is damaged, or of a form that is not read")
+    (folder / "strips").mkdir()
+    for number in range(8):
+        picture = raw.tiff(np.zeros((16, 16), np.uint16), height=99)
+        (folder / "strips" / f"{number}.tif").write_bytes(picture)
+    case("rgb", "strips", "undecodable: 0.tif: 16 x 99 pixels, of which the file has 2")
     (folder / "tall").mkdir()
     for number in range(8):
         tall = Image.fromarray(np.zeros((65_501, 1), np.uint8))
@@ -232,4 +237,4 @@ def test_no_reason_was_added_without_an_example():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UnusableFile"
     ]
-    assert len(calls) == 60
+    assert len(calls) == 65
