@@ -9,6 +9,7 @@ import functools
 import os
 import pathlib
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -90,7 +91,8 @@ def read_tflite(folder: pathlib.Path) -> Callable[[Streams], Any]:
     except ImportError:  # TensorFlow has an interpreter, too
         from tensorflow.lite.python.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(folder / FILE))
+    with quiet():  # TensorFlow's says that it will move to LiteRT
+        interpreter = Interpreter(model_path=str(folder / FILE))
     signature = interpreter.get_signature_runner(SIGNATURE)
     return functools.partial(_call, interpreter, signature)
 
@@ -102,11 +104,16 @@ def _call(interpreter: Any, signature: Any, streams: Streams) -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """The converters say what they do on stderr, at length; errors come as such."""
+    """The converters say what they do on stderr, at length, and warn of their future.
+
+    Errors come as such.
+    """
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
