@@ -6,6 +6,7 @@ table also lists the clips that failed, and what readers noted of the others.
 """
 
 import dataclasses
+import gc
 import hashlib
 import json
 import os
@@ -80,6 +81,7 @@ def write_shard(
                     rows.append(_row(record, offset, len(data)))
                     del record  # a long clip is not held three times
                     offset += file.write(tfrecord.frame(data))
+                gc.collect()  # frames that refer to themselves, and were too young
                 if progress is not None:
                     progress(failure)
         sync(part)
