@@ -66,7 +66,7 @@ def test_fields_say_themselves_what_may_differ():
         *("train.init_from", "train.init_part", "train.fsdp", "train.log_every"),
         *("train.eval_every", "train.checkpoint_every", "train.keep"),
         *("eval.batch_size", "eval.split", "eval.best_metric", "eval.pictures"),
-        "eval.show",
+        *("eval.show", "eval.average_last", "data.eval_flip", "train.patience"),
     }
 
 

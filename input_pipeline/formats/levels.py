@@ -14,7 +14,7 @@ from PIL import Image
 
 from input_pipeline.formats import notes
 from input_pipeline.formats.errors import UnusableFile
-from input_pipeline.streams import STORED, of_kind
+from input_pipeline.streams import STORED, STREAMS, of_kind
 
 # Colour of fewer bits in 16 is brought to its own bits; more, and a clip is just dark.
 _COLOUR_BITS = 14
@@ -82,7 +82,7 @@ def parse_scalings(text: str) -> dict[str, Scaling]:
     Raises ValueError as `Scaling.parse` does, or where a stream is not one of frames.
     """
     found: dict[str, Scaling] = {}
-    videos = [name for name in of_kind("video", STORED) if name != "depth"]
+    videos = [n for n in of_kind("video", STORED) if STREAMS[n].codec == "jpeg"]
     for part in filter(None, map(str.strip, text.split(","))):
         stream, named, way = part.rpartition("=")
         if named and stream not in videos:

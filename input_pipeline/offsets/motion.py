@@ -20,6 +20,10 @@ from input_pipeline.recordings import Clock, times
 from input_pipeline.streams import STREAMS
 
 SIDE = 32  # pixels of the shorter side of the pictures that are compared
+# They are read as a stream of one channel of 8 bits.
+GREY = next(
+    name for name, x in STREAMS.items() if (x.channels, x.dtype) == (1, "uint8")
+)
 
 
 class NoMotion(ValueError):
@@ -51,10 +55,9 @@ def of_file(path: Path, stream: str, rate: float = 0.0) -> Motion:
     Raises UnusableFile if it cannot be read or nobody says when its frames were taken,
     NoMotion if there is no saying what moves.
     """
-    kind = STREAMS[stream].reader
-    if kind == "skeleton":
+    if STREAMS[stream].kind == "joints":
         amount = _of_joints(path)
-    elif kind == "images":
+    elif STREAMS[stream].codec == "jpeg":
         amount = _of_pictures(path)
     else:
         raise NoMotion(f"motion is not read from {stream}; take rgb, ir or skeleton")
@@ -70,15 +73,15 @@ def of_file(path: Path, stream: str, rate: float = 0.0) -> Motion:
 
 def _pictures(path: Path) -> Iterator[np.ndarray]:
     """The frames of a video file or folder, small and grey, uint8 [h w]."""
-    # As infrared, of one channel; single pixels that are odd do not count.
+    # Single pixels that are odd do not count.
     options = VideoOptions(
-        short_side=SIDE, scalings={"ir": Scaling("recording", 1, 99)}
+        short_side=SIDE, scalings={GREY: Scaling("recording", 1, 99)}
     )
     if is_series(path):
-        return series.pictures(path, "ir", options)
+        return series.pictures(path, GREY, options)
     if path.is_dir():
-        return frames.pictures(path, "ir", options)
-    return decode(path, "ir", options)
+        return frames.pictures(path, GREY, options)
+    return decode(path, GREY, options)
 
 
 def _of_pictures(path: Path) -> np.ndarray:
