@@ -23,6 +23,8 @@ from input_pipeline.formats import container, notes
 
 # Folder of everything that only an unfinished data set needs.
 WORK = ".work"
+# Bytes of a clip after which garbage is collected, which takes as long as a small clip.
+LARGE = 2**24
 
 
 class Stopped(Exception):
@@ -68,7 +70,7 @@ def write_shard(
     try:
         with part.open("wb") as file:
             for clip in job.clips:
-                failure = None
+                failure, size = None, 0
                 try:
                     with notes.listening() as heard:
                         record = encode_clip(clip, job.options)
@@ -78,10 +80,12 @@ def write_shard(
                 else:
                     noted += [{"name": clip.name, "note": text} for text in heard]
                     data = records.encode(record, job.options.streams)
-                    rows.append(_row(record, offset, len(data)))
+                    size = len(data)
+                    rows.append(_row(record, offset, size))
                     del record  # a long clip is not held three times
                     offset += file.write(tfrecord.frame(data))
-                gc.collect()  # frames that refer to themselves, and were too young
+                if size > LARGE:  # its frames refer to themselves, and were too young
+                    gc.collect()
                 if progress is not None:
                     progress(failure)
         sync(part)
