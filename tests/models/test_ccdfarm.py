@@ -223,6 +223,7 @@ def test_a_missing_stream_is_named():
         config.build().apply({}, batch)
 
 
+@pytest.mark.long
 def test_the_readings_of_dsfm_reach_both_places():
     """Standardised: a norm a stream, of one video and two persons, or of fc7."""
 

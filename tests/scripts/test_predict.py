@@ -123,6 +123,7 @@ def save_fresh(experiment, folder: pathlib.Path):
     checkpoints.close()
 
 
+@pytest.mark.long
 def test_skeletons_are_read_and_drawn(tmp_path):
     (tmp_path / "tiny.py").write_text(BODIES)
     experiment = load_experiment(str(tmp_path / "tiny.py"))
@@ -157,6 +158,7 @@ def test_a_skeleton_of_other_joints_is_refused(tmp_path):
         )
 
 
+@pytest.mark.long
 def test_a_folder_that_cannot_be_written_to_is_said_before_computing(
     tmp_path, experiment
 ):
