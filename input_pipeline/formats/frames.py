@@ -14,7 +14,7 @@ from input_pipeline import records
 from input_pipeline.formats import notes, shown, tiff
 from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
-from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
+from input_pipeline.formats.jpegs import encode_jpeg, passes, quality_of
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.order import natural
@@ -73,11 +73,7 @@ def read_frames(
         deep = _range(files, scaling)
     if deep is not None:
         deep.say()
-    frames = Frames()
-    for hold in (False, True):
-        if hold and frames.whole:
-            break
-        frames = Frames(hold)
+    for frames in passes():
         for path in files:
             data, size, image = _stored(path, stream, options, deep)
             frames.look(image)

@@ -1,6 +1,7 @@
 """Pictures as they are stored: JPEG images, no more than a record can hold."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,19 @@ def quality_of(image: np.ndarray, quality: int, deep: bool) -> int:
     return SENSOR_QUALITY if deep and small else quality
 
 
+def passes() -> Iterator["Frames"]:
+    """Yield what takes a video's frames, and once more where they were only counted."""
+    frames = Frames()
+    yield frames
+    if not frames.whole:
+        yield Frames(hold=True)
+
+
 class Frames:
     """The frames of one video as they come, while they fit into a record.
 
     ``whole`` is false once some were only counted: then they are read once more, with
-    ``hold``.
+    ``hold``; see `passes`.
     """
 
     def __init__(self, hold: bool = False):

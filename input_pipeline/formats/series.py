@@ -23,7 +23,7 @@ from input_pipeline.formats import notes, tables
 from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.frames import DEEP, numbers
-from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
+from input_pipeline.formats.jpegs import encode_jpeg, passes, quality_of
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.video import FrameRange, VideoOptions, stored_size
@@ -75,11 +75,7 @@ def read_series(
         deep = _range(series, scaling, part)
     if deep is not None:
         deep.say()
-    frames = Frames()
-    for hold in (False, True):
-        if hold and frames.whole:
-            break
-        frames = Frames(hold)
+    for frames in passes():
         for values in series.frames(*part or (0, series.count)):
             image = _shown(values, deep, stream, options.short_side)
             frames.look(image)

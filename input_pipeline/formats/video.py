@@ -21,7 +21,7 @@ from input_pipeline import records
 from input_pipeline.formats import container as containers
 from input_pipeline.formats import seeking, shown
 from input_pipeline.formats.errors import UnusableFile
-from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
+from input_pipeline.formats.jpegs import encode_jpeg, passes, quality_of
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.palettes import Colours
@@ -110,11 +110,8 @@ def read_video(
     the frames from one number to before another. Raises
     UnusableFile if it is missing, empty, undecodable, truncated, short or too long.
     """
-    frames, found = Frames(), Found()
-    for hold in (False, True):
-        if hold and frames.whole:
-            break
-        frames, found = Frames(hold), Found()
+    for frames in passes():
+        found = Found()
         for image in decode(path, stream, options, found, part):
             frames.look(image)
             quality = quality_of(image, options.quality, found.levels is not None)
