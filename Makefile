@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env demo test test-all lint format bench results constraints clean
+.PHONY: help env demo docs test test-all lint format bench results constraints clean
 
 help:  ## Show this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -42,6 +42,10 @@ demo: $(STAMP)  ## Synthetic data, training, evaluation, report: under 15 minute
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW) --out data
 	$(BIN)/python train.py --config $(DEMO)
 	$(BIN)/python evaluate.py --config $(DEMO)
+
+docs: $(STAMP)  ## The documentation site, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "Open site/index.html; with search: $(BIN)/python -m http.server -d site"
 
 test: $(STAMP)  ## The tests, without the long ones
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not long"
@@ -77,12 +81,12 @@ results: $(STAMP)  ## Train every row of every results table (many hours; resuma
 
 constraints:  ## Rewrite constraints.txt with the newest versions that fit together
 	$(PYTHON) -m venv --clear $(VENV)-new
-	$(VENV)-new/bin/python -m pip install -e ".[dev,beam]"
+	$(VENV)-new/bin/python -m pip install -e ".[dev,docs,beam]"
 	{ sed '/^[^#]/,$$d' constraints.txt; \
 		$(VENV)-new/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf $(VENV)-new
 
 clean:  ## Remove what the tools leave behind; keeps .venv, data and runs
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -29,7 +29,9 @@ OF_EVERY_CLIP = (
     EXPECTED_COST,
 )
 # What a frame is to a model that chooses frames: the values of ``frame_marks``.
-BACKGROUND, SECONDARY, KEY = 0, 1, 2
+BACKGROUND = 0
+SECONDARY = 1
+KEY = 2
 # The end of the names of a model's other predictions: of one stream, of a teacher.
 BRANCH = "_logits"
 
