@@ -223,6 +223,11 @@ def example_batch(experiment: Any, batch_size: int, seed: int = 0) -> dict[str, 
             batch[name] = random.integers(0, 9000, shape, np.uint16)
         else:
             batch[name] = random.normal(size=shape).astype(spec.dtype)
+    if experiment.model.reads_truth():
+        frames = sum(v.shape[1] for n, v in batch.items() if STREAMS[n].kind == "video")
+        batch["actor_visible"] = random.random((batch_size, frames)) < 0.5
+        corners = np.sort(random.random((batch_size, frames, 2, 2)), axis=2)
+        batch["actor_box"] = corners.reshape(batch_size, frames, 4).astype(np.float32)
     classes = experiment.model.num_classes
     batch["label"] = random.integers(0, classes, batch_size).astype(np.int32)
     batch["mask"] = np.ones(batch_size, bool)

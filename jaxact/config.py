@@ -53,6 +53,10 @@ class ModelConfig(Config):
         """Returns the loss terms, see `jaxact.losses`."""
         raise TypeError(f"{type(self).__name__} must define losses().")
 
+    def reads_truth(self) -> bool:
+        """Says whether the model asks a batch where the actor is, see `jaxact.out`."""
+        return False
+
     def notes(self, experiment: "Experiment") -> list[str]:
         """Returns what a person should know of these values before the first step."""
         del experiment
@@ -233,7 +237,7 @@ def parse_overrides(words: Iterable[str]) -> dict[str, str]:
 # from 0. All others are at least one.
 MAY_BE_ZERO = (
     *("key_width", "value_width", "fusion_depth", "kmeans_clips", "origin"),
-    *("history", "reference_batch"),
+    *("history", "reference_batch", "positions"),
 )
 # How many numbers a field of several has.
 LENGTHS = {

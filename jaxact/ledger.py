@@ -82,7 +82,7 @@ def ledger(experiment: Any, depth: int = 2) -> Ledger:
     """
     module = experiment.model.build()
     batch = example_batch(experiment, batch_size=1)
-    batch = {name: batch[name] for name in experiment.model.inputs()}
+    batch = {name: batch[name] for name in batch if name not in ("label", "mask", "id")}
     variables = jax.eval_shape(
         lambda: module.init(jax.random.key(0), batch, train=False)
     )

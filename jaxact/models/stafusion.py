@@ -6,18 +6,18 @@ the student's class token of them; the student learns from labels and teacher.
 """
 
 import dataclasses
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.batch import PRESENT, PROGRESS
+from jaxact.batch import PRESENT
 from jaxact.devices import platform
+from jaxact.layers import chosen as chosen_lib
 from jaxact.layers import selection
+from jaxact.layers.chosen import Choice, FramesFrom, RegionsFrom
 from jaxact.layers.distillation import PredictionDistillation, RegionDistillation
 from jaxact.layers.fusion import AdaptiveMaskedFusion
 from jaxact.layers.fusions import mean_of_present, only_present
@@ -26,7 +26,6 @@ from jaxact.layers.rollout import class_rollout
 from jaxact.layers.selection import Estimator
 from jaxact.losses import CrossEntropy, ScoreFunction
 from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig, in_time
-from jaxact.out import KEY, SECONDARY
 
 
 @dataclasses.dataclass
@@ -40,6 +39,13 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # Keyframe selection: fractions of all frames, of both streams together.
     k1: float = 0.25
     k2: float = 0.25
+    # Which frames: those of the best scores; or, to measure what a choice can be worth,
+    # those that show the actor ("truth", see data.truth), the ceiling; or the same in
+    # every clip. No scorer is then there to learn.
+    frames_from: FramesFrom = "scores"
+    # "positions": these of all streams' frames, counted from 0, one stream behind the
+    # other, the key frames first; (): spread over the clip.
+    positions: tuple[int, ...] = ()
     # "linear" as printed; "gelu": see `selection.FrameScorer`.
     scorer: Literal["linear", "gelu"] = "linear"
     # How the scorer learns, see `selection`: "straight_through", the kept frames carry
@@ -57,6 +63,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # Salient regions: fractions of a frame's patches, in key and secondary frames.
     r1: float = 0.60
     r2: float = 0.35
+    regions_from: RegionsFrom = "rollout"  # "truth": those nearest to the actor
     rollout: Literal["residual", "literal"] = "residual"  # "literal": Eq. 6's product
     # "mean": average the heads first, which is cheaper.
     rollout_heads: Literal["product", "mean"] = "product"
@@ -90,12 +97,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             branches=self.branches(),
             selection=self.selection,
             fusion=self.fusion,
-            frame_fractions=(self.k1, self.k2),
-            scorer=self.scorer,
-            estimator=self.estimator,
-            sigma=self.sigma,
-            mark_noise=self.mark_noise,
-            region_fractions=(self.r1, self.r2),
+            choice=self._choice(),
             residual_rollout=self.rollout == "residual",
             rollout_heads=self.rollout_heads,
             class_token=self.class_token,
@@ -111,6 +113,29 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             dropout=self.dropout,
             dtype=jnp.dtype(self.dtype),
         )
+
+    def _choice(self) -> Choice:
+        if self.positions and self.frames_from != "positions":
+            raise ValueError(
+                f"Got positions={self.positions} with frames_from="
+                f"{self.frames_from!r}, which does not ask for them; set "
+                "frames_from='positions'."
+            )
+        chosen_lib.preference(self.frames * len(self.streams), self.positions)
+        return Choice(
+            (self.k1, self.k2),
+            (self.r1, self.r2),
+            self.scorer,
+            self.estimator,
+            self.sigma,
+            self.mark_noise,
+            self.frames_from,
+            self.positions,
+            self.regions_from,
+        )
+
+    def reads_truth(self) -> bool:
+        return self.selection and "truth" in (self.frames_from, self.regions_from)
 
     def _check(self) -> None:
         """Raises ValueError where the fields leave nothing to learn from."""
@@ -142,7 +167,8 @@ class STAFusionConfig(TimeSformerStreamsConfig):
         distillation there is no teacher.
         """
         terms: list[Any] = [CrossEntropy()]
-        if self.selection and self.estimator == "score_function":
+        scored = self.selection and self.frames_from == "scores"
+        if scored and self.estimator == "score_function":
             terms.append(ScoreFunction())
         if self.stream_weight:
             terms += [
@@ -185,12 +211,7 @@ class STAFusion(nn.Module):
     branches: Branches
     selection: bool
     fusion: bool
-    frame_fractions: tuple[float, float]
-    scorer: str
-    estimator: str
-    sigma: float
-    mark_noise: float
-    region_fractions: tuple[float, float]
+    choice: Choice
     residual_rollout: bool
     rollout_heads: str
     class_token: str
@@ -262,20 +283,30 @@ class STAFusion(nn.Module):
                 self.residual_rollout,
                 self.rollout_heads,
             )
-        chosen = self._select(
-            patches, region_scores, frames, train, batch.get(PROGRESS, 1.0)
-        )
+        if self.selection:
+            chosen = self.choice(
+                patches,
+                region_scores,
+                batch,
+                batch[self.branches.streams[0]].shape[-3:-1],
+                present=frames,
+                train=train,
+                rng=lambda: self.make_rng("selection"),
+                initializing=self.is_initializing(),
+            )
+        else:
+            chosen = chosen_lib.everything(region_scores, frames)
         total = teacher_patches.shape[1]
         marks, keep, weights = chosen.marks, chosen.keep, chosen.weights
         if chosen.places is not None:
-            patches = _gather(chosen.places, patches)
-            teacher_patches = _gather(chosen.places, teacher_patches)
+            patches = chosen_lib.gather(chosen.places, patches)
+            teacher_patches = chosen_lib.gather(chosen.places, teacher_patches)
         if self.fusion:
             some = self.selection or present is not None
             fused = AdaptiveMaskedFusion(
                 self.heads,
-                selection.frame_counts(total, *self.frame_fractions),
-                selection.region_counts(keep.shape[2], *self.region_fractions),
+                selection.frame_counts(total, *self.choice.frame_fractions),
+                selection.region_counts(keep.shape[2], *self.choice.region_fractions),
                 self.fusion_depth,
                 self.fusion_mlp_ratio,
                 masked_attention=some and self.masked_attention,
@@ -304,7 +335,7 @@ class STAFusion(nn.Module):
             **chosen.more,
             "frame_scores": chosen.scores,
             "frame_marks": marks,
-            "region_scores": region_scores,
+            "region_scores": chosen.region_scores,
             "keep": keep,
         }
 
@@ -318,78 +349,3 @@ class STAFusion(nn.Module):
             mean = mean_of_present(tokens.astype(jnp.float32), present)
             return mean.astype(tokens.dtype)
         return Add(name="add")({"tokens": tokens}, present)["token"]
-
-    def _select(
-        self,
-        patches: jax.Array,
-        region_scores: jax.Array,
-        present: jax.Array | None,
-        train: bool,
-        progress: float | jax.Array,
-    ) -> "_Chosen":
-        """Chooses frames and regions; a selection that is off chooses all of them."""
-        if not self.selection:
-            shape = region_scores.shape
-            ones = jnp.ones(shape[:2])
-            scores = only_present(ones, present)
-            marks = jnp.full(shape[:2], KEY, jnp.int32)
-            keep = only_present(jnp.ones(shape, bool), present)
-            return _Chosen(scores, only_present(marks, present), keep, ones)
-        scores = selection.FrameScorer(self.scorer == "gelu", name="scorer")(
-            patches, present
-        )
-        counts = selection.frame_counts(scores.shape[1], *self.frame_fractions)
-        # The noise ends at 1 %, not at 0, where its gradient is not defined.
-        left = jnp.maximum(1.0 - jnp.asarray(progress), 0.01)
-        if train and self.estimator == "gathered":
-            if present is not None:
-                raise ValueError(
-                    "estimator='gathered' has no place for clips that lack a stream "
-                    "(data.allow_missing, data.stream_dropout); choose another."
-                )
-            places = selection.perturbed_gather(
-                self.make_rng("selection"), scores, counts, self.sigma * left
-            )
-            marks = jnp.array([KEY] * counts[0] + [SECONDARY] * counts[1], jnp.int32)
-            marks = jnp.broadcast_to(marks, (len(scores), sum(counts)))
-            keep = selection.select_regions(
-                _gather(places, region_scores), marks, *self.region_fractions
-            )
-            return _Chosen(scores, marks, keep, jnp.ones(marks.shape), places)
-        noisy = scores
-        if train and self.estimator == "score_function":
-            noise = jax.random.gumbel(self.make_rng("selection"), scores.shape)
-            noisy = scores + self.sigma * noise
-        elif train and self.mark_noise:
-            noise = jax.random.normal(self.make_rng("selection"), scores.shape)
-            noisy = scores + self.mark_noise * left * noise
-        marks = selection.select_frames(noisy, *self.frame_fractions, present)
-        keep = selection.select_regions(region_scores, marks, *self.region_fractions)
-        more, inclusion = {}, None
-        if self.estimator == "score_function":
-            likely = selection.log_choice(scores, noisy, marks, self.sigma, present)
-            more["log_choice"] = likely
-        if train and self.estimator == "perturbed":
-            inclusion = selection.perturbed_top_k(
-                self.make_rng("selection"), scores, sum(counts), self.sigma * left
-            )
-        weights = selection.frame_weights(scores, self.estimator, inclusion=inclusion)
-        return _Chosen(scores, marks, keep, weights, None, more)
-
-
-class _Chosen(NamedTuple):
-    """Frames' scores, marks and factors, kept regions; frames are places with
-    ``places [b k t]``, the indicator that gathers them; what the losses read besides.
-    """
-
-    scores: jax.Array
-    marks: jax.Array
-    keep: jax.Array
-    weights: jax.Array
-    places: jax.Array | None = None
-    more: Mapping[str, jax.Array] = MappingProxyType({})
-
-
-def _gather(places: jax.Array, x: jax.Array) -> jax.Array:
-    """Fills places ``[b k t]`` from frames ``[b t ...]``: ``[b k ...]``."""
-    return jnp.einsum("bkt,bt...->bk...", places.astype(x.dtype), x)

@@ -350,3 +350,34 @@ def test_depth_beside_colours_by_config_alone():
     # Beyond eight metres is as far as what was not measured; half a metre is not.
     np.testing.assert_array_equal(logits(0), logits(9000))
     assert np.abs(logits(500) - logits(0)).max() > 1e-3
+
+
+def baseline(**fields):
+    sizes = dict(frames=4, image_size=20, patch=4, width=18, depth=1, heads=3)
+    return BaselineConfig(num_classes=5, dtype="float32", **sizes, **fields)
+
+
+def test_shared_weights_see_both_streams_alike():
+    config = baseline(fusion="average")
+    batch = batch_of(config)
+    batch["rgb"] = np.broadcast_to(batch["ir"], batch["rgb"].shape)
+    variables = jax.jit(config.build().init)(jax.random.key(0), batch)
+    params = variables["params"]
+    params["head_ir"] = params["head_rgb"]
+    logits = run(config, variables, batch)["stream_logits"]
+    np.testing.assert_allclose(logits[:, 0], logits[:, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["add", "concat", "average"])
+@pytest.mark.parametrize("streams", [("rgb",), ("ir",), ("rgb", "ir")])
+def test_dual_stream_fusions(fusion, streams):
+    config = baseline(fusion=fusion, streams=streams)
+    batch = batch_of(config)
+    assert ("ir" in batch) == ("ir" in streams)
+    variables = jax.jit(config.build().init)(jax.random.key(0), batch)
+    out = run(config, variables, batch)
+    assert out["logits"].shape == (3, 5)
+    if fusion == "average":
+        np.testing.assert_allclose(
+            out["logits"], out["stream_logits"].mean(axis=1), atol=1e-6
+        )

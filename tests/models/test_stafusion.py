@@ -144,6 +144,27 @@ def test_straight_through_changes_no_value():
     chex.assert_trees_all_equal(literal, straight)
 
 
+def test_frames_and_regions_that_the_truth_gives_train_the_model():
+    """No scorer, no noise; the frames of the batch's truth alone reach the fusion."""
+    config = small(
+        frames_from="truth", regions_from="truth", estimator="score_function"
+    )
+    assert "score_function" not in {term.name for term in config.losses()}
+    batch = batch_of(config)
+    shown = np.arange(8)[None] >= np.array([[4], [2]])  # of 8, 4 are kept
+    batch |= {"actor_visible": shown, "actor_box": np.float32([[[0, 0, 0.6, 0.6]]])}
+    batch["actor_box"] = np.tile(batch["actor_box"], (2, 8, 1))
+    variables = jax.jit(lambda b: config.build().init(jax.random.key(0), b))(batch)
+    assert "scorer" not in variables["params"]
+    out = run(config, variables, batch, train=True, rngs=RNGS)
+    marks, keep = np.asarray(out["frame_marks"]), np.asarray(out["keep"])
+    assert (marks[~shown] == 0).all() and ((marks > 0).sum(1) == 4).all()
+    on_actor = np.zeros((5, 5), bool)
+    on_actor[:3, :3] = True  # 9 of 25: what a secondary frame keeps
+    np.testing.assert_array_equal(keep[marks == 1], [on_actor.ravel()] * 4)
+    assert keep[marks == 2][:, on_actor.ravel()].all()
+
+
 @pytest.mark.parametrize("selection", [True, False])
 def test_a_missing_stream_has_no_influence(selection):
     config = small(selection=selection)
@@ -327,32 +348,6 @@ def test_remat_changes_nothing():
     )
     for name, grad in first.items():
         np.testing.assert_allclose(grad, second[name], atol=1e-6, err_msg=name)
-
-
-def test_shared_weights_see_both_streams_alike():
-    config = small(BaselineConfig, fusion="average")
-    batch = batch_of(config)
-    batch["rgb"] = np.broadcast_to(batch["ir"], batch["rgb"].shape)
-    variables = jax.jit(config.build().init)(jax.random.key(0), batch)
-    params = variables["params"]
-    params["head_ir"] = params["head_rgb"]
-    logits = run(config, variables, batch)["stream_logits"]
-    np.testing.assert_allclose(logits[:, 0], logits[:, 1], atol=1e-6)
-
-
-@pytest.mark.parametrize("fusion", ["add", "concat", "average"])
-@pytest.mark.parametrize("streams", [("rgb",), ("ir",), ("rgb", "ir")])
-def test_dual_stream_fusions(fusion, streams):
-    config = small(BaselineConfig, fusion=fusion, streams=streams)
-    batch = batch_of(config)
-    assert ("ir" in batch) == ("ir" in streams)
-    variables = jax.jit(config.build().init)(jax.random.key(0), batch)
-    out = run(config, variables, batch)
-    assert out["logits"].shape == (2, 5)
-    if fusion == "average":
-        np.testing.assert_allclose(
-            out["logits"], out["stream_logits"].mean(axis=1), atol=1e-6
-        )
 
 
 @pytest.mark.parametrize(

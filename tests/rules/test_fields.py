@@ -53,6 +53,7 @@ MODEL_CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "r2": (0.8, {}),
     "sigma": (0.2, {"estimator": "perturbed"}),
     "estimator": ("perturbed", {}),
+    "positions": ((3, 1), {"frames_from": "positions"}),
     "k1": (0.5, {}),
     "mean": ((0.5,), {}),
     "std": ((0.5,), {}),
