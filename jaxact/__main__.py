@@ -17,6 +17,7 @@ how much better the second of two is, with its 95 % interval, and where.
 import argparse
 import importlib
 import pathlib
+import sys
 from typing import Any
 
 from jaxact import errors, model_folder
@@ -31,6 +32,7 @@ from jaxact.ledger import Ledger, ledger
 from jaxact.models import dam_tables, stafusion_tables
 from jaxact.report import compare, output, predictions, write_report
 from jaxact.report import robustness as robustness_report
+from jaxact.run.commandline import split_overrides
 
 # Commands that print our counts next to a paper's.
 TABLES = {
@@ -105,7 +107,7 @@ def robustness(args: argparse.Namespace) -> str:
     from jaxact.run.workdir import default_workdir
 
     logging.set_verbosity(logging.ERROR)  # Orbax tells what it does at "warning"
-    experiment = load_experiment(args.config, parse_overrides(args.override))
+    experiment = load_experiment(args.config, args.overrides)
     names = [word.strip() for word in args.failures.split(",") if word.strip()]
     measuring.cases(experiment.model.inputs(), names)
     out = pathlib.Path(args.out or default_workdir(experiment) / "robustness")
@@ -153,7 +155,7 @@ def folder(args: argparse.Namespace) -> str:
     from jaxact.run.predictor import Predictor
 
     logging.set_verbosity(logging.ERROR)  # Orbax tells what it does at "warning"
-    experiment = load_experiment(args.config, parse_overrides(args.override))
+    experiment = load_experiment(args.config, args.overrides)
     if model_folder.is_ours(args.config):
         raise errors.UserError(f"{args.config} is a model folder already; copy it.")
     facts = None
@@ -209,6 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
         description="Counts models' parameters; averages, compares their predictions.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    experiment_help = "configs/FILE.py[:ARG]; --config.KEY=VALUE sets a value"
     one = commands.add_parser("ledger", help="a config's model, by part")
     one.add_argument("config", help="configs/FILE.py or configs/FILE.py:ARG")
     one.add_argument("override", nargs="*", help="key=value, as model.depth=2")
@@ -224,21 +227,25 @@ def main(arguments: list[str] | None = None) -> None:
     two.add_argument("--classes", default="", help="confusion of these, as wave,clap")
     two.add_argument("--out", default="compared", help="folder of the page [compared]")
     fail = commands.add_parser("robustness", help="a model whose streams fail")
-    fail.add_argument("--config", required=True, help="configs/FILE.py[:ARG]")
+    fail.add_argument("--config", required=True, help=experiment_help)
     fail.add_argument("--checkpoint", default="last", help="last, best or a path")
-    fail.add_argument("override", nargs="*", help="key=value, as data.limit=100")
     fail.add_argument("--failures", default="", help="as missing,noisy [all]")
     fail.add_argument("--frames", type=float, default=1.0, help="share of a clip [1]")
     fail.add_argument("--clips", type=float, default=1.0, help="share of all clips [1]")
     fail.add_argument("--out", default="", help="folder [runs/NAME/robustness]")
     leave = commands.add_parser("folder", help="a checkpoint as a model folder")
-    leave.add_argument("--config", required=True, help="configs/FILE.py[:ARG]")
+    leave.add_argument("--config", required=True, help=experiment_help)
     leave.add_argument("--checkpoint", default="best", help="last, best or a path")
-    leave.add_argument("override", nargs="*", help="key=value, as model.depth=2")
     leave.add_argument("--out", required=True, help="folder, not there yet")
     leave.add_argument("--labels", default="", help="file of names [of the data set]")
     leave.add_argument("--license", default="unknown", help="of the weights [unknown]")
-    args = parser.parse_args(arguments)
+    words, overrides = split_overrides(sys.argv[1:] if arguments is None else arguments)
+    args = parser.parse_args(words)
+    if overrides and args.command not in ("folder", "robustness"):
+        parser.error(
+            f"--config.{next(iter(overrides))} belongs to commands with --config alone"
+        )
+    args.overrides = overrides
     if args.command == "folder":
         print(folder(args))
         return

@@ -111,6 +111,23 @@ def test_robustness_of_a_run(two, monkeypatch, tmp_path, capsys):
     assert found["checkpoint"] == str(tmp_path / "checkpoints" / "1")
 
 
+def test_values_of_the_config_are_set_as_in_the_scripts(two, monkeypatch, capsys):
+    asked = {}
+
+    def load(config, overrides):
+        asked.update(overrides)
+        raise errors.UserError("enough")
+
+    monkeypatch.setattr(command, "load_experiment", load)
+    words = ["--config.data.limit=10", "--config.data.allow_missing"]
+    with pytest.raises(errors.UserError, match="enough"):
+        command.main([*two, *words])
+    assert asked == {"data.limit": "10", "data.allow_missing": "True"}
+    with pytest.raises(SystemExit):
+        command.main(["table1", *words])
+    assert "--config.data.limit belongs to commands" in capsys.readouterr().err
+
+
 def test_errors_of_the_pipeline_are_told_in_a_paragraph(two, monkeypatch):
     class Broken(Pipeline):
         def dataset_facts(self, data):

@@ -29,7 +29,7 @@ DIRECTIVE = re.compile(
     re.MULTILINE,
 )
 FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
-PAGE = re.compile(r"`docs/(\w+)\.md`")
+PAGE = re.compile(r"`docs/([\w/]+)\.(?:md|ipynb)`")
 
 
 def on_files(files: Files, config: Any) -> Files:

@@ -206,7 +206,7 @@ def test_data_are_described():
 def test_without_labels_nothing_is_written(tmp_path, arguments, message):
     command = ["folder", "--config", CONFIG, "--out", str(tmp_path / "out")]
     with pytest.raises(errors.UserError, match=message):
-        main.main([*command, *arguments, f"data.dir={tmp_path}"])
+        main.main([*command, *arguments, f"--config.data.dir={tmp_path}"])
 
 
 def test_a_folder_is_no_source_of_a_folder(made, tmp_path):
