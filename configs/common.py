@@ -5,6 +5,7 @@ from typing import Any
 
 from input_pipeline.config import DataConfig
 from jaxact.config import (
+    ConfigError,
     EvalConfig,
     Experiment,
     ModelConfig,
@@ -60,6 +61,33 @@ def demo(
         train=TrainConfig(batch_size=16, epochs=12.0, eval_every=4.0),
         eval=EvalConfig(batch_size=32),
     )
+
+
+def two_stages(experiment: Experiment, teacher: str) -> None:
+    """Has a finished baseline teach STAFusion, standing still itself.
+
+    "The baseline network's features as teacher": the first stage is the baseline's own
+    training. Its token is the sum of the streams', so that the teacher's is, too; it
+    has no loss, for nothing of it moves.
+
+    Args:
+      experiment: of STAFusion; it is changed.
+      teacher: the run of the baseline, a folder; "": both learn together.
+
+    Raises:
+      ConfigError: the model is no STAFusion.
+    """
+    if not teacher:
+        return
+    model = experiment.model
+    if not isinstance(model, STAFusionConfig):
+        raise ConfigError("The baseline has no teacher: leave out one of them.")
+    experiment.name += "_two_stages"
+    model.class_token = "sum"
+    model.teacher_weight = 0.0
+    experiment.train.init_from = teacher
+    experiment.train.init_part = "teacher"
+    experiment.optim.freeze = ("branches", "teacher_head")
 
 
 def stafusion_or(

@@ -3,8 +3,12 @@
 Command:  make demo
           python train.py --config configs/demo_stafusion.py
           python train.py --config configs/demo_stafusion.py:baseline
+          python train.py --config configs/demo_stafusion.py:teacher=RUN
 Hardware: 2 CPU cores, 4 GB of memory.
 Metric:   see the results table of the README.
+
+With teacher=RUN the baseline trained in the folder RUN, standing still, is the teacher,
+and what is added to it is trained.
 
 Every number that differs from `configs/ntu_stafusion.py` is chosen for the size of the
 synthetic set (no paper states them).
@@ -15,9 +19,9 @@ from jaxact.config import Experiment, parse_arg
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, protocol="xsub", baseline=False)
+    args = parse_arg(arg, protocol="xsub", baseline=False, teacher="")
     name, family = common.stafusion_or(args["baseline"])
-    return common.demo(
+    experiment = common.demo(
         name,
         family,
         args["protocol"],
@@ -30,3 +34,5 @@ def get_config(arg: str = "") -> Experiment:
         position_std=0.5,
         time_std=0.5,
     )
+    common.two_stages(experiment, args["teacher"])
+    return experiment

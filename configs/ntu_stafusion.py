@@ -6,6 +6,7 @@ Command:  python train.py --config configs/ntu_stafusion.py
           python train.py --config configs/ntu_stafusion.py:baseline
           python train.py --config configs/ntu_stafusion.py:literal
           python train.py --config configs/ntu_stafusion.py:mmaction2
+          python train.py --config configs/ntu_stafusion.py:teacher=RUN
 Hardware: one 8-device TPU host (v3-8 or v5e-8) or 8 GPUs at batch 64; a single GPU of
           24 GB with `--config.train.accumulate=8`.
 Metric:   Top-1 86.67 / Top-5 99.07 cross-view on NTU 60, baseline 83.18 / 97.33 (the
@@ -17,7 +18,9 @@ gradient for the scorer, the plain product of attention maps, no loss for the te
 "mmaction2" is what the paper leaves out, as mmaction2's TimeSformer recipe
 (timesformer_divST_8x32x1_15e_kinetics400_rgb), with which the rest agrees, has it:
 normalisation 0.5 / 0.5 of ViT-B/16 (ImageNet-21k), drop path 0.1, gradients clipped to
-40, a test of three crops at short side 224.
+40, a test of three crops at short side 224. "teacher=RUN" has the baseline trained in
+the folder RUN, with the same presets, teach and stand still: the paper's "features of
+the baseline network as the teacher", read as two stages.
 
 Start from Kinetics or ImageNet weights with `--config.train.init_from=FILE`: a public
 TimeSformer or ViT-B/16 state dict (.safetensors, .pyth, .pth, .bin).
@@ -40,9 +43,8 @@ PROTOCOLS = {"ntu60": "xview", "ntu120": "xset"}
 def get_config(arg: str = "") -> Experiment:
     # The paper trains on cameras 2 and 3 and tests on camera 1 (section 4.1): xview.
     sets = ("ntu60", *PROTOCOLS)
-    args = parse_arg(
-        arg, dataset=sets, protocol="", baseline=False, literal=False, mmaction2=False
-    )
+    presets = dict.fromkeys(("baseline", "literal", "mmaction2"), False)
+    args = parse_arg(arg, dataset=sets, protocol="", teacher="", **presets)
     if args["literal"] and args["baseline"]:
         raise ConfigError(
             "The baseline has no preset 'literal': leave out one of them."
@@ -72,4 +74,5 @@ def get_config(arg: str = "") -> Experiment:
         experiment.optim.clip_norm = 40.0
         experiment.data.test_resize = 224
         experiment.data.eval_views_space = 3
+    common.two_stages(experiment, args["teacher"])
     return experiment

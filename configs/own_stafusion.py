@@ -3,6 +3,7 @@
 Command:  python train.py --config configs/own_stafusion.py:dataset=mine
           python train.py --config configs/own_stafusion.py:dataset=mine,size=base
           python train.py --config configs/own_stafusion.py:dataset=mine,baseline
+          python train.py --config configs/own_stafusion.py:dataset=mine,teacher=RUN
           python crossvalidate.py --config configs/own_stafusion.py:dataset=mine
 Hardware: size=small: 2 CPU cores; size=base: as `configs/ntu_stafusion.py`.
 Metric:   none: the data are yours.
@@ -10,7 +11,8 @@ Metric:   none: the data are yours.
 Arguments, of all configs own_*: `dataset`, the name of the prepared set; `dir`, where
 it lies (data); `protocol`; `size`, small (`configs/demo_stafusion.py`) or base (the
 paper's); `streams`, for example rgb+ir (those that the set has); `image`, the side of
-the model's image; `classes` (those of the set).
+the model's image; `classes` (those of the set). `teacher`: a run of the baseline, which
+teaches and stands still.
 """
 
 from configs import common, demo_stafusion, ntu_stafusion, own
@@ -18,9 +20,11 @@ from jaxact.config import Experiment
 
 
 def get_config(arg: str = "") -> Experiment:
-    given = own.read("own_stafusion", arg, baseline=False)
+    given = own.read("own_stafusion", arg, baseline=False, teacher="")
     small = given.args["size"] == "small"
     plain = "baseline" if given.args["baseline"] else ""
     made = (demo_stafusion if small else ntu_stafusion).get_config(plain)
     made.model.streams = given.streams  # type: ignore[attr-defined]
-    return given.fit(made, common.stafusion_or(bool(plain))[0])
+    fitted = given.fit(made, common.stafusion_or(bool(plain))[0])
+    common.two_stages(fitted, given.args["teacher"])
+    return fitted

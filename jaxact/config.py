@@ -133,9 +133,10 @@ class TrainConfig(Config):
     # Weights to start from: a run or a foreign file; or several, with commas between,
     # each of which gives what it has besides heads (two streams from two runs).
     init_from: str = free("")
-    # Of a run: all, all but the heads (classes may differ), or the backbone (blocks and
-    # fusion start from the seed, too). A foreign file only ever holds a backbone.
-    init_part: Literal["all", "all_but_heads", "backbone"] = free("all")
+    # Of a run: all, all but the heads (classes may differ), the backbone (blocks and
+    # fusion start from the seed, too), or all of it as the teacher of a model that has
+    # one: its head is then that teacher's. A foreign file only ever holds a backbone.
+    init_part: Literal["all", "all_but_heads", "backbone", "teacher"] = free("all")
     # > 0: the weights that are evaluated and used are the moving average of the trained
     # ones, after step n by the decay min(this, (1 + n) / (10 + n)).
     ema_decay: float = 0.0

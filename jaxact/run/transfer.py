@@ -1,7 +1,8 @@
 """Weights of other runs as a start: which array goes where, strictly, with a report.
 
 A run of the same model gives everything; one of other classes everything but its heads;
-one of another model its backbones. Several runs give each what the others do not have:
+one of another model its backbones; a finished network is the teacher of a model that
+has one. Several runs give each what the others do not have:
 a model of two streams starts from two models of one. What was loaded, resized, left
 fresh and left over is said for each.
 """
@@ -26,6 +27,7 @@ _HEAD = re.compile(r"(^|/)(\w*_)?head(_\w+)?/")
 # RGB is what public weights know: other streams start from it where they are not there.
 _STREAM = re.compile(r"(?<=_)(rgb_diff|ir|depth)(?=/)")
 _EMBED = re.compile(r"patch_embed_\d+(?=/)")
+_TAUGHT = re.compile(r"^head/")  # of a network that teaches
 _SHOWN = 5  # differences in an error
 
 
@@ -123,8 +125,11 @@ def convert(
     Raises:
       UserError: names or shapes do not match, or an array is not finite.
     """
+    if part == "teacher":
+        arrays = {_TAUGHT.sub("teacher_head/", p): a for p, a in arrays.items()}
     wanted = {p for p in target if in_part(p, part, several)}
-    mine = {p for p in arrays if in_part(p, part, several)}
+    # A teacher is taken whole.
+    mine = {p for p in arrays if part == "teacher" or in_part(p, part, several)}
     report, result, problems, used = Report(name), {}, [], set()
     for path in sorted(wanted):
         source = _source(path, arrays)
@@ -167,6 +172,8 @@ def in_part(path: str, part: str, several: bool) -> bool:
     """Says whether a variable belongs to a part; see `TrainConfig.init_part`."""
     if part == "backbone":
         return bool(module_of(path))
+    if part == "teacher":
+        return bool(module_of(path)) or path.startswith("teacher_head/")
     return part == "all" and not several or not _HEAD.search(path)
 
 
@@ -265,6 +272,12 @@ def _misfit(name: str, problems: Sequence[str], part: str) -> errors.UserError:
         False: "Give the config (and the overrides) it was trained with, or start from "
         "its backbone alone with --config.train.init_part=backbone.",
     }[heads and part == "all"]
+    if part == "teacher":
+        cure = (
+            "With train.init_part=teacher a whole network becomes the model's "
+            "teacher: its backbone, and its one head as teacher_head (a baseline "
+            "with fusion=add, of the same streams, sizes and classes)."
+        )
     return errors.UserError(
         f"{name} is a checkpoint of another model; these differ:\n"
         + "\n".join(shown)

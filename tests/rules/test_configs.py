@@ -123,6 +123,8 @@ def test_presets_of_stafusion():
     }
     with pytest.raises(ConfigError, match="no preset 'literal'"):
         loaded("ntu_stafusion:baseline,literal")
+    with pytest.raises(ConfigError, match="baseline has no teacher"):
+        loaded("ntu_stafusion:baseline,teacher=runs/x")
 
 
 # One a system; the others are traced in the long tests.
