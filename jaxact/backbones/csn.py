@@ -13,7 +13,8 @@ from jax.typing import DTypeLike
 
 from jaxact.backbones.protocol import (
     BackboneConfig,
-    Features,
+    Run,
+    Staged,
     run_stems,
     stem_name,
 )
@@ -86,7 +87,7 @@ class SeparatedBottleneck(nn.Module):
         return nn.relu(x + y)
 
 
-class CSN(nn.Module):
+class CSN(Staged):
     """The backbone on normalised video; the defaults are ip-CSN-152.
 
     Attributes:
@@ -106,8 +107,11 @@ class CSN(nn.Module):
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
-    def __call__(self, *videos: jax.Array, train: bool = False) -> Features:
+    @property
+    def stage_count(self) -> int:
+        return len(self.blocks)
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
         """Runs clips ``[b t h w c]``; see `Backbone`.
 
         Returns:
@@ -143,6 +147,7 @@ class CSN(nn.Module):
                     self.dtype,
                     name=f"res{stage}_{unit}",
                 )(x, train)
+            x = yield x
             stages.append(x)
         token = x.mean(axis=(1, 2, 3), dtype=jnp.float32)
         return {"token": token, "features": x, "stages": tuple(stages)}

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxact.backbones.protocol import Run, Staged
 from jaxact.layers.skeleton_motion import positions_and_motion
 
 # Frames and width of fc7: of the official code, and of the fusion model.
@@ -35,12 +36,12 @@ def pool(x: jax.Array) -> jax.Array:
     return einops.reduce(x[:, :t, :w], "n (t p) (w q) c -> n t w c", "max", p=2, q=2)
 
 
-class HCN(nn.Module):
-    """The network up to fc7, in two calls, between which a fusion may step in.
+class HCN(Staged):
+    """The network up to fc7, in two stages.
 
-    `persons` goes from skeletons to every person's conv5, `joint` from there to fc7,
-    through the maximum over persons; calling the module does both. Both treat all
-    persons alike, but for the origin of the coordinates, which is the first person's.
+    The first ends with every person's conv5, the second with fc7, through the maximum
+    over persons. Both treat all persons alike, but for the origin of the coordinates,
+    which is the first person's.
 
     Attributes:
       fc7: width of the feature.
@@ -70,27 +71,20 @@ class HCN(nn.Module):
         self.drop = nn.Dropout(self.dropout)
         self.drop_channels = nn.Dropout(self.dropout, broadcast_dims=(1, 2))
 
-    def __call__(
-        self, skeleton: jax.Array, *, train: bool = False
-    ) -> dict[str, jax.Array]:
-        """Runs skeletons ``[b m t v 3]``; see `Backbone`.
+    @property
+    def stage_count(self) -> int:
+        return 2
+
+    def run(self, *skeletons: jax.Array, train: bool = False) -> Run:
+        """Runs one skeleton stream ``[b m t v 3]``; see `Backbone`.
+
+        As in the official code conv2, conv3 and conv4 have no ReLU.
 
         Returns:
-          ``positions``, ``motion`` and ``conv5``, see `persons`; ``fc7`` ``[b d]``,
-          which is also ``token``.
+          ``positions`` and ``motion``, the streams within, ``[b m t v 3]``; ``conv5``
+          ``[b m t/8 4 128]``; ``fc7`` ``[b d]``, which is also ``token``.
         """
-        out = self.persons(skeleton, train=train)
-        fc7 = self.joint(out["conv5"], train=train)
-        return {"token": fc7, **out, "fc7": fc7}
-
-    def persons(
-        self, skeleton: jax.Array, *, train: bool = False
-    ) -> dict[str, jax.Array]:
-        """Maps ``[b m t v 3]`` to ``conv5`` ``[b m t/8 4 128]``.
-
-        Also returns ``positions`` and ``motion``, the streams, ``[b m t v 3]``.
-        As in the official code conv2, conv3 and conv4 have no ReLU.
-        """
+        (skeleton,) = skeletons
         if skeleton.ndim != 5 or skeleton.shape[2] < LEAST_FRAMES:
             raise ValueError(
                 f"Got skeletons of shape {skeleton.shape}; expected [b m t v 3] with "
@@ -113,13 +107,15 @@ class HCN(nn.Module):
             ends.append(pool(self.drop_channels(x, deterministic=not train)))
         x = nn.relu(self.conv5(jnp.concatenate(ends, axis=-1)))
         x = pool(self.drop_channels(x, deterministic=not train))
-        conv5 = einops.rearrange(x, "(b m) t w c -> b m t w c", m=persons)
-        return {"positions": positions, "motion": motion, "conv5": conv5}
-
-    def joint(self, conv5: jax.Array, *, train: bool = False) -> jax.Array:
-        """Maps conv5 ``[b m t w c]`` to fc7 ``[b d]``."""
-        persons = conv5.shape[1]
+        conv5 = yield einops.rearrange(x, "(b m) t w c -> b m t w c", m=persons)
         x = nn.relu(self.conv6(einops.rearrange(conv5, "b m t w c -> (b m) t w c")))
         x = pool(self.drop_channels(x, deterministic=not train))
         x = einops.reduce(x, "(b m) t w c -> b (t w c)", "max", m=persons)
-        return self.drop(nn.relu(self.feature(x)), deterministic=not train)
+        fc7 = yield self.drop(nn.relu(self.feature(x)), deterministic=not train)
+        return {
+            "token": fc7,
+            "positions": positions,
+            "motion": motion,
+            "conv5": conv5,
+            "fc7": fc7,
+        }

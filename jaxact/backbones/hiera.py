@@ -16,7 +16,8 @@ from jax.typing import DTypeLike
 
 from jaxact.backbones.protocol import (
     BackboneConfig,
-    Features,
+    Run,
+    Staged,
     run_stems,
     stem_name,
 )
@@ -136,7 +137,7 @@ class HieraBlock(nn.Module):
         return x + DropPath(self.drop_path)(y, train=train)
 
 
-class Hiera(nn.Module):
+class Hiera(Staged):
     """The backbone on normalised video; the defaults are Hiera-B's.
 
     Blocks of the first ``local_stages`` stages, and the first block of the next one,
@@ -164,8 +165,11 @@ class Hiera(nn.Module):
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
-    def __call__(self, *videos: jax.Array, train: bool = False) -> Features:
+    @property
+    def stage_count(self) -> int:
+        return len(self.depths)
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
         """Embeds ``[b t h w c]`` and runs the stages; see `Backbone`.
 
         Returns:
@@ -214,6 +218,7 @@ class Hiera(nn.Module):
                     t, h, w = self.stride
                     window = (window[0] // t, window[1] // h, window[2] // w)
                 number += 1
+            x = yield x
             stages.append(x)
         norm = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="final_norm")
         token = norm(x.mean(axis=(1, 2, 3), dtype=jnp.float32))

@@ -15,7 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.protocol import BackboneConfig, run_stems, stem_name
+from jaxact.backbones.protocol import (
+    BackboneConfig,
+    Run,
+    Staged,
+    run_stems,
+    stem_name,
+)
 from jaxact.layers.conv3d import conv3d, max_pool3d, same_padding
 
 NORM_EPSILON = 1e-3
@@ -41,6 +47,8 @@ POOLS = {
     "mixed_4b": ((3, 3, 3), (2, 2, 2)),
     "mixed_5b": ((2, 2, 2), (2, 2, 2)),
 }
+# What `Staged` calls stages: where the map is about to shrink, and CC-DFARM's two.
+STAGE_ENDS = ("mixed_3c", "mixed_4f", "mixed_5b", "mixed_5c")
 STEM = (64, 64, 192)  # channels of conv1 (7x7x7), conv2 (1x1x1) and conv3 (3x3x3)
 
 
@@ -118,11 +126,8 @@ class Inception(nn.Module):
         return jnp.concatenate(branches, axis=-1)
 
 
-class I3D(nn.Module):
-    """The network up to its last map, in two calls, between which a fusion may step in.
-
-    `lower` ends with Mixed_5b (832 channels), `upper` is Mixed_5c (1024); calling the
-    module does both.
+class I3D(Staged):
+    """The network up to its last map, in four stages, see `STAGE_ENDS`.
 
     Attributes:
       width: scales all channels; 1.0 is the published network.
@@ -148,21 +153,17 @@ class I3D(nn.Module):
             widths = tuple(scaled(self.width, number) for number in channels)
             setattr(self, name, make(widths, *rest))
 
-    def __call__(self, *videos: jax.Array, train: bool = False) -> dict[str, jax.Array]:
+    @property
+    def stage_count(self) -> int:
+        return len(STAGE_ENDS)
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
         """Runs clips ``[b t h w c]``; see `Backbone`.
 
         Returns:
           ``mixed_5b`` and ``mixed_5c``, which is also ``features``, ``[b t/8 h/32 w/32
           c]``, sizes rounded up; ``token`` ``[b c]``, see `pooled`.
         """
-        middle = self.lower(*videos, train=train)
-        last = self.upper(middle, train=train)
-        token = pooled(last)
-        return {"token": token, "features": last, "mixed_5b": middle, "mixed_5c": last}
-
-    @nn.compact
-    def lower(self, *videos: jax.Array, train: bool = False) -> jax.Array:
-        """Maps video to Mixed_5b."""
         usual = videos[0].shape[-1]
 
         def stem(channels: int) -> Callable[[jax.Array], jax.Array]:
@@ -176,17 +177,15 @@ class I3D(nn.Module):
         x = run_stems(videos, stem)
         x = self._pool(x, (1, 3, 3), (1, 2, 2))
         x = self.conv3(self.conv2(x, train=train), train=train)
+        ends = {}
         for name in MODULES:
-            if name == "mixed_5c":
-                break
             if name in POOLS:
                 x = self._pool(x, *POOLS[name])
             x = getattr(self, name)(x, train)
-        return x
-
-    def upper(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        """Maps Mixed_5b to Mixed_5c."""
-        return self.mixed_5c(x, train)
+            if name in STAGE_ENDS:
+                x = ends[name] = yield x
+        middle = {"mixed_5b": ends["mixed_5b"], "mixed_5c": x}
+        return {"token": pooled(x), "features": x, **middle}
 
     def _pool(
         self, x: jax.Array, window: tuple[int, ...], strides: tuple[int, ...]

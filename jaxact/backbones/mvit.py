@@ -17,7 +17,8 @@ from jax.typing import DTypeLike
 
 from jaxact.backbones.protocol import (
     BackboneConfig,
-    Features,
+    Run,
+    Staged,
     run_stems,
     stem_name,
 )
@@ -229,7 +230,7 @@ class MViTBlock(nn.Module):
         return jnp.concatenate([token, places], axis=1)
 
 
-class MViT(nn.Module):
+class MViT(Staged):
     """The backbone on normalised video; the defaults are MViTv2-S.
 
     Attributes:
@@ -256,8 +257,11 @@ class MViT(nn.Module):
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
-    def __call__(self, *videos: jax.Array, train: bool = False) -> Features:
+    @property
+    def stage_count(self) -> int:
+        return len(self.downscale) + 1
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
         """Embeds ``[b t h w c]`` and runs the blocks; see `Backbone`.
 
         Returns:
@@ -305,6 +309,7 @@ class MViT(nn.Module):
             )(x, grid, train)
             grid = pooled_grid(grid, strides)
             if index + 1 in (*self.downscale, self.depth):
+                x = yield x
                 stages.append(_map(x, grid))
         x = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="final_norm")(x)
         features = _map(x, grid)

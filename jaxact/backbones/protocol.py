@@ -5,7 +5,7 @@ calling one module, and unshared by ``backbone.clone(name=..., parent=self)``.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, ClassVar, Protocol
 
 import einops
@@ -17,6 +17,8 @@ from jax.typing import DTypeLike
 from jaxact.config import Config
 
 Features = dict[str, Any]
+# A network under way: every stage's map goes out, what to go on with comes back.
+Run = Generator[jax.Array, jax.Array, Features]
 
 
 class Backbone(Protocol):
@@ -31,11 +33,70 @@ class Backbone(Protocol):
     of the last map. A network that ends in a map has it as ``features [b t h w c]``.
     Whatever else it has is there under its name: ``patches``, ``queries``, ``keys``,
     ``stages``, ...; XLA drops what nobody reads.
+
+    All networks here are a `Staged`: a fusion may step in after each of their stages.
     """
 
     def __call__(self, *videos: jax.Array, train: bool = False) -> Features: ...
 
     def clone(self, **fields: Any) -> Any: ...
+
+
+class Staged(nn.Module):
+    """A backbone that is written as a run through its stages, and may stop at each.
+
+    Several networks wait for one another by a `Walk` each.
+    """
+
+    @property
+    def stage_count(self) -> int:
+        """How many maps `run` yields."""
+        raise NotImplementedError
+
+    def run(self, *clips: jax.Array, train: bool = False) -> Run:
+        """Yields every stage's map ``[(b s) ... c]``, goes on with what is sent back,
+        and returns the features; see `Backbone`."""
+        raise NotImplementedError
+
+    # The body of `run` is executed in here, where a compact module may have submodules.
+    @nn.compact
+    def advance(self, run: Run, x: jax.Array | None = None) -> Any:
+        """Goes on with ``x`` to the next stage's map, or to the features, a dict."""
+        try:
+            return run.send(x)  # type: ignore[arg-type]  # None at first
+        except StopIteration as end:
+            return end.value
+
+    def __call__(self, *clips: jax.Array, train: bool = False) -> Features:
+        """Runs clips; see `Backbone` and `run`."""
+        return Walk(self, clips, train).end()
+
+
+class Walk:
+    """A `Staged` network on its way through its stages.
+
+    Attributes:
+      x: the map of the stage that it stands at, which may be replaced.
+    """
+
+    def __init__(
+        self, network: Staged, clips: Sequence[jax.Array], train: bool
+    ) -> None:
+        self.network = network
+        self.x: Any = None
+        self._run = network.run(*clips, train=train)
+        self._stage = 0
+
+    def to(self, stage: int) -> jax.Array:
+        """Goes on to a stage, counted back from the last one, which is 1."""
+        while self._stage <= self.network.stage_count - stage:
+            self.x = self.network.advance(self._run, self.x)
+            self._stage += 1
+        return self.x
+
+    def end(self) -> Features:
+        """Goes on to the end and returns the features."""
+        return self.network.advance(self._run, self.to(1))
 
 
 @dataclasses.dataclass

@@ -16,7 +16,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.protocol import BackboneConfig, run_stems, stem_name
+from jaxact.backbones.protocol import (
+    BackboneConfig,
+    Run,
+    Staged,
+    run_stems,
+    stem_name,
+)
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.batch_norm import BatchNorm
 from jaxact.layers.conv3d import conv3d, max_pool3d
@@ -174,7 +180,7 @@ def _pool(x: jax.Array, strides: tuple[int, int, int]) -> jax.Array:
     return max_pool3d(x, window, strides, tuple((k // 2, k // 2) for k in window))
 
 
-class ResNet(nn.Module):
+class ResNet(Staged):
     """A residual network on normalised video ``[b t h w c]``; the defaults are C2D-50.
 
     Attributes:
@@ -200,8 +206,11 @@ class ResNet(nn.Module):
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
-    def __call__(self, *videos: jax.Array, train: bool = False) -> dict[str, Any]:
+    @property
+    def stage_count(self) -> int:
+        return len(self.blocks)
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
         """Runs clips ``[b t h w c]`` of any channels; see `Backbone`.
 
         Returns:
@@ -241,6 +250,7 @@ class ResNet(nn.Module):
                     name=f"res{stage}_{unit}",
                 )(x, train)
                 number += 1
+            x = yield x
             stages.append(x)
         token = x.mean(axis=(1, 2, 3), dtype=jnp.float32)
         return {"token": token, "features": x, "stages": tuple(stages)}

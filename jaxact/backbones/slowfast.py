@@ -14,7 +14,8 @@ from jax.typing import DTypeLike
 
 from jaxact.backbones.protocol import (
     BackboneConfig,
-    Features,
+    Run,
+    Staged,
     run_stems,
     stem_name,
 )
@@ -32,7 +33,7 @@ FRAMES_OF_CONV1 = {"slow": 1, "fast": 5}
 TAPS = {"slow": (1, 1, 3, 3), "fast": (3, 3, 3, 3)}
 
 
-class SlowFast(nn.Module):
+class SlowFast(Staged):
     """The backbone on normalised video; the defaults are R50 8x8 as mmaction2 has it.
 
     The fast path sees every frame, the slow path every ``alpha``-th. After pooling and
@@ -61,8 +62,11 @@ class SlowFast(nn.Module):
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
-    def __call__(self, *videos: jax.Array, train: bool = False) -> Features:
+    @property
+    def stage_count(self) -> int:
+        return len(self.blocks)
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
         """Runs clips ``[b t h w c]``, t a multiple of alpha; see `Backbone`.
 
         Returns:
@@ -97,6 +101,7 @@ class SlowFast(nn.Module):
                         dtype=self.dtype,
                         name=f"{path}_res{stage}_{unit}",
                     )(paths[path], train)
+            paths["slow"] = yield paths["slow"]
             stages.append(paths["slow"])
         tokens = [x.mean(axis=(1, 2, 3), dtype=jnp.float32) for x in paths.values()]
         token = jnp.concatenate(tokens, axis=-1)

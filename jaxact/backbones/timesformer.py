@@ -4,7 +4,7 @@ Alphabet: b batch, t frames, n patches of a frame, d width, a heads, h w c an im
 """
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import einops
 import flax.linen as nn
@@ -12,7 +12,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.protocol import BackboneConfig, run_stems, stem_name
+from jaxact.backbones.protocol import (
+    BackboneConfig,
+    Run,
+    Staged,
+    run_stems,
+    stem_name,
+)
 from jaxact.layers.masking import LAYER_NORM_EPSILON, SelfAttention
 from jaxact.layers.mlp import DropPath, Mlp
 
@@ -38,6 +44,18 @@ class PatchEmbed(nn.Module):
         return nn.Dense(self.width, dtype=self.dtype, name="proj")(patches)
 
 
+def join_token(token: jax.Array, patches: jax.Array) -> jax.Array:
+    """Returns ``[b 1+t*n d]``: the class token ``[b d]`` before ``[b t n d]``."""
+    flat = einops.rearrange(patches, "b t n d -> b (t n) d")
+    return jnp.concatenate([token[:, None], flat], axis=1)
+
+
+def split_token(x: jax.Array, t: int) -> tuple[jax.Array, jax.Array]:
+    """Returns the class token ``[b d]`` and the patches of t frames ``[b t n d]``."""
+    token, patches = jnp.split(x, [1], axis=1)
+    return token[:, 0], einops.rearrange(patches, "b (t n) d -> b t n d", t=t)
+
+
 class DividedBlock(nn.Module):
     """One block: temporal attention, spatial attention, MLP; pre-norm, residual.
 
@@ -53,11 +71,12 @@ class DividedBlock(nn.Module):
 
     @nn.compact
     def __call__(
-        self, token: jax.Array, patches: jax.Array, train: bool
-    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-        """Returns token ``[b d]``, patches ``[b t n d]`` and the spatial attention's
-        queries and keys ``[b t 1+n a d]``."""
-        b, t, n, d = patches.shape
+        self, x: jax.Array, t: int, train: bool
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Takes and returns the class token and t frames' patches, ``[b 1+t*n d]``;
+        returns also the spatial attention's queries and keys ``[b t 1+n a d]``."""
+        token, patches = split_token(x, t)
+        b, _, _, d = patches.shape
 
         def norm(name: str) -> nn.LayerNorm:
             return nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name=name)
@@ -85,19 +104,14 @@ class DividedBlock(nn.Module):
         patches = patches + of_patches
 
         # The MLP, over the class token and all patches at once.
-        x = jnp.concatenate(
-            [token[:, None], einops.rearrange(patches, "b t n d -> b (t n) d")], axis=1
-        )
+        x = join_token(token, patches)
         y = Mlp(self.mlp_ratio, self.dropout, self.dtype, name="mlp")(
             norm("mlp_norm")(x), train=train
         )
-        x = x + DropPath(self.drop_path)(y, train=train)
-        token, patches = jnp.split(x, [1], axis=1)
-        patches = einops.rearrange(patches, "b (t n) d -> b t n d", t=t)
-        return token[:, 0], patches, query, key
+        return x + DropPath(self.drop_path)(y, train=train), query, key
 
 
-class TimeSformer(nn.Module):
+class TimeSformer(Staged):
     """The backbone: a normalised clip to a class token and patch features.
 
     Attributes:
@@ -117,9 +131,12 @@ class TimeSformer(nn.Module):
     time_std: float = 0.0  # of the time embedding at the start
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
-    def __call__(self, *videos: jax.Array, train: bool = False) -> dict[str, Any]:
-        """Embeds ``[b t h w c]`` and runs the blocks; see `Backbone`.
+    @property
+    def stage_count(self) -> int:
+        return self.depth
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
+        """Embeds ``[b t h w c]`` and runs the blocks, a stage each; see `Backbone`.
 
         Clips that have not three channels get a patch embedding of their own.
 
@@ -145,7 +162,8 @@ class TimeSformer(nn.Module):
         patches = patches + place.astype(self.dtype)[None]
         patches = nn.Dropout(self.dropout)(patches, deterministic=not train)
 
-        make_block = nn.remat(DividedBlock, static_argnums=(3,))
+        x = join_token(token, patches)
+        make_block = nn.remat(DividedBlock, static_argnums=(2, 3))
         if not self.remat:
             make_block = DividedBlock
         queries, keys = [], []
@@ -158,9 +176,11 @@ class TimeSformer(nn.Module):
                 self.dtype,
                 name=f"blocks_{index}",
             )
-            token, patches, query, key = block(token, patches, train)
+            x, query, key = block(x, t, train)
+            x = yield x
             queries.append(query)
             keys.append(key)
+        token, patches = split_token(x, t)
         norm = nn.LayerNorm(
             epsilon=LAYER_NORM_EPSILON, dtype=self.dtype, name="final_norm"
         )

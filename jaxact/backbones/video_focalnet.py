@@ -14,7 +14,8 @@ from jax.typing import DTypeLike
 
 from jaxact.backbones.protocol import (
     BackboneConfig,
-    Features,
+    Run,
+    Staged,
     run_stems,
     stem_name,
 )
@@ -160,7 +161,7 @@ class FocalBlock(nn.Module):
         return x + DropPath(self.drop_path)(y, train=train)
 
 
-class VideoFocalNet(nn.Module):
+class VideoFocalNet(Staged):
     """The backbone on normalised video; the defaults are Video-FocalNet-T's.
 
     Attributes:
@@ -185,8 +186,11 @@ class VideoFocalNet(nn.Module):
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
-    def __call__(self, *videos: jax.Array, train: bool = False) -> Features:
+    @property
+    def stage_count(self) -> int:
+        return len(self.depths)
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
         """Embeds ``[b t h w c]`` and runs the stages; see `Backbone`.
 
         Returns:
@@ -237,6 +241,7 @@ class VideoFocalNet(nn.Module):
                     name=f"stage{stage + 1}_{block}",
                 )(x, train)
                 number += 1
+            x = yield x
             stages.append(x)
         x = norm("final_norm")(x)
         token = x.mean(axis=(1, 2, 3), dtype=jnp.float32)

@@ -19,7 +19,8 @@ from jax.typing import DTypeLike
 
 from jaxact.backbones.protocol import (
     BackboneConfig,
-    Features,
+    Run,
+    Staged,
     run_stems,
     stem_name,
 )
@@ -180,7 +181,7 @@ class PatchMerging(nn.Module):
         return nn.Dense(2 * c, use_bias=False, dtype=self.dtype, name="reduction")(x)
 
 
-class VideoSwin(nn.Module):
+class VideoSwin(Staged):
     """The backbone on normalised video; the defaults are Swin-T.
 
     Attributes:
@@ -203,8 +204,11 @@ class VideoSwin(nn.Module):
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
-    def __call__(self, *videos: jax.Array, train: bool = False) -> Features:
+    @property
+    def stage_count(self) -> int:
+        return len(self.depths)
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
         """Embeds ``[b t h w c]`` and runs the stages; see `Backbone`.
 
         Returns:
@@ -244,6 +248,7 @@ class VideoSwin(nn.Module):
                     name=f"stage{stage + 1}_{block}",
                 )(x, train)
                 number += 1
+            x = yield x
             stages.append(x)
         norm = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="final_norm")
         x = norm(x)

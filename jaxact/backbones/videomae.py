@@ -16,7 +16,8 @@ from jax.typing import DTypeLike
 
 from jaxact.backbones.protocol import (
     BackboneConfig,
-    Features,
+    Run,
+    Staged,
     run_stems,
     stem_name,
 )
@@ -107,7 +108,7 @@ class ViTBlock(nn.Module):
         return x + DropPath(self.drop_path)(y, train=train)
 
 
-class VideoMAE(nn.Module):
+class VideoMAE(Staged):
     """The backbone on normalised video; the defaults are ViT-B's.
 
     Attributes:
@@ -126,9 +127,12 @@ class VideoMAE(nn.Module):
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
-    @nn.compact
-    def __call__(self, *videos: jax.Array, train: bool = False) -> Features:
-        """Embeds ``[b t h w c]`` and runs the blocks; see `Backbone`.
+    @property
+    def stage_count(self) -> int:
+        return self.depth
+
+    def run(self, *videos: jax.Array, train: bool = False) -> Run:
+        """Embeds ``[b t h w c]`` and runs the blocks, a stage each; see `Backbone`.
 
         Returns:
           ``features`` ``[b t h w c]``, the last block's map; ``token`` ``[b c]``, its
@@ -166,6 +170,7 @@ class VideoMAE(nn.Module):
                 self.dtype,
                 name=f"blocks_{index}",
             )(x, train)
+            x = yield x
         norm = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="final_norm")
         token = norm(x.mean(axis=1, dtype=jnp.float32))
         t, h, w = grid

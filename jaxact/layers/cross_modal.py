@@ -51,10 +51,12 @@ class MMTM(nn.Module):
     Attributes:
       ratio: see above.
       variant: "paper" as written; "code" as published: ReLU after W, plain sigmoid.
+      open_at_first: W_A and W_B start at zero, and the paper's gates thus at 1.
     """
 
     ratio: int = 4
     variant: MMTMVariant = "paper"
+    open_at_first: bool = False
 
     @nn.compact
     def __call__(self, *streams: jax.Array) -> tuple[jax.Array, ...]:
@@ -65,9 +67,12 @@ class MMTM(nn.Module):
         if self.variant == "code":
             z = nn.relu(z)
         gain = 2.0 if self.variant == "paper" else 1.0
+        start = nn.initializers.lecun_normal()
+        if self.open_at_first:
+            start = nn.initializers.zeros_init()
         scaled = []
         for index, x in enumerate(streams):
-            gate = nn.Dense(x.shape[-1], name=f"excite_{index}")(z)
+            gate = nn.Dense(x.shape[-1], kernel_init=start, name=f"excite_{index}")(z)
             scaled.append(scale_channels(x, gain * jax.nn.sigmoid(gate)))
         return tuple(scaled)
 

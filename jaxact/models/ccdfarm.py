@@ -16,6 +16,7 @@ from jax.typing import DTypeLike
 from jaxact.backbones import i3d
 from jaxact.backbones.hcn import HCN, LEAST_FRAMES
 from jaxact.backbones.i3d import I3D
+from jaxact.backbones.protocol import Walk
 from jaxact.batch import PRESENT
 from jaxact.config import ConfigError, ModelConfig
 from jaxact.layers.cross_modal import DSFM, MFFM, MMTM, TIAM, MMTMVariant
@@ -191,7 +192,8 @@ class CCDFARM(nn.Module):
             video = normalized(
                 batch, "rgb", self.streams, i3d.MEAN, i3d.STD, self.dtype
             )
-            out["mixed_5b"] = there(video_net.lower(video, train=train), "rgb")
+            video_walk = Walk(video_net, [video], train)
+            out["mixed_5b"] = there(video_walk.to(2), "rgb")
         if has_skeleton:
             skeleton_net = self.skeleton.clone(
                 interaction=self._interaction(train),
@@ -199,15 +201,17 @@ class CCDFARM(nn.Module):
                 parent=self,
             )
             skeleton = there(stream_of(batch, "skeleton", self.streams), "skeleton")
-            out |= skeleton_net.persons(skeleton, train=train)
-            out["conv5"] = there(out["conv5"], "skeleton")
+            skeleton_walk = Walk(skeleton_net, [skeleton], train)
+            out["conv5"] = there(skeleton_walk.to(2), "skeleton")
         self._join(out, 1, "mixed_5b", "conv5", train)
         if has_video:
-            upper = video_net.upper(out["mixed_5b"], train=train)
-            out["mixed_5c"] = there(upper, "rgb")
+            video_walk.x = out["mixed_5b"]
+            out["mixed_5c"] = there(video_walk.to(1), "rgb")
         if has_skeleton:
-            fc7 = skeleton_net.joint(out["conv5"], train=train)
-            out["fc7"] = there(fc7, "skeleton")
+            skeleton_walk.x = out["conv5"]
+            out["fc7"] = there(skeleton_walk.to(1), "skeleton")
+            within = skeleton_walk.end()
+            out |= {name: within[name] for name in ("positions", "motion")}
         self._join(out, 2, "mixed_5c", "fc7", train)
         return out | self._heads(out, batch.get(PRESENT), train)
 

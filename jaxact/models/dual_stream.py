@@ -23,7 +23,7 @@ from jaxact.models.streams import (
     StreamsConfig,
     TimeSformerStreamsConfig,
 )
-from jaxact.strict import one_of
+from jaxact.strict import ConfigError, one_of, part_name
 
 # What a fusion may know of the clips in training.
 OF_CLIPS = ("label", "id", "mask")
@@ -39,12 +39,8 @@ class DualStreamConfig(StreamsConfig):
     head_dropout: float = 0.0
 
     def build(self) -> "DualStream":
-        return DualStream(
-            self.num_classes,
-            self.branches_of(self.backbone, self.layout),
-            self.fusion.build(),
-            self.head_dropout,
-        )
+        branches = self.branches_of(self.backbone, self.layout)
+        return dual_stream(self, branches)
 
     def losses(self) -> tuple[Any, ...]:
         return self.fusion.build().losses()
@@ -64,18 +60,42 @@ class BaselineConfig(TimeSformerStreamsConfig):
     head_dropout: float = 0.0
 
     def build(self) -> "DualStream":
-        return DualStream(
-            self.num_classes,
-            self.branches(),
-            self.fusion.build(),
-            self.head_dropout,
-        )
+        return dual_stream(self, self.branches())
 
     def losses(self) -> tuple[Any, ...]:
         return self.fusion.build().losses()
 
     def check_clips(self, count: int) -> None:
         check_history(self.fusion, count)
+
+
+def dual_stream(
+    config: DualStreamConfig | BaselineConfig, branches: Branches
+) -> "DualStream":
+    """Returns the model of networks that are built.
+
+    Raises:
+      ConfigError: the fusion stands between the networks' stages, and they have no such
+        stages, or there are no two networks.
+    """
+    fusion = config.fusion.build()
+    stages, count = getattr(fusion, "stages", ()), branches.backbone.stage_count
+    if stages and (len(branches.streams) < 2 or branches.layout == "time"):
+        raise ConfigError(
+            f"Got streams {branches.streams} in the layout {branches.layout!r}; the "
+            f"fusion {part_name(config, 'fusion')!r} stands between the networks of "
+            "two streams or more, each with a pass of its own. Choose "
+            "layout='passes' or 'unshared' and two streams, or another fusion."
+        )
+    if hasattr(fusion, "stages") and not (
+        stages and set(stages) <= set(range(1, count + 1))
+    ):
+        raise ConfigError(
+            f"Got model.fusion.stages={stages} and networks of {count} stages; "
+            f"expected one or more numbers from 1, the last stage, to {count}, the "
+            "first."
+        )
+    return DualStream(config.num_classes, branches, fusion, config.head_dropout)
 
 
 def check_history(fusion: FusionConfig, count: int) -> None:
@@ -127,7 +147,12 @@ class DualStream(nn.Module):
         """Returns ``logits [b y]`` and what the fusion returns; of a fusion of scores
         also ``stream_logits [b s y]`` and ``NAME_logits [b y]`` of each stream."""
         fusion: Any = self.fusion
-        features = self.branches(batch, train=train)
+        features = self.branches(
+            batch,
+            between=getattr(fusion, "between", None),
+            after=getattr(fusion, "stages", ()),
+            train=train,
+        )
         tokens = features["tokens"]
         present, names = batch.get(PRESENT), self.branches.streams
         if tokens.shape[1] < len(names):  # one pass over all of them

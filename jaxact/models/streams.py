@@ -1,7 +1,7 @@
 """Any backbone over any streams; what a batch's streams are to a model; the heads."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import einops
@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.protocol import BackboneConfig
+from jaxact.backbones.protocol import BackboneConfig, Walk
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import (
     PRESENT,
@@ -29,6 +29,8 @@ VIDEOS = {
     if stream.kind == "video"
 }
 Layout = Literal["passes", "time", "unshared"]
+# What streams do to one another's maps [b ... c]: (stage, maps, train=...) -> maps.
+Between = Callable[..., Sequence[jax.Array]]
 
 
 def video_inputs(
@@ -213,32 +215,69 @@ class Branches(nn.Module):
 
     @nn.compact
     def __call__(
-        self, batch: Mapping[str, jax.Array], *, train: bool = False
+        self,
+        batch: Mapping[str, jax.Array],
+        *,
+        between: Between | None = None,
+        after: Sequence[int] = (),
+        train: bool = False,
     ) -> dict[str, Any]:
         """Returns the backbone's features ``[b s ...]``, s in the streams' order.
 
         ``tokens`` are its ``token``. With "time" s is 1, and the frames of the first
         stream come first. The clip of a missing stream is the mean of all clips.
+
+        Args:
+          between: what the streams do to one another's maps; those of a missing stream
+            are 0 there.
+          after: the stages after which they do, counted back from the last, 1.
         """
-        network: Any = self.backbone
-        videos = [self._video(batch, stream) for stream in self.streams]
-        if self.layout == "unshared":
-            outs = [
-                network.clone(name=f"backbone_{stream}", parent=self)(
-                    video, train=train
+        walks = self._walks(batch, train)
+        for stage in sorted(after, reverse=True):
+            maps: dict[str, jax.Array] = {}
+            for walk, names in walks:
+                x = einops.rearrange(
+                    walk.to(stage), "(b s) ... -> s b ...", s=len(names)
                 )
-                for stream, video in zip(self.streams, videos, strict=True)
-            ]
+                maps |= zip(names, x, strict=True)
+            maps = {
+                name: zero_if_missing(maps[name], batch, name, self.streams)
+                for name in self.streams
+            }
+            assert between is not None
+            changed = between(stage, tuple(maps.values()), train=train)
+            maps = dict(zip(maps, changed, strict=True))
+            for walk, names in walks:
+                x = jnp.stack([maps[name] for name in names], axis=1)
+                walk.x = einops.rearrange(x, "b s ... -> (b s) ...")
+        outs = [walk.end() for walk, _ in walks]
+        if self.layout == "unshared":
             out = jax.tree.map(lambda *x: jnp.stack(x, 1), *outs)
-        elif self.layout == "time":
-            out = network(jnp.concatenate(videos, axis=1), train=train)
-            out = jax.tree.map(lambda x: x[:, None], out)
-        else:
+        else:  # of the streams in time there is one
+            count = len(self.streams) if self.layout == "passes" else 1
             out = jax.tree.map(
-                lambda x: einops.rearrange(x, "(b s) ... -> b s ...", s=len(videos)),
-                network(*videos, train=train),
+                lambda x: einops.rearrange(x, "(b s) ... -> b s ...", s=count), *outs
             )
         return {"tokens": out.pop("token"), **out}
+
+    def _walks(
+        self, batch: Mapping[str, jax.Array], train: bool
+    ) -> list[tuple[Walk, tuple[str, ...]]]:
+        """Returns the networks before their first stage, and the streams of each."""
+        network: Any = self.backbone
+        videos = [self._video(batch, stream) for stream in self.streams]
+        if self.layout == "time":
+            videos = [jnp.concatenate(videos, axis=1)]
+        if self.layout != "unshared":
+            return [(Walk(network, videos, train), self.streams)]
+        own = [
+            network.clone(name=f"backbone_{stream}", parent=self)
+            for stream in self.streams
+        ]
+        return [
+            (Walk(network, [video], train), (stream,))
+            for network, video, stream in zip(own, videos, self.streams, strict=True)
+        ]
 
     def _video(self, batch: Mapping[str, jax.Array], name: str) -> jax.Array:
         video = normalized(batch, name, self.streams, self.mean, self.std, self.dtype)

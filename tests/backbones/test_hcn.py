@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxact.backbones.hcn import HCN, VARIANTS
+from jaxact.backbones.protocol import Walk
 from jaxact.layers.cross_modal import TIAM
 from tests.paths import GOLDEN
 
@@ -95,7 +96,15 @@ def test_the_order_of_persons_gives_the_origin_and_nothing_else():
     skeleton = golden()["skeleton"]
     assert np.abs(run(skeleton)["fc7"] - run(skeleton[:, ::-1])["fc7"]).max() > 1e-3
     conv5 = golden()["conv5"]
-    joint = jax.jit(lambda x: module().apply(variables(), x, method=HCN.joint))
+
+    def from_conv5(network, x):
+        walk = Walk(network, [skeleton], train=False)
+        walk.to(2)
+        walk.x = x
+        return walk.to(1)
+
+    joint = jax.jit(lambda x: module().apply(variables(), x, method=from_conv5))
+    np.testing.assert_allclose(joint(conv5), golden()["fc7"], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(joint(conv5), joint(conv5[:, ::-1]))
 
 

@@ -72,9 +72,15 @@ def test_the_tables_say_what_does_not_agree(monkeypatch):
 
 
 def test_fusions_of_table_2(monkeypatch):
-    """A head of each stream more than one: 12 x 768 weights and 12 biases."""
+    """A head of each stream more than one: 12 x 768 weights and 12 biases.
+
+    MMTM's two units besides: 1,536 to 768 and back, and the biases.
+    """
     rows = {key: stafusion_tables.TABLE_2[key] for key in ("add", "tmc")}
     monkeypatch.setattr(stafusion_tables, "TABLE_2", rows)
-    _, add, tmc = stafusion_tables.table_2().splitlines()
+    monkeypatch.setattr(stafusion_tables, "FUSIONS", ("add", "mmtm"))
+    _, add, tmc, mmtm = stafusion_tables.table_2().splitlines()
+    unit = 1536 * 768 + 768 + 2 * (768 * 768 + 768)
+    assert mmtm.split() == ["mmtm", f"{101_183_244 + 12 * 769 + 2 * unit:,}", "326.70"]
     assert add.split() == ["add", "101,183,244", "326.69", "85.42"]
     assert tmc.split() == ["tmc", f"{101_183_244 + 12 * 769:,}", "326.69", "84.17"]

@@ -44,6 +44,10 @@ OF_FUSIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "rank_weight": (0.2, {"history": 6}),
     "rank_variant": ("code", {"history": 6}),
     "heads": (2, {}),
+    "stages": ((1,), {}),
+    "block": (8, {}),
+    # Channels of the last block are fewer than its width.
+    "masked": (True, {"block": 8}),
 }
 
 

@@ -16,6 +16,10 @@ class Fusion(Protocol):
     Attributes:
       of_scores: whether it reads the scores of every stream's own classifier.
       of_patches: whether it reads the streams' last maps; a fusion need not say.
+      stages: of a fusion that lets the streams change one another's maps, after which
+        of the networks' stages, counted back from the last, 1; with each of them, in
+        falling order, ``between(stage, maps, train=...)`` is called, which returns the
+        maps ``[b ... c]`` of all streams, 0 of a missing one. A fusion need not say.
     """
 
     of_scores: ClassVar[bool]

@@ -10,6 +10,7 @@ from jaxact.layers.fusions.bottleneck import Bottleneck
 from jaxact.layers.fusions.confident import PDF, QMF
 from jaxact.layers.fusions.dynamic import DynMM
 from jaxact.layers.fusions.evidential import ETMC, TMC
+from jaxact.layers.fusions.exchanging import DSFM, MMTM
 from jaxact.layers.fusions.gated import Gated
 from jaxact.layers.fusions.plain import Add, Average, Concat
 from jaxact.layers.fusions.rebuilding import ActionMAE
@@ -58,5 +59,7 @@ FUSIONS: dict[str, type[FusionConfig]] = {
         "qmf": QMF,
         "pdf": PDF,
         "dynmm": DynMM,
+        "mmtm": MMTM,
+        "dsfm": DSFM,
     }.items()
 }
