@@ -4,6 +4,7 @@ Command:  python -m input_pipeline.prepare synthetic --out data
           python train.py --config configs/demo_infar.py
           python train.py --config configs/demo_infar.py:net=timesformer,fusion=tmc
           python train.py --config configs/demo_infar.py:net=hiera,fusion=bottleneck
+          python train.py --config configs/demo_infar.py:streams=rgb+ir+skeleton
           python -m jaxact robustness --config configs/demo_infar.py:fusion=tmc
 Hardware: 2 CPU cores, 4 GB of memory.
 Metric:   none published: no paper has this set.
@@ -14,12 +15,14 @@ number that differs from it is chosen for the size of the synthetic set.
 
 from configs import common, infar
 from jaxact.backbones.csn import CSNConfig
+from jaxact.backbones.hcn import HCNConfig
 from jaxact.backbones.hiera import HieraConfig
 from jaxact.backbones.i3d import I3DConfig
 from jaxact.backbones.mvit import MViTConfig
 from jaxact.backbones.protocol import BackboneConfig
 from jaxact.backbones.resnet import TSMResNetConfig
 from jaxact.backbones.slowfast import SlowFastConfig
+from jaxact.backbones.table import OwnConfig
 from jaxact.backbones.tanet import TANetConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.backbones.video_focalnet import VideoFocalNetConfig
@@ -60,5 +63,6 @@ def get_config(arg: str = "") -> Experiment:
         image_size=SIZE,
         frames=16 if args["net"] == "i3d" else 8,
         backbone=NETS[args["net"]],
+        own=OwnConfig(skeleton=HCNConfig(fc7=128, dropout=0.2)),
         **(row | infar.fields(args)),
     )

@@ -5,6 +5,7 @@ Command:  python -m input_pipeline.prepare clips --manifest my/manifest.csv --ou
           python train.py --config configs/infar.py:net=hiera,classes=5,dataset=mine
           python train.py --config configs/infar.py:net=timesformer,fusion=tmc
           python train.py --config configs/infar.py:size=small,streams=rgb+ir+depth
+          python train.py --config configs/infar.py:size=small,streams=rgb+ir+skeleton
           python -m jaxact table1    # size and cost of every row, next to the paper's
           python -m jaxact table2    # of every fusion
 Hardware: `size=small`: one GPU of 24 GB with `--config.train.accumulate=4`; the paper's
@@ -23,7 +24,9 @@ Arguments: `net`; `size`: paper (the variant that fits the table) or small; `fus
 see `jaxact.layers.fusions.table`; `streams`; `layout`: passes, time (the streams one
 after the other as one clip) or unshared (a network each), by default the row's. The
 network's fields are `--config.model.backbone.width=32` and so on, the fusion's
-`--config.model.fusion.annealing=0.2`.
+`--config.model.fusion.annealing=0.2`. Skeletons are seen by HCN, whose fields are
+`--config.model.own.skeleton.frames=64` and so on; a stream has another network than
+the others by `--config.model.own.ir=i3d`.
 
 The recipe is the paper's for all rows (section 4.2), SGD; `recipe=own` is that of the
 network's own authors, see `configs/recipes.py`: Video Swin, MViT and VideoMAE want
@@ -39,7 +42,7 @@ from jaxact.config import Experiment, parse_arg
 from jaxact.layers.fusions.table import FUSIONS
 from jaxact.models.stafusion_tables import ROWS
 
-STREAMS = ("rgb+ir", "rgb", "ir", "rgb+ir+depth")
+STREAMS = ("rgb+ir", "rgb", "ir", "rgb+ir+depth", "rgb+ir+skeleton")
 # "": the row's.
 CHOICES: dict[str, Any] = dict(
     net=tuple(ROWS),

@@ -4,7 +4,9 @@ Alphabet: b batch, m persons, n of them in all, t frames, v joints, c channels. 
 the transition the joints are the channels: a convolution sees all of them at once.
 """
 
+import dataclasses
 from collections.abc import Callable
+from typing import ClassVar
 
 import einops
 import flax.linen as nn
@@ -12,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.protocol import Run, Staged
+from jaxact.backbones.protocol import BackboneConfig, Run, Staged
 from jaxact.layers.skeleton_motion import positions_and_motion
+from jaxact.strict import ConfigError
 
 # Frames and width of fc7: of the official code, and of the fusion model.
 VARIANTS: dict[str, dict[str, int]] = {
@@ -82,7 +85,8 @@ class HCN(Staged):
 
         Returns:
           ``positions`` and ``motion``, the streams within, ``[b m t v 3]``; ``conv5``
-          ``[b m t/8 4 128]``; ``fc7`` ``[b d]``, which is also ``token``.
+          ``[b m t/8 4 128]``; ``fc7`` ``[b d]``, which is also ``token``; no
+          ``patches``, ``[b 0 d]``: the network ends in a vector.
         """
         (skeleton,) = skeletons
         if skeleton.ndim != 5 or skeleton.shape[2] < LEAST_FRAMES:
@@ -118,4 +122,37 @@ class HCN(Staged):
             "motion": motion,
             "conv5": conv5,
             "fc7": fc7,
+            "patches": fc7[:, None][:, :0],
         }
+
+
+@dataclasses.dataclass
+class HCNConfig(BackboneConfig):
+    """HCN's fields, and those of the skeletons that it sees; CC-DFARM's defaults."""
+
+    mean: ClassVar[tuple[float, ...]] = ()  # metres stay as they are
+    std: ClassVar[tuple[float, ...]] = ()
+    frames: int = 32  # the official HCN's other choice is 64
+    persons: int = 2
+    joints: int = 25
+    origin: tuple[int, ...] = (1,)  # joints whose mean is the origin, from 0
+    fc7: int = 512
+    dropout: float = 0.5
+
+    def input(self) -> jax.ShapeDtypeStruct:
+        """Returns one clip's skeletons ``[m t v 3]``."""
+        shape = (self.persons, self.frames, self.joints, 3)
+        return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+    def build(self, dtype: DTypeLike) -> HCN:
+        if not (self.origin and all(0 <= joint < self.joints for joint in self.origin)):
+            raise ConfigError(
+                f"Got origin={self.origin} for HCN; expected one or more of the "
+                f"{self.joints} joints (joints), counted from 0."
+            )
+        if self.frames < LEAST_FRAMES:
+            raise ConfigError(
+                f"Got {self.frames} frames of skeletons; HCN pools four times and "
+                f"needs {LEAST_FRAMES} or more."
+            )
+        return HCN(self.fc7, self.origin, None, self.dropout, dtype)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.backbones import i3d
-from jaxact.backbones.hcn import HCN, LEAST_FRAMES
+from jaxact.backbones.hcn import HCN, HCNConfig
 from jaxact.backbones.i3d import I3D
 from jaxact.backbones.protocol import Walk
 from jaxact.batch import PRESENT
@@ -69,12 +69,21 @@ class CCDFARMConfig(ModelConfig):
                 f"Got model.streams={self.streams}; expected one of {STREAMS}."
             )
         rgb = (self.frames, self.image_size, self.image_size, 3)
-        skeleton = (self.persons, self.skeleton_frames, self.joints, 3)
         found = {
             "rgb": jax.ShapeDtypeStruct(rgb, jnp.uint8),
-            "skeleton": jax.ShapeDtypeStruct(skeleton, jnp.float32),
+            "skeleton": self._skeletons().input(),
         }
         return {name: found[name] for name in self.streams}
+
+    def _skeletons(self) -> HCNConfig:
+        return HCNConfig(
+            frames=self.skeleton_frames,
+            persons=self.persons,
+            joints=self.joints,
+            origin=self.origin,
+            fc7=self.fc7,
+            dropout=self.dropout,
+        )
 
     def build(self) -> "CCDFARM":
         self.inputs()  # raises what it cannot do
@@ -88,26 +97,12 @@ class CCDFARMConfig(ModelConfig):
                 f"Got model.blocks={self.blocks}; expected {DSFM.reduction} channels "
                 "or more, since DSFM squeezes so many into one."
             )
-        if "skeleton" in self.streams and not (
-            self.origin and all(0 <= joint < self.joints for joint in self.origin)
-        ):
-            raise ConfigError(
-                f"Got model.origin={self.origin}; expected one or more of the "
-                f"{self.joints} joints (model.joints), counted from 0."
-            )
-        if "skeleton" in self.streams and self.skeleton_frames < LEAST_FRAMES:
-            raise ConfigError(
-                f"Got model.skeleton_frames={self.skeleton_frames}; HCN pools four "
-                f"times and needs {LEAST_FRAMES} or more."
-            )
         dtype = jnp.dtype(self.dtype)
         return CCDFARM(
             num_classes=self.num_classes,
             streams=tuple(self.streams),
             video=I3D(self.width, self.norm_momentum, self.conv3d, self.remat, dtype),
-            skeleton=HCN(
-                fc7=self.fc7, origin=self.origin, dropout=self.dropout, dtype=dtype
-            ),
+            skeleton=self._skeletons().build(dtype),
             transfer=self.transfer,
             places=tuple(self.places),
             split_attention=tuple(

@@ -13,8 +13,9 @@ import jax
 
 from jaxact import errors
 from jaxact.backbones.protocol import BackboneConfig
+from jaxact.backbones.table import OwnConfig, SharedConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
-from jaxact.batch import PRESENT
+from jaxact.batch import PRESENT, STREAMS
 from jaxact.layers.fusions.table import FUSIONS, FusionConfig
 from jaxact.models.streams import (
     Branches,
@@ -22,6 +23,8 @@ from jaxact.models.streams import (
     Layout,
     StreamsConfig,
     TimeSformerStreamsConfig,
+    last_map,
+    video_inputs,
 )
 from jaxact.strict import ConfigError, one_of, part_name
 
@@ -34,13 +37,37 @@ class DualStreamConfig(StreamsConfig):
     """Any backbone, over any number of streams, in any layout, under any fusion."""
 
     backbone: BackboneConfig = dataclasses.field(default_factory=TimeSformerConfig)
+    # A stream's own network, by the stream's name; skeletons always have one.
+    own: OwnConfig = dataclasses.field(default_factory=OwnConfig)
     layout: Layout = "passes"  # see `Branches`
     fusion: FusionConfig = one_of(FUSIONS, "add")
     head_dropout: float = 0.0
 
     def build(self) -> "DualStream":
-        branches = self.branches_of(self.backbone, self.layout)
-        return dual_stream(self, branches)
+        return dual_stream(
+            self, self.branches_of(self.backbone, self.layout, self._own())
+        )
+
+    def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
+        joints = {
+            name: getattr(self.own, name).input()
+            for name in self.streams
+            if name in STREAMS and STREAMS[name].kind == "joints"
+        }
+        videos = tuple(name for name in self.streams if name not in joints)
+        found = joints
+        if videos or not joints:
+            found = joints | video_inputs(videos, self.frames, self.image_size)
+        if len(found) < len(self.streams):
+            raise ValueError(f"Got streams {self.streams}; expected each of them once.")
+        return {name: found[name] for name in self.streams}
+
+    def _own(self) -> dict[str, BackboneConfig]:
+        return {
+            name: network
+            for name in self.inputs()
+            if not isinstance(network := getattr(self.own, name), SharedConfig)
+        }
 
     def losses(self) -> tuple[Any, ...]:
         return self.fusion.build().losses()
@@ -79,7 +106,11 @@ def dual_stream(
         stages, or there are no two networks.
     """
     fusion = config.fusion.build()
-    stages, count = getattr(fusion, "stages", ()), branches.backbone.stage_count
+    stages = getattr(fusion, "stages", ())
+    networks: list[Any] = [one.network for one in branches.own]
+    if len(networks) < len(branches.streams):
+        networks.append(branches.backbone)
+    count = min(network.stage_count for network in networks)
     if stages and (len(branches.streams) < 2 or branches.layout == "time"):
         raise ConfigError(
             f"Got streams {branches.streams} in the layout {branches.layout!r}; the "
@@ -111,21 +142,23 @@ def check_history(fusion: FusionConfig, count: int) -> None:
         )
 
 
-def patches_of(features: Mapping[str, Any]) -> jax.Array:
-    """Returns the backbone's last map as ``[b s n d]``, d the width of its ``tokens``.
+def patches_of(features: Mapping[str, Any]) -> tuple[jax.Array, ...]:
+    """Returns every stream's last map as ``[b n d]``, d the width of ``tokens``.
 
     Raises:
-      ValueError: it has none of this width.
+      ValueError: a backbone has none of this width.
     """
     tokens = features["tokens"]
-    found = features.get("patches", features.get("features"))
-    if found is None or found.shape[-1] != tokens.shape[-1]:
+    found = features.get("places")
+    if found is None and (stacked := last_map(features, tokens)) is not None:
+        found = tuple(stacked[:, index] for index in range(tokens.shape[1]))
+    if found is None or any(x is None for x in found):
         raise ValueError(
             f"Got a backbone whose features are {sorted(features)}: it has no one map "
             f"as wide as its vectors ({tokens.shape[-1]}), which this fusion reads. "
             "Choose another backbone, or a fusion of vectors or scores."
         )
-    return found.reshape(*tokens.shape[:2], -1, tokens.shape[-1])
+    return found
 
 
 class DualStream(nn.Module):
@@ -158,7 +191,8 @@ class DualStream(nn.Module):
         if tokens.shape[1] < len(names):  # one pass over all of them
             names = ("all",)
             present = None if present is None else present.any(axis=1, keepdims=True)
-        streams, out = {"tokens": tokens}, {}
+        streams: dict[str, Any] = {"tokens": tokens}
+        out: dict[str, Any] = {}
         if train:
             streams |= {name: batch[name] for name in OF_CLIPS if name in batch}
         if getattr(fusion, "of_patches", False):

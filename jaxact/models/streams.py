@@ -1,6 +1,8 @@
 """Any backbone over any streams; what a batch's streams are to a model; the heads."""
 
 import dataclasses
+import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -127,14 +129,30 @@ class StreamsConfig(ModelConfig):
     def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
         return video_inputs(self.streams, self.frames, self.image_size)
 
-    def branches_of(self, backbone: BackboneConfig, layout: Layout) -> "Branches":
+    def branches_of(
+        self,
+        backbone: BackboneConfig,
+        layout: Layout,
+        own: Mapping[str, BackboneConfig] | None = None,
+    ) -> "Branches":
         """Returns the streams' networks.
+
+        Args:
+          own: the networks of streams that have one of their own kind.
 
         Raises:
           ValueError: the streams cannot be had in this layout.
         """
+        own = own or {}
+        self.inputs()  # raises what is no stream
+        if layout == "time" and own:
+            raise ValueError(
+                f"Got layout='time' and networks of their own for {', '.join(own)}; "
+                "one after another in time the streams are one clip of one network: "
+                "choose layout='passes' or 'unshared'."
+            )
         repeat = self.ir_embedding == "repeat"
-        channels = {VIDEOS[name][1] for name in self.inputs()}
+        channels = {VIDEOS[name][1] for name in self.streams if name not in own}
         if repeat:
             channels = {3 if number == 1 else number for number in channels}
         if layout == "time" and len(channels) > 1:
@@ -151,6 +169,10 @@ class StreamsConfig(ModelConfig):
             mean=backbone.mean,
             std=backbone.std,
             dtype=jnp.dtype(self.dtype),
+            own=tuple(
+                Own(name, one.build(jnp.dtype(self.dtype)), one.mean, one.std)
+                for name, one in own.items()
+            ),
         )
 
 
@@ -193,6 +215,16 @@ class TimeSformerStreamsConfig(StreamsConfig):
         return self.branches_of(backbone, layout).clone(mean=self.mean, std=self.std)
 
 
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """A stream's own network, and the intensities that it expects; see `Branches`."""
+
+    stream: str
+    network: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
 class Branches(nn.Module):
     """A backbone over the streams of a batch.
 
@@ -203,6 +235,7 @@ class Branches(nn.Module):
         were one clip; "unshared": a network a stream.
       repeat: one channel is repeated to three.
       mean, std: see `normalized`.
+      own: networks of their own, of streams that do not share the backbone.
     """
 
     streams: tuple[str, ...]
@@ -212,6 +245,7 @@ class Branches(nn.Module):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     dtype: DTypeLike
+    own: tuple[Own, ...] = ()
 
     @nn.compact
     def __call__(
@@ -226,6 +260,10 @@ class Branches(nn.Module):
 
         ``tokens`` are its ``token``. With "time" s is 1, and the frames of the first
         stream come first. The clip of a missing stream is the mean of all clips.
+
+        Where streams have networks of their own there are ``tokens`` and ``places``
+        alone, of each stream its last map ``[b n d]``, or None. Of another width than
+        the first stream's they are projected to it.
 
         Args:
           between: what the streams do to one another's maps; those of a missing stream
@@ -250,6 +288,8 @@ class Branches(nn.Module):
             for walk, names in walks:
                 x = jnp.stack([maps[name] for name in names], axis=1)
                 walk.x = einops.rearrange(x, "b s ... -> (b s) ...")
+        if self.own:
+            return self._of_each(walks)
         outs = [walk.end() for walk, _ in walks]
         if self.layout == "unshared":
             out = jax.tree.map(lambda *x: jnp.stack(x, 1), *outs)
@@ -264,26 +304,69 @@ class Branches(nn.Module):
         self, batch: Mapping[str, jax.Array], train: bool
     ) -> list[tuple[Walk, tuple[str, ...]]]:
         """Returns the networks before their first stage, and the streams of each."""
-        network: Any = self.backbone
-        videos = [self._video(batch, stream) for stream in self.streams]
-        if self.layout == "time":
-            videos = [jnp.concatenate(videos, axis=1)]
-        if self.layout != "unshared":
-            return [(Walk(network, videos, train), self.streams)]
-        own = [
-            network.clone(name=f"backbone_{stream}", parent=self)
-            for stream in self.streams
-        ]
-        return [
-            (Walk(network, [video], train), (stream,))
-            for network, video, stream in zip(own, videos, self.streams, strict=True)
-        ]
+        backbone: Any = self.backbone
+        common = Own("", backbone, self.mean, self.std)
+        apart = {one.stream: one for one in self.own}
+        shared = [name for name in self.streams if name not in apart]
+        if self.layout == "unshared":
+            apart |= dict.fromkeys(shared, common)
+            shared = []
+        walks = []
+        if shared:
+            clips = [self._clip(batch, name, common) for name in shared]
+            if self.layout == "time":
+                clips = [jnp.concatenate(clips, axis=1)]
+            walks.append((Walk(backbone, clips, train), tuple(shared)))
+        for name, one in apart.items():
+            network: Any = one.network.clone(name=f"backbone_{name}", parent=self)
+            clips = [self._clip(batch, name, one)]
+            walks.append((Walk(network, clips, train), (name,)))
+        return walks
 
-    def _video(self, batch: Mapping[str, jax.Array], name: str) -> jax.Array:
-        video = normalized(batch, name, self.streams, self.mean, self.std, self.dtype)
+    def _of_each(self, walks: list[tuple[Walk, tuple[str, ...]]]) -> dict[str, Any]:
+        """Returns the vectors and the maps of unlike networks, all as wide as one."""
+        each = {}
+        for walk, names in walks:
+            features = walk.end()
+            for index, name in enumerate(names):  # whose rows are "(b s)"
+                rows = operator.itemgetter(slice(index, None, len(names)))
+                each[name] = jax.tree.map(rows, features)
+        width = each[self.streams[0]]["token"].shape[-1]
+        tokens, places = [], []
+        for name in self.streams:
+            token = each[name]["token"]
+            found = last_map(each[name], token)
+            if token.shape[-1] != width:
+                project = nn.Dense(width, name=f"project_{name}")
+                token = project(token)
+                found = None if found is None else project(found)
+            tokens.append(token)
+            places.append(found)
+        return {"tokens": jnp.stack(tokens, axis=1), "places": tuple(places)}
+
+    def _clip(self, batch: Mapping[str, jax.Array], name: str, of: Own) -> jax.Array:
+        """Returns a stream as its network wants it."""
+        if name not in VIDEOS:  # joints, in metres
+            x = stream_of(batch, name, self.streams)
+            return zero_if_missing(x, batch, name, self.streams)
+        video = normalized(batch, name, self.streams, of.mean, of.std, self.dtype)
         if video.shape[-1] == 1 and self.repeat:
             video = jnp.broadcast_to(video, (*video.shape[:-1], 3))
         return video
+
+
+def last_map(features: Mapping[str, Any], token: jax.Array) -> jax.Array | None:
+    """Returns a network's last map ``[... n d]``, if it is as wide as its ``token``.
+
+    Args:
+      features: see `jaxact.backbones.protocol.Backbone`.
+      token: ``[... d]``.
+    """
+    found = features.get("patches", features.get("features"))
+    if found is None or found.shape[-1] != token.shape[-1]:
+        return None
+    count = math.prod(found.shape[token.ndim - 1 : -1])
+    return found.reshape(*token.shape[:-1], count, token.shape[-1])
 
 
 def in_time(x: jax.Array) -> jax.Array:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from jaxact.backbones.hcn import HCNConfig
+from jaxact.backbones.table import OwnConfig
 from jaxact.layers.fusions.table import FUSIONS
 from jaxact.models.dual_stream import DualStreamConfig
 from tests.models.test_dual_stream import NETS, SIZES
@@ -85,6 +87,19 @@ def test_every_field_of_a_backbone_changes_the_program(net, name):
     assert program("net", net, *changed.items()) != program(
         "net", net, *context.items()
     )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", fields_of(HCNConfig()))
+def test_every_field_of_skeletons_changes_the_program(name):
+    def program_with(**changes):
+        own = OwnConfig(skeleton=dataclasses.replace(HCNConfig(frames=16), **changes))
+        fields = SIZES | {"backbone": NETS["timesformer"], "streams": ("skeleton",)}
+        return program_of(DualStreamConfig(**fields, own=own))
+
+    before = HCNConfig()
+    value = (2,) if name == "origin" else other(before, name)
+    assert program_with(**{name: value}) != program_with()
 
 
 @pytest.mark.parametrize(("fusion", "name"), FUSION_FIELDS)

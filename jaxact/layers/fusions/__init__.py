@@ -26,7 +26,7 @@ class Fusion(Protocol):
 
     def __call__(
         self,
-        streams: Mapping[str, jax.Array],
+        streams: Mapping[str, Any],
         present: jax.Array | None = None,
         *,
         train: bool = False,
@@ -35,9 +35,9 @@ class Fusion(Protocol):
 
         Args:
           streams: ``tokens [b s d]``, the vectors that classifiers read; if it is
-            ``of_scores``, ``logits [b s y]``; if it is ``of_patches``, ``patches
-            [b s n d]``; and in training, for what is learned from the past, the
-            batch's ``label``, ``id`` and ``mask`` ``[b]``.
+            ``of_scores``, ``logits [b s y]``; if it is ``of_patches``, ``patches``, a
+            tuple of every stream's ``[b n d]``; and in training, for what is learned
+            from the past, the batch's ``label``, ``id`` and ``mask`` ``[b]``.
           present: bool ``[b s]``; what a missing stream holds has no influence. None:
             all are present.
           train: turns on what is random.
@@ -53,10 +53,17 @@ class Fusion(Protocol):
         ...
 
 
-def sequences(streams: Mapping[str, jax.Array]) -> jax.Array:
-    """Returns every stream's tokens ``[b s 1+n d]``: its vector, and then its map."""
-    tokens = streams["tokens"]
-    return jnp.concatenate([tokens[:, :, None], streams["patches"]], axis=2)
+def sequences(streams: Mapping[str, Any], present: jax.Array | None) -> list[jax.Array]:
+    """Returns each stream's tokens ``[b 1+n d]``: its vector, and then its map.
+
+    They are 0 of a stream that is not there.
+    """
+    found = []
+    for index, places in enumerate(streams["patches"]):
+        vector = streams["tokens"][:, index, None].astype(places.dtype)
+        own = None if present is None else present[:, index]
+        found.append(only_present(jnp.concatenate([vector, places], axis=1), own))
+    return found
 
 
 def only_present(x: jax.Array, present: jax.Array | None) -> jax.Array:

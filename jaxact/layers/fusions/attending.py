@@ -10,9 +10,10 @@ import einops
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxact.layers.attention import attend
-from jaxact.layers.fusions import mean_of_present, only_present, sequences
+from jaxact.layers.fusions import mean_of_present, sequences
 from jaxact.layers.fusions.blocks import norm
 from jaxact.layers.mlp import gelu
 from jaxact.losses import CrossEntropy
@@ -43,31 +44,28 @@ class CrossAttention(nn.Module):
     @nn.compact
     def __call__(
         self,
-        streams: Mapping[str, jax.Array],
+        streams: Mapping[str, Any],
         present: jax.Array | None = None,
         *,
         train: bool = False,
     ) -> dict[str, Any]:
         """Returns ``token [b d]``."""
-        x = only_present(sequences(streams), present)
-        b, s, n, _ = x.shape
+        each = sequences(streams, present)
+        b, s = each[0].shape[0], len(each)
         there = jnp.ones((b, s), bool) if present is None else present
-        # Of whom a stream's queries may ask: keys [b s 1 r*n].
+        # Of whom a stream's queries may ask: keys [b s 1 n], of all streams' tokens.
         asked = there[:, None] & ~jnp.eye(s, dtype=bool)[None]
-        pairs = einops.repeat(asked, "b s r -> b s 1 (r n)", n=n)
+        owner = np.repeat(np.arange(s), [x.shape[1] for x in each])
+        pairs = asked[:, :, None, owner]
         for layer in range(self.layers):
-            normed = [norm(f"norm_{layer}_{i}", x.dtype)(x[:, i]) for i in range(s)]
+            normed = [norm(f"norm_{layer}_{i}", x.dtype)(x) for i, x in enumerate(each)]
             everything = jnp.concatenate(normed, axis=1)
-            x = jnp.stack(
-                [
-                    self._layer(
-                        x[:, i], normed[i], everything, pairs[:, i], f"{layer}_{i}"
-                    )
-                    for i in range(s)
-                ],
-                axis=1,
-            )
-        return {"token": mean_of_present(x[:, :, 0], present)}
+            each = [
+                self._layer(x, normed[i], everything, pairs[:, i], f"{layer}_{i}")
+                for i, x in enumerate(each)
+            ]
+        tokens = jnp.stack([x[:, 0] for x in each], axis=1)
+        return {"token": mean_of_present(tokens, present)}
 
     def _layer(
         self,

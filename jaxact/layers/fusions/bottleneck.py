@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxact.layers.fusions import mean_of_present, only_present, sequences
+from jaxact.layers.fusions import mean_of_present, sequences
 from jaxact.layers.fusions.blocks import Block, norm
 from jaxact.losses import CrossEntropy
 
@@ -45,27 +45,26 @@ class Bottleneck(nn.Module):
     @nn.compact
     def __call__(
         self,
-        streams: Mapping[str, jax.Array],
+        streams: Mapping[str, Any],
         present: jax.Array | None = None,
         *,
         train: bool = False,
     ) -> dict[str, Any]:
         """Returns ``token [b d]``."""
-        x = only_present(sequences(streams), present)
-        b, s, n, d = x.shape
+        each = sequences(streams, present)
+        b, _, d = each[0].shape
         init = nn.initializers.normal(0.02)
         shared = self.param("bottleneck", init, (self.tokens, d))
-        shared = jnp.broadcast_to(shared, (b, *shared.shape)).astype(x.dtype)
-        each = [x[:, i] for i in range(s)]
+        shared = jnp.broadcast_to(shared, (b, *shared.shape)).astype(each[0].dtype)
         for layer in range(self.layers):
             after = []
-            for i in range(s):
+            for i, x in enumerate(each):
                 block = Block(self.heads, name=f"block_{layer}_{i}")
-                joined = jnp.concatenate([each[i], shared], axis=1)
-                each[i], own = jnp.split(block(joined, train=train), [n], axis=1)
+                joined = block(jnp.concatenate([x, shared], axis=1), train=train)
+                each[i], own = jnp.split(joined, [x.shape[1]], axis=1)
                 after.append(own)
             shared = mean_of_present(jnp.stack(after, axis=1), present)
-        tokens = [norm(f"norm_{i}", x.dtype)(each[i][:, 0]) for i in range(s)]
+        tokens = [norm(f"norm_{i}", x.dtype)(x[:, 0]) for i, x in enumerate(each)]
         return {"token": mean_of_present(jnp.stack(tokens, axis=1), present)}
 
     def losses(self) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from tests.layers.fusions.test_confident import ALL, FIRST
 # Tokens of width 2, which a layer norm makes (1, -1) or (-1, 1).
 STREAMS = {
     "tokens": jnp.array([[[3.0, 1.0], [5.0, 2.0]]]),
-    "patches": jnp.array([[[[0.0, 8.0]], [[1.0, 9.0]]]]),
+    "patches": (jnp.array([[[0.0, 8.0]]]), jnp.array([[[1.0, 9.0]]])),
 }
 ONE_HEAD = CrossAttention(heads=1)
 
@@ -47,9 +47,23 @@ def test_attention_by_hand():
 def test_a_missing_stream_answers_nobody():
     alone = ONE_HEAD.apply(with_identities(), STREAMS, FIRST)["token"]
     np.testing.assert_allclose(alone, [[3, 1]], atol=1e-6)
-    spoilt = {name: x.at[:, 1].set(jnp.nan) for name, x in STREAMS.items()}
+    first, second = STREAMS["patches"]
+    spoilt = {
+        "tokens": STREAMS["tokens"].at[:, 1].set(jnp.nan),
+        "patches": (first, jnp.full_like(second, jnp.nan)),
+    }
     np.testing.assert_array_equal(
         ONE_HEAD.apply(with_identities(), spoilt, FIRST)["token"], alone
+    )
+
+
+def test_maps_may_have_unlike_sizes():
+    """A stream without places is heard by its vector alone, (1, -1) when normed."""
+    streams = STREAMS | {"patches": (STREAMS["patches"][0], jnp.zeros((1, 0, 2)))}
+    heard = np.tanh(np.sqrt(2))
+    out = ONE_HEAD.apply(with_identities(), streams, ALL)["token"]
+    np.testing.assert_allclose(
+        out, [[4 + (1 + heard) / 2, 1.5 - (1 + heard) / 2]], atol=1e-5
     )
 
 

@@ -9,7 +9,10 @@ from jaxact.layers.fusions.bottleneck import Bottleneck
 RANDOM = np.random.default_rng(3)
 STREAMS = {
     "tokens": jnp.asarray(RANDOM.normal(size=(1, 3, 4)), jnp.float32),
-    "patches": jnp.asarray(RANDOM.normal(size=(1, 3, 5, 4)), jnp.float32),
+    # Maps of unlike sizes; the last stream has its vector alone.
+    "patches": tuple(
+        jnp.asarray(RANDOM.normal(size=(1, n, 4)), jnp.float32) for n in (5, 3, 0)
+    ),
 }
 FUSION = Bottleneck(layers=2, tokens=2, heads=2)
 PARAMS = jax.jit(FUSION.init)(jax.random.key(0), STREAMS)
@@ -47,10 +50,14 @@ def test_streams_meet_in_the_bottleneck_alone():
 def test_a_missing_stream_is_as_if_it_had_never_been():
     """Of the streams 0 and 2: what two streams with these weights give."""
     present = jnp.array([[True, False, True]])
-    some = {name: x[:, ::2] for name, x in STREAMS.items()}
+    maps = STREAMS["patches"]
+    some = {"tokens": STREAMS["tokens"][:, ::2], "patches": maps[::2]}
     own = {k: v for k, v in PARAMS["params"].items() if not k.endswith("_1")}
     own = {(k[:-1] + "1" if k.endswith("_2") else k): v for k, v in own.items()}
     expected = token(some, params={"params": own})
     np.testing.assert_allclose(token(STREAMS, present), expected, atol=1e-6)
-    spoilt = {name: x.at[:, 1].set(jnp.nan) for name, x in STREAMS.items()}
+    spoilt = {
+        "tokens": STREAMS["tokens"].at[:, 1].set(jnp.nan),
+        "patches": (maps[0], jnp.full_like(maps[1], jnp.nan), maps[2]),
+    }
     np.testing.assert_allclose(token(spoilt, present), expected, atol=1e-6)

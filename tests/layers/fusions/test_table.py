@@ -41,7 +41,7 @@ def test_every_fusion_is_built_by_its_name():
 RANDOM = np.random.default_rng(3)
 STREAMS = {
     "tokens": jnp.asarray(RANDOM.normal(size=(4, 3, 4)), jnp.float32),
-    "patches": jnp.asarray(RANDOM.normal(size=(4, 3, 2, 4)), jnp.float32),
+    "patches": jnp.asarray(RANDOM.normal(size=(4, 3, 2, 4)), jnp.float32),  # b s n d
     "logits": jnp.asarray(RANDOM.normal(size=(4, 3, 5)), jnp.float32),
     "label": jnp.array([1, 2, 3, 0]),
     "id": jnp.array([0, 1, 2, 3]),
@@ -52,11 +52,17 @@ PRESENT = jnp.array([[1, 1, 1], [1, 0, 1], [0, 1, 0], [0, 0, 0]], bool)
 READ = ("tokens", "patches", "logits")
 
 
+def of_streams(arrays):
+    """A map a stream, as fusions read them."""
+    maps = arrays["patches"]
+    return arrays | {"patches": tuple(maps[:, i] for i in range(maps.shape[1]))}
+
+
 def loss_of(fusion, stats):
     """The training loss of the three clips, of what the streams say."""
 
     def total(params, read):
-        given = STREAMS | read
+        given = of_streams(STREAMS | read)
         out, _ = fusion.apply(
             {"params": params, "batch_stats": stats},
             given,
@@ -80,7 +86,7 @@ def loss_of(fusion, stats):
 def test_gradients_reach_what_they_should_and_nothing_missing(name):
     fields = {"qmf": {"history": 4}, "bottleneck": {"layers": 1}}
     fusion = FUSIONS[name](**fields.get(name, {})).build()
-    variables = jax.jit(fusion.init)(jax.random.key(0), STREAMS)
+    variables = jax.jit(fusion.init)(jax.random.key(0), of_streams(STREAMS))
     # Random, for what starts at zero lets nothing through.
     params = jax.tree.map(
         lambda x: jnp.asarray(RANDOM.normal(size=x.shape) / 2, x.dtype),
