@@ -262,6 +262,11 @@ class HieraConfig(BackboneConfig):
                 raise ValueError(
                     f"Got {name} {size}; expected three sizes, of t, h and w."
                 )
+        if self.width % self.heads:
+            raise ValueError(
+                f"Got width {self.width} and {self.heads} heads; the width must be a "
+                "multiple of the number of heads."
+            )
         times = min(self.local_stages, len(self.depths) - 1)
         if any(m % s**times for m, s in zip(self.mask_unit, self.stride, strict=True)):
             raise ValueError(

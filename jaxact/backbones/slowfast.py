@@ -154,5 +154,11 @@ class SlowFastConfig(BackboneConfig):
     remat: bool = False
 
     def build(self, dtype: DTypeLike) -> SlowFast:
+        if not 0 < self.channel_ratio <= self.width or self.lateral_taps % 2 == 0:
+            raise ValueError(
+                f"Got channel_ratio {self.channel_ratio} of width {self.width}, and "
+                f"{self.lateral_taps} lateral_taps; expected a ratio from 1 to the "
+                "width, and an odd number of taps."
+            )
         fields = dataclasses.asdict(self)
         return SlowFast(form=fields.pop("conv3d"), dtype=dtype, **fields)

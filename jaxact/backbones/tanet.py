@@ -22,6 +22,11 @@ class TANetConfig(BackboneConfig):
     remat: bool = False
 
     def build(self, dtype: DTypeLike) -> ResNet:
+        if self.width < TAM.reduction:
+            raise ValueError(
+                f"Got width {self.width}; expected {TAM.reduction} or more, of which a "
+                "temporal adaptive module makes one."
+            )
         return ResNet(
             blocks=self.blocks,
             width=self.width,

@@ -63,6 +63,11 @@ class MMTM(nn.Module):
         """Returns the streams ``[b ... c]``, two or more, with scaled channels."""
         check_choice("variant", MMTMVariant, self.variant)
         joint = jnp.concatenate([squeeze(x) for x in streams], axis=-1)
+        if not 0 < self.ratio <= 2 * joint.shape[-1]:
+            raise ValueError(
+                f"Got ratio {self.ratio} of MMTM; expected 1 to twice the channels of "
+                f"all streams together, {2 * joint.shape[-1]}."
+            )
         z = nn.Dense(2 * joint.shape[-1] // self.ratio, name="squeeze")(joint)
         if self.variant == "code":
             z = nn.relu(z)
@@ -112,6 +117,11 @@ class DSFM(nn.Module):
         self, *streams: jax.Array, train: bool = False
     ) -> tuple[jax.Array, ...]:
         """Returns the streams ``[b ... c]`` with scaled channels, and keeps shapes."""
+        if self.block < self.reduction:
+            raise ValueError(
+                f"Got blocks of {self.block} channels for DSFM; expected "
+                f"{self.reduction} or more, since it squeezes so many into one."
+            )
         counts = [-(-x.shape[-1] // self.block) for x in streams]
         descriptors = [
             einops.reduce(

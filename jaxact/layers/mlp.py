@@ -79,6 +79,11 @@ class Mlp(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         width = x.shape[-1]
+        if int(width * self.ratio) < 1:
+            raise ValueError(
+                f"Got an MLP of {self.ratio:g} times the width {width}: it has no "
+                "channel. Choose a larger mlp_ratio."
+            )
         hidden = nn.Dense(int(width * self.ratio), dtype=self.dtype, name="fc1")(x)
         hidden = gelu(hidden)
         hidden = nn.Dropout(self.dropout)(hidden, deterministic=not train)

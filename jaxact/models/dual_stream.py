@@ -119,12 +119,14 @@ def dual_stream(
             "layout='passes' or 'unshared' and two streams, or another fusion."
         )
     if hasattr(fusion, "stages") and not (
-        stages and set(stages) <= set(range(1, count + 1))
+        stages
+        and set(stages) <= set(range(1, count + 1))
+        and len(set(stages)) == len(stages)
     ):
         raise ConfigError(
             f"Got model.fusion.stages={stages} and networks of {count} stages; "
-            f"expected one or more numbers from 1, the last stage, to {count}, the "
-            "first."
+            "expected one or more different numbers from 1, the last stage, to "
+            f"{count}, the first."
         )
     return DualStream(config.num_classes, branches, fusion, config.head_dropout)
 

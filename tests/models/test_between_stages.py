@@ -91,8 +91,9 @@ def test_a_step_with_units_between_networks_reaches_every_parameter(net, fusion)
     [
         (dict(streams=("rgb",)), "of two streams or more"),
         (dict(layout="time"), "each with a pass of its own"),
-        (dict(stages=(1, 3)), "networks of 2 stages; expected one or more numbers"),
-        (dict(stages=()), "expected one or more numbers from 1"),
+        (dict(stages=(1, 3)), "networks of 2 stages; expected one or more different"),
+        (dict(stages=()), "expected one or more different numbers"),
+        (dict(stages=(1, 1)), "expected one or more different numbers"),
     ],
 )
 def test_units_stand_between_stages_that_there_are(fields, message):

@@ -35,6 +35,11 @@ class Gated(nn.Module):
         """Returns ``token [b d]`` and ``gates [b s d]``, float32."""
         tokens = only_present(streams["tokens"], present).astype(jnp.float32)
         b, s, d = tokens.shape
+        if s < 2:
+            raise ValueError(
+                "Got one vector for gates between streams; expected two streams or "
+                "more, each with a pass of its own (layout='passes' or 'unshared')."
+            )
         hidden = jnp.stack(
             [jnp.tanh(nn.Dense(d, name=f"hidden_{i}")(tokens[:, i])) for i in range(s)],
             axis=1,
