@@ -107,14 +107,14 @@ def _add_part(
     record: records.Record, clip: Clip, part: recordings.Part, options: EncodeOptions
 ) -> None:
     """Add to a record what the part of its recording has in each stream."""
-    times = {}
+    times, sizes = {}, options.video.frame_sizes
     there = [stream for stream in options.streams if stream in clip.paths]
     for stream in there:
         with _blaming(clip, stream):
             path, own = clip.paths[stream], part.clock(stream)
-            times[stream] = recordings.times(path, stream, own)
+            times[stream] = recordings.times(path, stream, own, sizes.get(stream))
     with _blaming(clip, there[0]):
-        start, end = recordings.bounds(part, times)
+        start, end = recordings.bounds(part, times, sizes)
     for stream in there:
         with _blaming(clip, stream):
             frames = recordings.inside(times[stream], stream, start, end)

@@ -4,8 +4,9 @@
 file, or the folder of frames; ``stream``: which one it is; ``options``: how videos are
 stored; ``part``: of a recording only the frames from one number to before another.
 NAME_times says of a recording how many frames it has and, where the file tells, when
-they begin and the last one ends (int64 [t + 1] us of its own clock). They raise
-`UnusableFile` if the file cannot become part of a record.
+they begin and the last one ends (int64 [t + 1] us of its own clock); ``size``: width
+and height of frames, where the file does not say them. They raise `UnusableFile` if the
+file cannot become part of a record.
 """
 
 from pathlib import Path
@@ -20,6 +21,7 @@ from input_pipeline.formats.skeleton import count_frames, read_skeleton
 from input_pipeline.formats.video import FrameRange, VideoOptions, read_video
 
 Times = tuple[int, np.ndarray | None]
+Size = tuple[int, int] | None
 
 
 def images(
@@ -32,10 +34,10 @@ def images(
     return read(path, stream, options, part)
 
 
-def images_times(path: Path) -> Times:
+def images_times(path: Path, size: Size = None) -> Times:
     """Returns the times of a video file or a table, or of the names of images."""
     if is_series(path):
-        return series_times(path)
+        return series_times(path, size)
     if path.is_dir():
         return frames.times_of(frames.list_files(path))
     found = seeking.index(path)
@@ -50,8 +52,9 @@ def depth(
     return depths.read_depth(path, options, part)
 
 
-def depth_times(path: Path) -> Times:
+def depth_times(path: Path, size: Size = None) -> Times:
     """Returns what the names of the images tell."""
+    del size  # the images say it
     return frames.times_of(depths.list_files(path))
 
 
@@ -63,6 +66,7 @@ def skeleton(
     return read_skeleton(path, options.min_frames, part)
 
 
-def skeleton_times(path: Path) -> Times:
+def skeleton_times(path: Path, size: Size = None) -> Times:
     """Returns the number of frames: skeleton files have no times that are read."""
+    del size
     return count_frames(path), None

@@ -46,13 +46,16 @@ class Part:
         return self.clocks.get(stream, Clock())
 
 
-def times(path: Path, stream: str, clock: Clock) -> np.ndarray:
+def times(
+    path: Path, stream: str, clock: Clock, size: tuple[int, int] | None = None
+) -> np.ndarray:
     """Return when each frame begins and the last one ends, int64 [t + 1].
 
-    In microseconds of the recording's clock. Raises UnusableFile if the file cannot be
-    read, or nobody says when its frames were taken.
+    In microseconds of the recording's clock. ``size``: width and height of frames, of
+    files that do not say them. Raises UnusableFile if the file cannot be read, or
+    nobody says when its frames were taken.
     """
-    count, own = getattr(readers, f"{STREAMS[stream].reader}_times")(path)
+    count, own = getattr(readers, f"{STREAMS[stream].reader}_times")(path, size)
     if clock.rate:
         own = np.round(np.arange(count + 1) * (_US / clock.rate)).astype(np.int64)
     elif own is None:
@@ -64,16 +67,21 @@ def times(path: Path, stream: str, clock: Clock) -> np.ndarray:
     return own + round(clock.offset * _US)
 
 
-def bounds(part: Part, of_streams: Mapping[str, np.ndarray]) -> tuple[int, int]:
+def bounds(
+    part: Part,
+    of_streams: Mapping[str, np.ndarray],
+    sizes: Mapping[str, tuple[int, int]] | None = None,
+) -> tuple[int, int]:
     """Return from when to when a part lasts, us of the recording's clock.
 
-    An end that is not given is that of the time that all streams share. Raises
-    UnusableFile if there is none, or frames are named that are not there.
+    An end that is not given is that of the time that all streams share. ``sizes``: of
+    frames, by stream, see `times`. Raises UnusableFile if there is none, or frames are
+    named that are not there.
     """
     first = max(int(of_frames[0]) for of_frames in of_streams.values())
     last = min(int(of_frames[-1]) for of_frames in of_streams.values())
-    start = first if part.start is None else _moment(part, part.start)
-    end = last if part.end is None else _moment(part, part.end)
+    start = first if part.start is None else _moment(part, part.start, sizes or {})
+    end = last if part.end is None else _moment(part, part.end, sizes or {})
     if end <= start:
         each = ", ".join(
             f"{stream} {of_frames[0] / _US:.3f} to {of_frames[-1] / _US:.3f} s"
@@ -88,12 +96,12 @@ def bounds(part: Part, of_streams: Mapping[str, np.ndarray]) -> tuple[int, int]:
     return start, end
 
 
-def _moment(part: Part, end: float) -> int:
+def _moment(part: Part, end: float, sizes: Mapping[str, tuple[int, int]]) -> int:
     """One end of a part, in us of the recording's clock."""
     if part.counted is None:
         return round(end * _US)
     stream, path = part.counted
-    of_frames = times(path, stream, part.clock(stream))
+    of_frames = times(path, stream, part.clock(stream), sizes.get(stream))
     beyond = int(end) - len(of_frames) + 1
     if beyond > 0:
         raise UnusableFile(

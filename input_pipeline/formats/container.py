@@ -36,6 +36,12 @@ _CODEC = {"max_pixels": str(MAX_PIXELS)}
 _UNPROMISED = frozenset(
     "mpeg mpegts mpegvideo m4v h264 hevc mjpeg yuv4mpegpipe dv gif".split()
 )
+# FFmpeg knows no Y16 in AVI and Matroska: it finds no codec, or colours.
+_15 = ("rgb555le", "rgb555be")
+_RAW = (
+    "of raw 16-bit values (Y16) take them out of the file (ffmpeg -i FILE -map 0:v -c "
+    "copy -f rawvideo VALUES.y16) and give --frame_size STREAM=WIDTHxHEIGHT"
+)
 # One picture after the other and nothing else: FFmpeg goes by the name alone.
 _MJPEG = (".mjpeg", ".mjpg")
 _PICTURES = {
@@ -126,7 +132,13 @@ def choose(path: Path, container: Any, wanted: int | None) -> Any:
         )
     video = videos[wanted or 0]
     if video.codec_context is None:
-        raise UnusableFile("undecodable", "its codec is not known")
+        raise UnusableFile("undecodable", f"its codec is not known; {_RAW}")
+    if video.codec_context.name == "rawvideo" and video.codec_context.pix_fmt in _15:
+        raise UnusableFile(
+            "undecodable",
+            f"it says that it holds colours of 15 bits ({video.codec_context.pix_fmt}) "
+            f"without a codec, as files of 16-bit values do that do not say so; {_RAW}",
+        )
     pixels = video.codec_context.width * video.codec_context.height
     if pixels > MAX_PIXELS:
         raise UnusableFile(

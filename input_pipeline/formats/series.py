@@ -82,13 +82,18 @@ def read_series(
             quality = quality_of(image, options.quality, deep is not None)
             frames.add(encode_jpeg(image, quality), image.shape[:2])
     levels = deep.levels if deep else None
-    times = None if part else series.times
+    times = None if part or series.times is None else series.times - series.times[0]
     return frames.video(options.min_frames, times=times, levels=levels)
 
 
-def series_times(path: Path) -> tuple[int, np.ndarray | None]:
-    """Return how many frames a file has, and their times where it tells them."""
-    series = _recording(path, None)
+def series_times(
+    path: Path, size: tuple[int, int] | None = None
+) -> tuple[int, np.ndarray | None]:
+    """Return how many frames a file has, and their times where it tells them.
+
+    ``size``: see `open_series`.
+    """
+    series = _recording(path, size)
     return series.count, series.times
 
 
@@ -207,7 +212,7 @@ def _raw(path: Path, size: tuple[int, int] | None) -> Series:
     if size is None:
         raise ValueError(
             "raw values do not say how large a frame is; give --frame_size "
-            "STREAM=WIDTHxHEIGHT (of parts of recordings: write them as .npy)"
+            "STREAM=WIDTHxHEIGHT"
         )
     width, height = size
     values = np.memmap(path, "<u2", "r", shape=path.stat().st_size // 2)

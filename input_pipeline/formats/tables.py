@@ -7,8 +7,10 @@ as many (`SENSORS`); else it must be said. Values run along the array's rows, th
 one first.
 
 The time is the column that the header calls so, else the first one where it rises. Its
-unit is the header's (time_ms, "t [us]"), else seconds, or dates and times of day as ISO
-8601 writes them. A column that counts frames (1, 2, 3, ...) is none.
+unit is the header's (time_ms, "t [us]"), else that of a Unix time of so many digits,
+else seconds, or dates and times of day as ISO 8601 writes them: seconds of Unix time
+(UTC, where no zone stands) and of the day. A column that counts frames (1, 2, 3, ...)
+is none.
 
 Cells are separated by commas, semicolons, tabs or blanks; between semicolons and tabs
 numbers may have decimal commas.
@@ -46,6 +48,7 @@ MOST_BEFORE = 3  # columns before the values
 _LONGEST_LINE = 2**24
 _TIME = re.compile(r"(?:.*[\W_])?(time|timestamp|t|sec|seconds?|zeit)(?:[\W_].*)?")
 _COUNT = re.compile(r"(?:.*[\W_])?(frame|index|number|no|nr|id)(?:[\W_].*)?")
+_UNIX = {"ms": 1e11, "us": 1e14, "ns": 1e17}  # numbers of seconds are not as large
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "msec": 1e-3, "min": 60.0}
 
 
@@ -205,8 +208,10 @@ def _moment(cell: str) -> float:
         pass
     try:
         if re.fullmatch(r"\d{1,2}:\d\d:\d\d(\.\d+)?", cell):
-            cell = f"2000-01-01 {cell.zfill(8) if '.' not in cell else cell}"
-        return datetime.datetime.fromisoformat(cell).timestamp()
+            cell = f"1970-01-01 {'0' * (cell[1] == ':')}{cell}"
+        moment = datetime.datetime.fromisoformat(cell)
+        zone = moment.tzinfo or datetime.UTC  # not that of this machine
+        return moment.replace(tzinfo=zone).timestamp()
     except ValueError:
         return math.inf if cell else math.nan
 
@@ -247,9 +252,13 @@ def _times(heads: np.ndarray, names: list[str]) -> tuple[np.ndarray | None, str]
                 continue
             words = re.findall(r"[a-zµ]+", name)
             unit = next((word for word in words if word in _UNITS), "")
-            seconds = (values - values[0]) * _UNITS.get(unit, 1.0)
+            if not unit:
+                large = [name for name, least in _UNIX.items() if values[0] > least]
+                unit = [unit, *large][-1]
+            seconds = values * _UNITS.get(unit, 1.0)
             found = span([*map(float, seconds)], 0.0)
-            rate = (len(values) - 1) / seconds[-1] if seconds[-1] > 0 else 0.0
+            lasts = seconds[-1] - seconds[0]
+            rate = (len(values) - 1) / lasts if lasts > 0 else 0.0
             said.append(f"time in {unit or 'seconds'} ({rate:.3g} frames a second)")
         elif _COUNT.fullmatch(name) or counts:
             said.append("frame numbers")

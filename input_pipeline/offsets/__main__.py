@@ -19,6 +19,7 @@ from input_pipeline.builders import clips
 from input_pipeline.builders.base import RawDataError
 from input_pipeline.encode import Clip, EncodeOptions
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.video import SizeError, parse_sizes
 from input_pipeline.offsets import correlation, motion, picture
 from input_pipeline.recordings import Clock
 from input_pipeline.streams import STORED
@@ -27,20 +28,25 @@ from input_pipeline.streams import STORED
 DRIFT = 0.1
 
 Files = dict[str, tuple[Path, float]]  # of a recording, with their rates
+Sizes = dict[str, tuple[int, int]]
 
 
-def compare(files: Files, within: float, out: Path, name: str) -> bool:
+def compare(
+    files: Files, within: float, out: Path, name: str, sizes: Sizes | None = None
+) -> bool:
     """Print the offset of each stream to the first one; whether all can be told.
 
+    ``sizes``: width and height of frames, by stream, of files that do not say them.
     Raises UnusableFile where a file cannot be read.
     """
+    sizes = sizes or {}
     first, *others = files
     path, rate = files[first]
-    base, sure = motion.of_file(path, first, rate), True
+    base, sure = motion.of_file(path, first, rate, sizes.get(first)), True
     for stream in others:
         other, rate = files[stream]
         try:
-            moves = motion.of_file(other, stream, rate)
+            moves = motion.of_file(other, stream, rate, sizes.get(stream))
             found = correlation.propose(base, moves, within)
         except motion.NoMotion as error:
             print(f"{path.name}, {other.name}: cannot tell: {error}.")
@@ -103,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
         )
         about = "its frames per second, where the file does not say"
         parser.add_argument(f"--{stream}_rate", type=float, default=0.0, help=about)
+    about = "STREAM=WIDTHxHEIGHT,... of files that do not say it, as in prepare"
+    parser.add_argument("--frame_size", default="", help=about)
     about = "largest offset that is tried, in seconds (%(default)g)"
     within = correlation.WITHIN
     parser.add_argument("--within", type=float, default=within, help=about)
@@ -130,19 +138,20 @@ def main(arguments: list[str] | None = None) -> None:
         )
     sure = True
     try:
+        sizes = parse_sizes(given.frame_size)
         every = {"recording": files}
         if given.manifest is not None:
             every = of_manifest(given.manifest, given.allow_outside)
         for name, recording in every.items():
             try:
-                sure &= compare(recording, given.within, given.out, name)
+                sure &= compare(recording, given.within, given.out, name, sizes)
             except (UnusableFile, motion.NoMotion) as error:
                 paths = ", ".join(str(path) for path, _ in recording.values())
                 if given.manifest is None:
                     leaving.die(f"{paths}: {error}.")
                 print(f"{paths}: {error}.")
                 sure = False
-    except (RawDataError, OSError) as error:
+    except (RawDataError, SizeError, OSError) as error:
         leaving.die(error)
     if not sure:
         sys.exit(1)

@@ -61,11 +61,16 @@ class Proposal:
 def propose(first: Motion, second: Motion, within: float = WITHIN) -> Proposal:
     """Return the offset of the second stream; raises NoMotion.
 
-    ``within``: the largest offset that is tried, seconds. Clocks that drift apart show
-    in the offsets of the thirds.
+    ``within``: the largest offset that is tried, seconds; where the streams' clocks
+    show no common time, as those of a video and of Unix time do, counted from the one
+    at which both begin together. Clocks that drift apart show in the offsets of the
+    thirds.
     """
     width = max(first.interval, second.interval)
-    found = _best(first, second, width, (-within, within))
+    begins = max(first.times[0], second.times[0])
+    apart = begins >= min(first.times[-1], second.times[-1])
+    middle = float(first.times[0] - second.times[0]) if apart else 0.0
+    found = _best(first, second, width, (middle - within, middle + within))
     spans = np.linspace(first.times[0], first.times[-1], 4)
     thirds = []
     for start, end in zip(spans[:-1], spans[1:], strict=True):

@@ -49,20 +49,23 @@ class Motion:
         return (ends[1] - ends[0]) / width
 
 
-def of_file(path: Path, stream: str, rate: float = 0.0) -> Motion:
+def of_file(
+    path: Path, stream: str, rate: float = 0.0, size: tuple[int, int] | None = None
+) -> Motion:
     """Return the motion in a whole file; ``rate`` as in `recordings.Clock`.
 
-    Raises UnusableFile if it cannot be read or nobody says when its frames were taken,
+    ``size``: width and height of frames, of files that do not say them. Raises
+    UnusableFile if it cannot be read or nobody says when its frames were taken,
     NoMotion if there is no saying what moves.
     """
     if STREAMS[stream].kind == "joints":
         amount = _of_joints(path)
     elif STREAMS[stream].codec == "jpeg":
-        amount = _of_pictures(path)
+        amount = _of_pictures(path, size)
     else:
         raise NoMotion(f"motion is not read from {stream}; take rgb, ir or skeleton")
     # In whole microseconds, as parts are cut.
-    starts = times(path, stream, Clock(rate=rate))[:-1] / 1e6
+    starts = times(path, stream, Clock(rate=rate), size)[:-1] / 1e6
     if len(starts) != len(amount) + 1:
         raise NoMotion(
             f"{len(amount) + 1} frames of {path} decoded, but it says when "
@@ -71,11 +74,13 @@ def of_file(path: Path, stream: str, rate: float = 0.0) -> Motion:
     return Motion(starts, amount)
 
 
-def _pictures(path: Path) -> Iterator[np.ndarray]:
+def _pictures(path: Path, size: tuple[int, int] | None) -> Iterator[np.ndarray]:
     """The frames of a video file or folder, small and grey, uint8 [h w]."""
     # Single pixels that are odd do not count.
     options = VideoOptions(
-        short_side=SIDE, scalings={GREY: Scaling("recording", 1, 99)}
+        short_side=SIDE,
+        scalings={GREY: Scaling("recording", 1, 99)},
+        frame_sizes={GREY: size} if size else {},
     )
     if is_series(path):
         return series.pictures(path, GREY, options)
@@ -84,10 +89,10 @@ def _pictures(path: Path) -> Iterator[np.ndarray]:
     return decode(path, GREY, options)
 
 
-def _of_pictures(path: Path) -> np.ndarray:
+def _of_pictures(path: Path, size: tuple[int, int] | None) -> np.ndarray:
     found: list[float] = []
     before: np.ndarray | None = None
-    for picture in _pictures(path):
+    for picture in _pictures(path, size):
         here = picture.astype(np.float32)
         if before is not None:
             found.append(float(np.abs(here - before).mean()))

@@ -1,11 +1,15 @@
 """Parts of recordings: which frames of which stream, by hand."""
 
+import dataclasses
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from input_pipeline.encode import Clip, ClipError, EncodeOptions, encode_clip
+from input_pipeline.formats.levels import parse_scalings
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.recordings import Clock, Part
 from tests.input_pipeline import recorded
@@ -114,3 +118,35 @@ def test_an_end_within_the_last_frame_is_the_end(folder):
     assert numbers(record, "rgb") == [498, 499]
     with pytest.raises(ClipError, match="too short: 2 frames; at least 8"):
         cut(Part(19.9, 20.0), 8, rgb=folder / "rgb.mp4")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        Part(1, 3, {"ir": Clock(rate=8)}),
+        Part(8, 24, {"ir": Clock(rate=8)}, ("ir", Path("a.y16"))),
+    ],
+)
+def test_raw_values_of_a_size_that_is_said(tmp_path, part):
+    if part.counted:
+        part = dataclasses.replace(part, counted=("ir", tmp_path / "a.y16"))
+    values = np.broadcast_to(np.arange(80, dtype="<u2")[:, None, None], (80, 9, 11))
+    values.tofile(tmp_path / "a.y16")
+    scalings = parse_scalings("fixed:0:255")
+    video = VideoOptions(scalings=scalings, frame_sizes={"ir": (11, 9)})
+    clip = Clip("a", 0, {"ir": tmp_path / "a.y16"}, {}, part=part)
+    found = encode_clip(clip, EncodeOptions(("ir",), video)).video("ir")
+    images = [Image.open(io.BytesIO(frame)) for frame in found.frames]
+    assert [image.getpixel((5, 4)) for image in images] == list(range(8, 24))
+    with pytest.raises(ClipError, match="give --frame_size STREAM=WIDTHxHEIGHT"):
+        encode_clip(clip, EncodeOptions(("ir",), VideoOptions()))
+
+
+def test_the_times_in_a_table_are_its_own_clock(tmp_path):
+    rows = [f"{105 + i / 8:.3f}," + ",".join(64 * [str(i)]) for i in range(40)]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    record = cut(Part(106, 107), ir=tmp_path / "a.csv")
+    (low, high) = record.video("ir").levels
+    assert (low, high) == (8, 15)
+    with pytest.raises(ClipError, match="begins 104.000 s before ir does"):
+        cut(Part(1, 106), ir=tmp_path / "a.csv")

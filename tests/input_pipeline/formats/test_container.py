@@ -2,6 +2,7 @@
 
 import io
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -126,3 +127,23 @@ def test_jpegs_in_a_row_and_y4m_are_read(tmp_path):
     frames = b"".join(b"FRAME\n" + image.tobytes() for image in images)
     (tmp_path / "a.y4m").write_bytes(b"YUV4MPEG2 W32 H24 F25:1 Cmono\n" + frames)
     np.testing.assert_allclose(means(tmp_path / "a.y4m")[0], range(20, 220, 10), atol=3)
+
+
+def test_raw_values_that_ffmpeg_takes_for_colours_or_for_nothing(tmp_path):
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=9)
+        stream.height, stream.width, stream.pix_fmt = 8, 16, "gray16le"
+        for number in range(4):
+            values = np.full((8, 16), 7000 + number, np.uint16)
+            frame = av.VideoFrame.from_ndarray(values, "gray16le")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+    with pytest.raises(UnusableFile, match=r"colours of 15 bits .* -f rawvideo VALUES"):
+        means(path)
+    data = bytearray(path.read_bytes())
+    codec = data.index(b"strf") + 8 + 16
+    data[codec : codec + 4] = b"Y16 "
+    path.write_bytes(data)
+    with pytest.raises(UnusableFile, match="codec is not known; .* give --frame_size"):
+        means(path)

@@ -40,10 +40,18 @@ def test_a_row_is_a_time_and_the_values(tmp_path, separator):
 @pytest.mark.parametrize(
     ("names", "heads", "times"),
     [
-        (["Time_ms"], ["500", "520"], [0, 20_000, 40_000]),
-        (["t [us]"], ["7", "20007"], [0, 20_000, 40_000]),
-        (["timestamp"], ["2024-03-01 10:00:00.5", "2024-03-01T10:00:02"], 1_500_000),
-        (["time"], ["10:00:01", "10:00:01.25"], 250_000),
+        (["Time_ms"], ["500", "520"], (500_000, 20_000)),
+        (["t [us]"], ["7", "20007"], (7, 20_000)),
+        (
+            ["timestamp"],
+            ["2024-03-01 10:00:00.5", "2024-03-01T10:00:02"],
+            (1709287200_500_000, 1_500_000),
+        ),
+        (["time"], ["10:00:01", "10:00:01.25"], (36001_000_000, 250_000)),
+        (["time"], ["1:00:01.5", "2:00:01"], (3601_500_000, 3599_500_000)),
+        (["t"], ["1611234567990", "1611234568000"], (1611234567_990_000, 10_000)),
+        (None, ["1611234567990000", "1611234568000000"], (1611234567_990_000, 10_000)),
+        (["time"], ["1611234567.99", "1611234568"], (1611234567_990_000, 10_000)),
         (["frame"], ["3", "4"], None),
         (None, ["3", "4"], None),  # they count
         (None, ["", ""], None),
@@ -57,9 +65,8 @@ def test_the_header_says_the_unit(tmp_path, names, heads, times):
     if times is None:
         assert table.times is None
     else:
-        if isinstance(times, int):
-            times = [0, times, 2 * times]
-        assert table.times.tolist() == times
+        first, step = times
+        assert table.times.tolist() == [first, first + step, first + 2 * step]
 
 
 def test_two_lines_of_header_and_the_ambient_temperature(tmp_path):

@@ -33,6 +33,14 @@ def test_offsets_are_found_to_a_fraction_of_a_frame(seed, offset):
     np.testing.assert_allclose(found.thirds, offset, atol=0.1)
 
 
+def test_clocks_of_no_common_time_are_compared_from_their_beginnings():
+    random = np.random.default_rng(0)
+    moves = world(random, 300)
+    rgb, ir = seen(random, moves, 25, 0, 1), seen(random, moves, 8, 2.7, 0.3)
+    unix = Motion(ir.times + 1611234567.99, ir.amount)
+    assert abs(propose(rgb, unix, 20).offset + 1611234567.99 - 2.7) < 0.04
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_unrelated_recordings_have_no_offset(seed):
     random = np.random.default_rng(seed)
