@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import pathlib
+import struct
 
 import av
 import numpy as np
@@ -96,6 +97,10 @@ def write_files(folder: pathlib.Path) -> dict[str, tuple[str, pathlib.Path, str]
         raw.write_video(folder / "coded.avi").read_bytes().replace(b"MJPG", b"\1Q\2Z")
     )
     case("rgb", "coded.avi", "undecodable: its codec is not known", coded)
+    said = (folder / "whole.avi").read_bytes()
+    at = said.index(b"strf") + 22  # bits of a pixel, and no codec
+    said = said[:at] + struct.pack("<H4s", 16, bytes(4)) + said[at + 6 :]
+    case("rgb", "bits.avi", "undecodable: it says that it holds colours of 15", said)
     raw.write_video(
         case("rgb", "short.avi", "too short: 5 frames; at least 8 are needed"), 5
     )
@@ -237,4 +242,4 @@ def test_no_reason_was_added_without_an_example():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UnusableFile"
     ]
-    assert len(calls) == 65
+    assert len(calls) == 66
