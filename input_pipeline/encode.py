@@ -5,6 +5,7 @@ No data set is known here; `builders` say which files make a clip.
 
 import contextlib
 import dataclasses
+import errno
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -131,6 +132,8 @@ def _blaming(clip: Clip, stream: str) -> Iterator[None]:
     try:
         yield
     except (UnusableFile, OSError) as error:
+        if getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
+            raise  # of the disk that is written to, see `spool`
         path = str(clip.paths[stream])
         raise ClipError(clip.name, path, stream, str(error)) from None
 

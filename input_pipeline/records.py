@@ -8,12 +8,13 @@ names can be had and records be written without it.
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from input_pipeline import streams, tfrecord
+from input_pipeline.spool import Picture
 
 # Version of the record layout; raised when records of before can no longer be read.
 FORMAT = 1
@@ -140,7 +141,7 @@ class Video:
     two numbers, or two a frame.
     """
 
-    frames: list[bytes]
+    frames: Sequence[Picture]
     height: int
     width: int
     actor_visible: np.ndarray | None = None
@@ -283,6 +284,11 @@ def encode(record: Record, names: Iterable[str] = ()) -> bytes:
 
     ``names``: the streams of its data set, beside those that the clip has.
     """
+    return b"".join(map(bytes, pieces(record, names)))
+
+
+def pieces(record: Record, names: Iterable[str] = ()) -> list[Picture]:
+    """Serialize as `encode` does, in pieces: pictures are held once, or not at all."""
     features = to_features(record, names)
     kinds = schema([*names, *record.streams])
     values: dict[str, Any] = {
@@ -293,7 +299,7 @@ def encode(record: Record, names: Iterable[str] = ()) -> bytes:
             values[times_key(stream)] = ("int64", found.times.tolist())
         if isinstance(found, Video) and found.levels is not None:
             values[levels_key(stream)] = ("float", [*found.levels])
-    return tfrecord.encode_example(values)
+    return tfrecord.example(values)
 
 
 def decode(serialized: bytes, source: str = "record") -> Record:

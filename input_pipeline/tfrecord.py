@@ -5,11 +5,13 @@ TensorFlow only to write these two simple formats. The tests compare with Tensor
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import google_crc32c
 import numpy as np
+
+from input_pipeline.spool import Picture
 
 # Bytes of a TFRecord around its data: length, checksum of it, checksum of the data.
 FRAMING = 16
@@ -20,33 +22,38 @@ _KINDS = {"bytes": 1, "float": 2, "int64": 3}
 _MASK_DELTA = 0xA282EAD8
 
 
-def frame(data: bytes) -> bytes:
-    """One record as it stands in a TFRecord file: length and data, with checksums."""
-    length = struct.pack("<Q", len(data))
-    return b"".join((length, _masked_crc(length), data, _masked_crc(data)))
+def framed(pieces: Sequence[Picture]) -> Iterator[bytes]:
+    """Yield one record as it stands in a TFRecord file: length, data, checksums."""
+    length = struct.pack("<Q", sum(map(len, pieces)))
+    yield length + _masked(google_crc32c.value(length))
+    crc = 0
+    for piece in pieces:
+        data = bytes(piece)
+        crc = google_crc32c.extend(crc, data)
+        yield data
+    yield _masked(crc)
 
 
-def encode_example(features: Mapping[str, tuple[str, Any]]) -> bytes:
+def example(features: Mapping[str, tuple[str, Any]]) -> list[Picture]:
     """Serialize a ``tf.train.Example`` from name -> (kind, values), names sorted.
 
-    Kinds are "bytes", "float" and "int64"; an empty list keeps its kind.
+    Kinds are "bytes", "float" and "int64"; an empty list keeps its kind. In pieces, so
+    that what is large is not held twice.
     """
-    entries: list[bytes] = []
+    entries: list[Picture] = []
     for name in sorted(features):
         kind, values = features[name]
         feature = _field(_KINDS[kind], _list(kind, values))
         entries += _field(1, _field(1, [name.encode()]) + _field(2, feature))
-    # Joined once: a long clip is held twice meanwhile, not once a level.
-    return b"".join(_field(1, entries))
+    return _field(1, entries)
 
 
-def _masked_crc(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
+def _masked(crc: int) -> bytes:
     rotated = (crc >> 15) | (crc << 17)
     return struct.pack("<I", (rotated + _MASK_DELTA) & 0xFFFFFFFF)
 
 
-def _list(kind: str, values: Any) -> list[bytes]:
+def _list(kind: str, values: Any) -> list[Picture]:
     """The inside of a BytesList, FloatList or Int64List, in pieces."""
     if not len(values):
         return []
@@ -57,7 +64,7 @@ def _list(kind: str, values: Any) -> list[bytes]:
     return _field(1, [_varints(int(value) for value in values)])
 
 
-def _field(number: int, content: list[bytes]) -> list[bytes]:
+def _field(number: int, content: Sequence[Picture]) -> list[Picture]:
     """A field that says its length: key (number and wire type 2), length, content."""
     return [_varints((number << 3 | 2, sum(map(len, content)))), *content]
 

@@ -37,7 +37,7 @@ class Window:
         videos = self.record.streams.values() if self.record is not None else ()
         for video in videos:
             if isinstance(video, records.Video):
-                return video.frames[len(video.frames) // 2]
+                return bytes(video.frames[len(video.frames) // 2])
         return None
 
 

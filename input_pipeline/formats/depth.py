@@ -14,6 +14,7 @@ from PIL import Image
 from input_pipeline import records
 from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.formats.jpegs import Frames
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.order import natural
 from input_pipeline.formats.video import FrameRange, VideoOptions, stored_size
@@ -35,19 +36,10 @@ def read_depth(
             "too short",
             f"{len(files)} PNG images; at least {options.min_frames} are needed",
         )
-    frames, size = [], None
+    frames = Frames()
     for path in files:
-        data, shown = _stored(path, options.short_side)
-        if size is not None and shown != size:
-            raise UnusableFile(
-                "undecodable",
-                f"the image size changes from {size} to {shown} (height, width) at "
-                f"{path.name}",
-            )
-        frames.append(data)
-        size = shown
-    assert size is not None
-    return records.Video(frames=frames, height=size[0], width=size[1])
+        frames.add(*_stored(path, options.short_side), path.name)
+    return frames.video(options.min_frames)
 
 
 @kept(8)

@@ -14,7 +14,7 @@ from input_pipeline import records
 from input_pipeline.formats import notes, shown, tiff
 from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
-from input_pipeline.formats.jpegs import encode_jpeg, passes, quality_of
+from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.order import natural
@@ -73,11 +73,11 @@ def read_frames(
         deep = _range(files, scaling)
     if deep is not None:
         deep.say()
-    for frames in passes():
-        for path in files:
-            data, size, image = _stored(path, stream, options, deep)
-            frames.look(image)
-            frames.add(data, size, path.name)
+    frames = Frames()
+    for path in files:
+        data, size, image = _stored(path, stream, options, deep)
+        frames.look(image)
+        frames.add(data, size, path.name)
     if deep is None and STREAMS[stream].channels == 1:
         colours = Colours()
         for number, path in enumerate(files[: PICTURES * EVERY : EVERY]):

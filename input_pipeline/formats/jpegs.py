@@ -1,7 +1,9 @@
-"""Pictures as they are stored: JPEG images, no more than a record can hold."""
+"""Pictures as they are stored: JPEG images, no more than a record can hold.
+
+Depth's pictures are PNG images, and gathered here, too.
+"""
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,10 @@ from PIL import Image
 from input_pipeline import records
 from input_pipeline.formats import notes
 from input_pipeline.formats.errors import UnusableFile
+from input_pipeline.spool import Picture, Spool
 
-# Past so many bytes frames are only counted until it is known that all will fit.
-HELD_BYTES = 2**28
+# What a video has past so many bytes waits on the disk, not in memory.
+HELD_BYTES = 2**26
 LONGEST_SIDE = 65_500
 # Frames of sensors with no more pixels along a side are not compressed for their size:
 # at this quality a grey level is off by at most one.
@@ -43,31 +46,18 @@ def quality_of(image: np.ndarray, quality: int, deep: bool) -> int:
     return SENSOR_QUALITY if deep and small else quality
 
 
-def passes() -> Iterator["Frames"]:
-    """Yield what takes a video's frames, and once more where they were only counted."""
-    frames = Frames()
-    yield frames
-    if not frames.whole:
-        yield Frames(hold=True)
-
-
 class Frames:
-    """The frames of one video as they come, while they fit into a record.
+    """The frames of one video as they come, while they fit into a record."""
 
-    ``whole`` is false once some were only counted: then they are read once more, with
-    ``hold``; see `passes`.
-    """
-
-    def __init__(self, hold: bool = False):
+    def __init__(self) -> None:
         self.count = self.size = 0
         self.shape: tuple[int, int] | None = None
-        self.frames: list[bytes] = []
-        self.whole = True
-        self._hold = hold
+        self.frames: list[Picture] = []
+        self._spool: Spool | None = None
         self._levels = np.zeros(256, np.int64)
 
     def add(self, data: bytes, shape: tuple[int, int], where: str = "") -> None:
-        """Take a JPEG of this height and width; raises UnusableFile if it cannot."""
+        """Take a picture of this height and width; raises UnusableFile if it cannot."""
         if self.shape is not None and shape != self.shape:
             raise UnusableFile(
                 "undecodable",
@@ -78,11 +68,11 @@ class Frames:
         self.count += 1
         self.size += len(data)
         check_size(self.size, self.count)
-        if self.size > HELD_BYTES and not self._hold:
-            self.whole = False
-            self.frames.clear()
-        if self.whole:
+        if self.size <= HELD_BYTES:
             self.frames.append(data)
+            return
+        self._spool = self._spool or Spool()
+        self.frames.append(self._spool.add(data))
 
     def look(self, image: np.ndarray) -> None:
         """Take note of which levels a uint8 picture has."""
@@ -95,7 +85,7 @@ class Frames:
             raise UnusableFile(
                 "too short", f"{self.count} frames; at least {min_frames} are needed"
             )
-        assert self.shape is not None and self.whole
+        assert self.shape is not None
         total = self._levels.sum()
         if total:
             seen = np.cumsum(self._levels) / total

@@ -23,7 +23,7 @@ from input_pipeline.formats import notes, tables
 from input_pipeline.formats.container import MAX_PIXELS
 from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.frames import DEEP, numbers
-from input_pipeline.formats.jpegs import encode_jpeg, passes, quality_of
+from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.video import FrameRange, VideoOptions, stored_size
@@ -75,12 +75,12 @@ def read_series(
         deep = _range(series, scaling, part)
     if deep is not None:
         deep.say()
-    for frames in passes():
-        for values in series.frames(*part or (0, series.count)):
-            image = _shown(values, deep, stream, options.short_side)
-            frames.look(image)
-            quality = quality_of(image, options.quality, deep is not None)
-            frames.add(encode_jpeg(image, quality), image.shape[:2])
+    frames = Frames()
+    for values in series.frames(*part or (0, series.count)):
+        image = _shown(values, deep, stream, options.short_side)
+        frames.look(image)
+        quality = quality_of(image, options.quality, deep is not None)
+        frames.add(encode_jpeg(image, quality), image.shape[:2])
     levels = deep.levels if deep else None
     times = None if part or series.times is None else series.times - series.times[0]
     return frames.video(options.min_frames, times=times, levels=levels)

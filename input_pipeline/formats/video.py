@@ -6,7 +6,6 @@ enlarged. All frames are kept, in order of showing.
 
 import dataclasses
 import functools
-import gc
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import Any
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from input_pipeline import records
 from input_pipeline.formats import container as containers
 from input_pipeline.formats import seeking, shown
 from input_pipeline.formats.errors import UnusableFile
-from input_pipeline.formats.jpegs import encode_jpeg, passes, quality_of
+from input_pipeline.formats.jpegs import Frames, encode_jpeg, quality_of
 from input_pipeline.formats.kept import kept
 from input_pipeline.formats.levels import Range, Scaling, of_stream
 from input_pipeline.formats.palettes import Colours
@@ -40,9 +39,6 @@ _SENSOR_BITS = 14
 # The container's mapping says that its keys are texts; they are these.
 _MATRIX: Any = Type.DISPLAYMATRIX
 _DISPLAYED = np.eye(2, dtype=int)
-# PyAV's frames whose side data was asked for refer to themselves, and Python counts
-# objects, not megabytes: so often those before are freed.
-_COLLECTED = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,12 +106,11 @@ def read_video(
     the frames from one number to before another. Raises
     UnusableFile if it is missing, empty, undecodable, truncated, short or too long.
     """
-    for frames in passes():
-        found = Found()
-        for image in decode(path, stream, options, found, part):
-            frames.look(image)
-            quality = quality_of(image, options.quality, found.levels is not None)
-            frames.add(encode_jpeg(image, quality), image.shape[:2])
+    found, frames = Found(), Frames()
+    for image in decode(path, stream, options, found, part):
+        frames.look(image)
+        quality = quality_of(image, options.quality, found.levels is not None)
+        frames.add(encode_jpeg(image, quality), image.shape[:2])
     found.colours.say()
     times = span(found.starts, found.last)
     return frames.video(options.min_frames, times=times, levels=found.levels)
@@ -314,7 +309,6 @@ class Conversion:
         self._scaler = VideoReformatter()
         self.deep: Range | None = None
         self._matrix = b"", _DISPLAYED
-        self._turned = 0
 
     def __call__(self, frame: av.VideoFrame, aspect: float) -> np.ndarray:
         """Return uint8 [h w 3] ("ir": [h w])."""
@@ -347,10 +341,9 @@ class Conversion:
 
     def _turn(self, frame: av.VideoFrame) -> np.ndarray:
         """How a phone was held, or a player is to mirror it."""
-        self._turned += 1
-        if self._turned % _COLLECTED == 0:
-            gc.collect(1)
-        data: Any = frame.side_data.get(_MATRIX)
+        # A frame that is asked for its side_data refers to itself from then on, and
+        # stays in memory; so it is asked from outside.
+        data: Any = SideDataContainer(frame).get(_MATRIX)  # type: ignore[call-arg]
         if data is None:
             return _DISPLAYED
         if bytes(data) != self._matrix[0]:

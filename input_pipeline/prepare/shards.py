@@ -6,7 +6,6 @@ table also lists the clips that failed, and what readers noted of the others.
 """
 
 import dataclasses
-import gc
 import hashlib
 import json
 import os
@@ -23,8 +22,6 @@ from input_pipeline.formats import container, notes
 
 # Folder of everything that only an unfinished data set needs.
 WORK = ".work"
-# Bytes of a clip after which garbage is collected, which takes as long as a small clip.
-LARGE = 2**24
 
 
 class Stopped(Exception):
@@ -70,7 +67,7 @@ def write_shard(
     try:
         with part.open("wb") as file:
             for clip in job.clips:
-                failure, size = None, 0
+                failure = None
                 try:
                     with notes.listening() as heard:
                         record = encode_clip(clip, job.options)
@@ -79,13 +76,10 @@ def write_shard(
                     failed.append(failure)
                 else:
                     noted += [{"name": clip.name, "note": text} for text in heard]
-                    data = records.encode(record, job.options.streams)
-                    size = len(data)
-                    rows.append(_row(record, offset, size))
-                    del record  # a long clip is not held three times
-                    offset += file.write(tfrecord.frame(data))
-                if size > LARGE:  # its frames refer to themselves, and were too young
-                    gc.collect()
+                    pieces = records.pieces(record, job.options.streams)
+                    rows.append(_row(record, offset, sum(map(len, pieces))))
+                    offset += sum(map(file.write, tfrecord.framed(pieces)))
+                    del record, pieces  # before the next clip is read
                 if progress is not None:
                     progress(failure)
         sync(part)
@@ -162,7 +156,7 @@ def _content(record: records.Record) -> int:
         digest.update(stream.encode())
         if isinstance(found, records.Video):
             for frame in found.frames:
-                digest.update(frame)
+                digest.update(bytes(frame))
         else:
             digest.update(np.ascontiguousarray(found.points, np.float32).tobytes())
     return int.from_bytes(digest.digest()[:8], "little", signed=True)

@@ -1,5 +1,6 @@
 """Videos become JPEG frames of the right size and colour; bad files say why not."""
 
+import gc
 import io
 import struct
 
@@ -173,3 +174,17 @@ def test_a_video_whose_metadata_is_not_utf8_is_read(tmp_path):
         av.open(str(path)).close()
     clip = Clip("a", 0, {"rgb": path}, {})
     assert len(encode_clip(clip, OPTIONS).streams["rgb"].frames) == 8
+
+
+def test_frames_leave_memory_when_they_were_read(tmp_path):
+    path = raw.write_timed(
+        tmp_path / "a.mkv", (raw.greys(*range(60)), np.arange(60) / 25)
+    )
+    gc.collect()
+    gc.disable()
+    try:
+        read_video(path, "ir", VideoOptions(min_frames=1))
+        left = [kind for kind in map(type, gc.get_objects()) if kind is av.VideoFrame]
+    finally:
+        gc.enable()
+    assert len(left) <= 1

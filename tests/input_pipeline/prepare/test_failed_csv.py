@@ -242,4 +242,4 @@ def test_no_reason_was_added_without_an_example():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UnusableFile"
     ]
-    assert len(calls) == 66
+    assert len(calls) == 65
