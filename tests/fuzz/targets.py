@@ -24,7 +24,8 @@ from jaxact.errors import UserError
 from jaxact.report import predictions as score_files
 from jaxact.run import log
 from jaxact.weights import keymap, readers
-from tests.fuzz import lists as lists  # its targets are listed, too
+from tests.fuzz import annotated as annotated  # their targets are listed, too
+from tests.fuzz import lists as lists
 from tests.fuzz.harness import FOLDER, SEEDS, TARGETS, target, written
 from tests.input_pipeline import raw
 
