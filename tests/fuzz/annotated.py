@@ -31,7 +31,7 @@ def cvat_xml(data: bytes) -> None:
 
 @target(
     b'[{"id": 7, "data": {"video": "/0a1b2c3d-a.mp4"}, "annotations": [{"result": '
-    b'[{"value": {"ranges": [{"start": 1, "end": 9}], "timelinelabels": ["walk"]}}]}]}]',
+    b'[{"value": {"ranges": [{"start": 1, "end": 9}], "timelinelabels": ["x"]}}]}]}]',
     b'[{"id": 7, "video": "a.mp4", "label": [{"start": 1.5, "end": 3, "labels": '
     b'["walk"]}]}]',
 )
