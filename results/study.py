@@ -23,6 +23,7 @@ from jaxact.config import Experiment, load_experiment
 from jaxact.devices.host_memory import keep_freed_memory
 from jaxact.report import predictions as score_fusion
 from jaxact.report import write_report
+from results import paired
 
 DATA = pathlib.Path(__file__).parent / "data"
 
@@ -52,6 +53,7 @@ class Study:
         None: there is none.
       classes: by name, classes whose accuracy has a column of its own.
       difficulties: likewise, clips with this difficulty.
+      against: the row that all are compared with, clip by clip; "": none.
       more: lines below the table, from all runs.
     """
 
@@ -62,6 +64,7 @@ class Study:
     pretraining: tuple[Network, str] | None = None
     classes: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     difficulties: Sequence[str] = ()
+    against: str = ""
     more: Callable[[list[Run]], list[str]] = lambda runs: []
 
     @property
@@ -138,7 +141,11 @@ def run(study: Study, row: str, seed: int) -> Run:
     for name, chosen in _groups(study, parts[0], reports[0]).items():
         figures[f"top1/{name}"] = right[chosen].mean()
     numbers = {name: float(value) for name, value in figures.items()}
-    return {"row": row, "seed": seed, **numbers, **(facts or {})}
+    entry = {"row": row, "seed": seed, **numbers, **(facts or {})}
+    if study.against:
+        bits = paired.packed(right, parts[0].ids)
+        entry |= {"clips": len(right), paired.RIGHT: bits}
+    return entry
 
 
 def _groups(
@@ -177,15 +184,23 @@ def table(study: Study) -> str:
     columns = {"top1": "Top-1 %", "top5": "Top-5 %"}
     for name in (*study.classes, *study.difficulties):
         columns[f"top1/{name}"] = f"{name} %"
-    lines = [
-        f"| | {' | '.join(columns.values())} | seeds |",
-        "|" + "---|" * (len(columns) + 2),
-    ]
-    for name in study.rows:
-        mine = [entry for entry in runs if entry["row"] == name]
+    head = [*columns.values(), "seeds"]
+    if study.against:
+        head.append(f"points above {study.against} (95 % interval)")
+    lines = [f"| | {' | '.join(head)} |", "|" + "---|" * (len(head) + 1)]
+    by_row = {
+        name: [entry for entry in runs if entry["row"] == name] for name in study.rows
+    }
+    for name, mine in by_row.items():
         if mine:
             cells = [spread([entry[key] for entry in mine]) for key in columns]
-            lines.append(f"| {name} | {' | '.join(cells)} | {len(mine)} |")
+            cells.append(str(len(mine)))
+            if name == study.against:
+                cells.append("")
+            elif study.against:
+                apart = paired.difference(mine, by_row[study.against])
+                cells.append(paired.cell(apart))
+            lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines + study.more(runs))
 
 
