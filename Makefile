@@ -75,6 +75,11 @@ results: $(STAMP)  ## Train every row of every results table (many hours; resuma
 		--bystander 0 --noisy_skeleton 0
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW)_pretraining \
 		--out data/pretraining
+	$(BIN)/python -m input_pipeline.synthetic --out $(RAW)_intruding --seed 2 \
+		--subjects 20 --occluded 0 --dark_rgb 0 --warm_background 0 \
+		--bystander 0 --noisy_skeleton 0 --intruding 0.5
+	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW)_intruding \
+		--out data/intruding
 	@set -e; for study in results/studies/synthetic_*.py; do \
 		$(BIN)/python -m results.studies.$$(basename $$study .py); done
 	$(BIN)/python -m results.tables

@@ -77,13 +77,29 @@ def dataset_facts(data: DataConfig) -> DatasetFacts:
         digest=dataset.digest(protocol, data.folds),
         class_counts=split_doubts.class_counts(dataset, data, "train"),
         folds=number,
-        doubts=tuple(split_doubts.of(dataset, data)),
+        doubts=(*split_doubts.of(dataset, data), *_enlarged(dataset, data)),
         values={
             name: facts["scaling"]
             for name, facts in dataset.streams.items()
             if "scaling" in facts
         },
     )
+
+
+def _enlarged(dataset: PreparedDataset, data: DataConfig) -> list[str]:
+    """Returns a sentence where training crops are cut from enlarged frames."""
+    sides = [
+        facts.get("short_side", data.resize_max) for facts in dataset.streams.values()
+    ]
+    if data.crop != "random" or (stored := min(sides, default=0)) >= data.resize_max:
+        return []
+    return [
+        f"the frames are stored with a short side of {stored} pixels at most, and "
+        f"training enlarges them to {data.resize_min} to {data.resize_max} before it "
+        "cuts: training sees blurred pictures, testing does not. Prepare the set with "
+        f"--short_side {data.resize_max} where the raw files are larger, or lower "
+        "data.resize_min and data.resize_max."
+    ]
 
 
 def train_batches(

@@ -45,7 +45,7 @@ class Difference(NamedTuple):
 
 
 def difference(runs: Sequence[Run], others: Sequence[Run]) -> Difference | None:
-    """Compares two rows by the seeds that both have; None where they share fewer than 2.
+    """Compares two rows by the seeds that both have; None where these are fewer than 2.
 
     The interval has two parts, added in squares: what another seed would change, t of
     the seeds' differences, and what other clips would, from each clip's difference,

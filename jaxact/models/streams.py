@@ -21,7 +21,7 @@ from jaxact.batch import (
     normalize_differences,
     normalize_video,
 )
-from jaxact.config import ModelConfig
+from jaxact.config import Experiment, ModelConfig
 from jaxact.layers.fusions import only_present
 
 # Streams a model of images may have: dtype and channels.
@@ -30,6 +30,8 @@ VIDEOS = {
     for name, stream in STREAMS.items()
     if stream.kind == "video"
 }
+# Public image weights begin at ViT-B's width; what is smaller has none to start from.
+VIT_WIDTH = 768
 Layout = Literal["passes", "time", "unshared"]
 # What streams do to one another's maps [b ... c]: (stage, maps, train=...) -> maps.
 Between = Callable[..., Sequence[jax.Array]]
@@ -197,6 +199,15 @@ class TimeSformerStreamsConfig(StreamsConfig):
     # starting weights expect: 0.45 and 0.225 are TimeSformer's, 0.5 and 0.5 ViT-B/16's.
     mean: tuple[float, ...] = TimeSformerConfig.mean
     std: tuple[float, ...] = TimeSformerConfig.std
+
+    def notes(self, experiment: Experiment) -> list[str]:
+        if self.width < VIT_WIDTH or experiment.train.init_from:
+            return []
+        return [
+            "this TimeSformer has ViT-B's width and starts from random weights; its "
+            "authors' starts from a ViT trained on ImageNet. Give one with "
+            "--config.train.init_from=FILE (README, starting weights), or leave it so."
+        ]
 
     def branches(self) -> "Branches":
         """Returns the streams' networks.

@@ -56,6 +56,17 @@ def test_what_will_not_hold_of_a_manifest_s_splits_is_said(prepared):
     )
 
 
+def test_frames_stored_smaller_than_training_resizes_them_are_said(prepared):
+    def said(**changes):
+        facts = dataset_facts(data(prepared, **changes))
+        return [text for text in facts.doubts if "enlarges" in text]
+
+    (text,) = said(resize_min=260, resize_max=320)
+    assert "a short side of 256 pixels" in text and "--short_side 320" in text
+    assert said(resize_min=200, resize_max=256) == []
+    assert said(resize_min=260, resize_max=320, crop="corners") == []
+
+
 def test_folds_by_person_and_by_day_need_no_other_preparation(prepared):
     before = contents(prepared / "data")
     opened = PreparedDataset.open(prepared / "data", "small")

@@ -4,7 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxact.config import Experiment
 from jaxact.models import streams
+from jaxact.models.dual_stream import BaselineConfig
 
 
 def test_inputs_have_their_channels():
@@ -60,3 +62,13 @@ def test_normalisation_is_a_field_of_the_model():
     for wrong in ({"mean": (0.5, 0.5)}, {"std": (0.0,)}):
         with pytest.raises(ValueError, match="expected one number each or three"):
             streams.TimeSformerStreamsConfig(**wrong).branches()
+
+
+def test_a_published_size_that_starts_from_random_weights_is_said():
+    experiment = Experiment("test", BaselineConfig(num_classes=60), None)
+    (note,) = experiment.model.notes(experiment)
+    assert "ViT-B's width and starts from random weights" in note
+    experiment.train.init_from = "vit.npz"
+    assert experiment.model.notes(experiment) == []
+    small = Experiment("test", BaselineConfig(num_classes=60, width=64), None)
+    assert small.model.notes(small) == []
