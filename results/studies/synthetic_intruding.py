@@ -3,10 +3,10 @@
     python -m results.studies.synthetic_intruding --seeds 5    # what is missing
 
 Rows: the baseline; STAFusion as its config has it; with a learned query and the
-estimator that was best on the validation clips of `synthetic_intruding_tuning`; and with
-frames given to it in training and testing, by the truth (the ceiling) and at the same
-spread positions in every clip (what one gets without looking). All thirteen training
-subjects, test clips, compared with the baseline seed by seed and clip by clip.
+estimator that was best on the validation clips of `synthetic_intruding_tuning`; and
+with frames given to it in training and testing, by the truth (the ceiling) and at the
+same spread positions in every clip (what one gets without looking). All thirteen
+training subjects, test clips, compared with the baseline seed by seed, clip by clip.
 """
 
 import dataclasses

@@ -2,11 +2,11 @@
 
     python -m results.studies.synthetic_intruding_tuning --seeds 1
 
-In half of each stream's moments an intruder in safety clothes does another action in the
-actor's place, in other moments in the other stream (`docs/worlds.md`). Rows: the baseline
-and STAFusion's readings, each trained on nine of the thirteen training subjects and
-compared on the other four. No test clip is looked at; `synthetic_intruding` takes the best
-one there, with more seeds.
+In half of each stream's moments an intruder in safety clothes does another action in
+the actor's place, in other moments in the other stream (`docs/worlds.md`). Rows: the
+baseline and STAFusion's readings, each trained on nine of the thirteen training
+subjects and compared on the other four. No test clip is looked at;
+`synthetic_intruding` takes the best one there, with more seeds.
 """
 
 from results.study import Study, main
