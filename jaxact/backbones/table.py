@@ -58,4 +58,5 @@ OwnConfig: Any = dataclasses.make_dataclass(
         for name, stream in STREAMS.items()
     ],
     bases=(Config,),
+    namespace={"__module__": __name__},  # by which a model folder names it
 )

@@ -62,7 +62,7 @@ def made(experiment, tmp_path_factory):
     main.main(
         ["folder", "--config", CONFIG, "--checkpoint", str(place / "run")]
         + ["--out", str(place / "model"), "--labels", str(place / "labels.txt")]
-        + ["--license", "cc-by-4.0", *(f"{k}={v}" for k, v in SMALL.items())]
+        + ["--license", "cc-by-4.0", *(f"--config.{k}={v}" for k, v in SMALL.items())]
     )
     module, variables = jaxact.load_model(experiment, place / "run")
     batch = jaxact.example_batch(experiment, 2)

@@ -333,7 +333,7 @@ def test_streams_that_a_layout_cannot_have(fields, message):
 
 
 def test_the_baseline_is_the_same_model_with_flat_fields():
-    flat = dict(patch=8, width=12, depth=1, heads=2)
+    flat = dict(patch=8, width=12, depth=2, heads=2)
     ours = jax.tree.map(lambda x: x.shape, shapes_of(small("timesformer"))[0])
     theirs = shapes_of(BaselineConfig(**SIZES, **flat))[0]
     assert ours == jax.tree.map(lambda x: x.shape, theirs)
