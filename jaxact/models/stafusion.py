@@ -123,15 +123,15 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             )
         chosen_lib.preference(self.frames * len(self.streams), self.positions)
         return Choice(
-            (self.k1, self.k2),
-            (self.r1, self.r2),
-            self.scorer,
-            self.estimator,
-            self.sigma,
-            self.mark_noise,
-            self.frames_from,
-            self.positions,
-            self.regions_from,
+            frame_fractions=(self.k1, self.k2),
+            region_fractions=(self.r1, self.r2),
+            scorer=self.scorer,
+            estimator=self.estimator,
+            sigma=self.sigma,
+            mark_noise=self.mark_noise,
+            frames_from=self.frames_from,
+            positions=self.positions,
+            regions_from=self.regions_from,
         )
 
     def reads_truth(self) -> bool:

@@ -1,5 +1,8 @@
 """Annotations of other programs: CVAT, Label Studio, ELAN, events, any table."""
 
+import contextlib
+from collections.abc import Callable
+
 from input_pipeline.conversions import annotations as converted
 from input_pipeline.conversions import cvat, elan, events, label_studio
 from input_pipeline.conversions import table as tables
@@ -7,10 +10,14 @@ from input_pipeline.conversions.precog import ConversionError
 from tests.fuzz.harness import FOLDER, target, written
 
 
-def _written(found: converted.Annotations) -> None:
-    """Makes a manifest of what was read, as the command does."""
-    rows = {event.recording: {"rgb": event.recording} for event in found.events}
-    converted.write(found, rows, FOLDER / "annotated" / "manifest.csv")
+def _to_manifest(
+    read: Callable[..., converted.Annotations], name: str, data: bytes, *more: str
+) -> None:
+    """Makes a manifest of a file, as the command does; it may be refused."""
+    with contextlib.suppress(converted.AnnotationError):
+        found = read(written(name, data), *more)
+        rows = {event.recording: {"rgb": event.recording} for event in found.events}
+        converted.write(found, rows, FOLDER / "annotated" / "manifest.csv")
 
 
 @target(
@@ -23,10 +30,7 @@ def _written(found: converted.Annotations) -> None:
 )
 def cvat_xml(data: bytes) -> None:
     for attribute in ("", "a"):
-        try:
-            _written(cvat.read(written("a.xml", data), attribute))
-        except converted.AnnotationError:
-            pass
+        _to_manifest(cvat.read, "a.xml", data, attribute)
 
 
 @target(
@@ -36,10 +40,7 @@ def cvat_xml(data: bytes) -> None:
     b'["walk"]}]}]',
 )
 def label_studio_json(data: bytes) -> None:
-    try:
-        _written(label_studio.read(written("a.json", data)))
-    except converted.AnnotationError:
-        pass
+    _to_manifest(label_studio.read, "a.json", data)
 
 
 @target(
@@ -51,10 +52,7 @@ def label_studio_json(data: bytes) -> None:
     b"</ALIGNABLE_ANNOTATION></ANNOTATION></TIER></ANNOTATION_DOCUMENT>",
 )
 def elan_eaf(data: bytes) -> None:
-    try:
-        _written(elan.read(written("a.eaf", data)))
-    except converted.AnnotationError:
-        pass
+    _to_manifest(elan.read, "a.eaf", data)
 
 
 @target(
@@ -66,10 +64,7 @@ def elan_eaf(data: bytes) -> None:
     b'spatial_coordinates,metadata\n"1","[""a.mp4""]",0,"[1,4]","[]","{""1"":""x""}"\n',
 )
 def events_csv(data: bytes) -> None:
-    try:
-        _written(events.read(written("one.csv", data)))
-    except converted.AnnotationError:
-        pass
+    _to_manifest(events.read, "one.csv", data)
 
 
 @target(
