@@ -43,6 +43,10 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "Video Swin": ("demo_infar.py:net=video_swin", {}),
     "Hiera": ("demo_infar.py:net=hiera", {}),
     "MViT": ("demo_infar.py:net=mvit", {}),
+    "TANet": ("demo_infar.py:net=tanet", {}),
+    "Video-FocalNet": ("demo_infar.py:net=video_focalnet", {}),
+    "VideoMAE": ("demo_infar.py:net=videomae", {}),
+    "I3D": ("demo_infar.py:net=i3d", {}),
 }
 
 

@@ -5,7 +5,8 @@
 - ``<!-- fields: MODULE.CLASS -->``, ``<!-- backbones -->`` and ``<!-- fusions -->``
   become tables made of the code, see `tables`;
 - names of pages in the text, as in ``docs/live.md``, become links;
-- equations become MathML, notebooks become pages, docs/names.md the reference.
+- equations become MathML, Mermaid's charts SVG, notebooks pages, docs/names.md the
+  reference.
 
 On a code host these comments are not seen; the sentence before each says where to look.
 """
@@ -20,7 +21,7 @@ from typing import Any
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
-from docs.making import equations, reference, tables
+from docs.making import diagrams, equations, reference, tables
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIRECTIVE = re.compile(
@@ -48,6 +49,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Fills in what the comments of a page ask for, and links pages."""
     try:
         text = DIRECTIVE.sub(lambda found: filled(found[1], found[2]), markdown)
+        text = diagrams.drawn(text)
     except (KeyError, ValueError) as error:
         raise PluginError(f"{page.file.src_uri}: {error}") from error
     return linked(text, posixpath.dirname(page.file.src_uri))

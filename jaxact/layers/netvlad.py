@@ -109,7 +109,8 @@ class NetVLAD(nn.Module):
         assignments = jax.nn.softmax(logits * (learned("alpha") / self.alpha))
 
         sums = einsum("bnk,bnd->bkd", assignments, x)
-        sums -= einsum("bk,kd->bkd", assignments.sum(axis=1), centres)
+        # By broadcasting: "bk,kd->bkd" sums over nothing, and ONNX holds no such product.
+        sums -= assignments.sum(axis=1)[..., None] * centres[None]
         columns = unit_length(sums)
         flat = einops.rearrange(columns, "b k d -> b (k d)")
         return Vlad(

@@ -1,68 +1,13 @@
-"""The pages in a real browser: a quiet console, no wider than a phone, dark and light.
-
-A frame as wide as a phone holds the page; what its script finds stands in the DOM that
-Chromium prints.
-"""
-
-import json
-import re
-import shutil
-import subprocess
+"""Pages in a real browser: a quiet console, legible on a phone, dark and light."""
 
 import pytest
 
 from jaxact import report
 from jaxact.report.timeline import SECOND, page
+from tests.browser import NEEDED, PHONE, light_of, seen
 from tests.report.test_report import whole_evaluation
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-PHONE = 390
-FRAME = """<!doctype html><title>frame</title>
-<iframe id="phone" src="%s" style="width:390px;height:800px;border:0"></iframe>
-<pre id="found"></pre>
-<script>
-const phone = document.getElementById("phone");
-phone.onload = () => {
-  const inside = phone.contentWindow, root = phone.contentDocument.documentElement;
-  const style = inside.getComputedStyle(phone.contentDocument.body);
-  const pieces = [...phone.contentDocument.querySelectorAll(".track button[data-at]")];
-  if (pieces.length) pieces[pieces.length - 1].click();
-  const head = phone.contentDocument.querySelector(".head");
-  const dark = inside.matchMedia("(prefers-color-scheme: dark)").matches;
-  document.getElementById("found").textContent = JSON.stringify({
-    width: root.scrollWidth, dark: dark, page: style.backgroundColor, ink: style.color,
-    head: head && head.style.left});
-};
-</script>
-"""
-
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
-]
-
-
-def seen(folder, path, dark):
-    """What a browser says of a page: its console's lines, and the frame's findings."""
-    (folder / "frame.html").write_text(FRAME % path.name)
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    command += ["--allow-file-access-from-files", "--enable-logging=stderr"]
-    command += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000"]
-    command += [f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
-    done = subprocess.run(
-        [*command, f"file://{folder / 'frame.html'}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    (found,) = re.findall(r'<pre id="found">(\{.*?\})</pre>', done.stdout)
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return console, json.loads(found)
-
-
-def light_of(colour):
-    """How light a CSS colour is, 0 to 255."""
-    return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
+pytestmark = NEEDED
 
 
 def timeline(folder):
@@ -86,8 +31,8 @@ def test_a_page_in_a_browser(tmp_path, kind, dark):
         path = report.write_report(tmp_path, whole_evaluation())
     else:
         path = timeline(tmp_path)
-    console, found = seen(tmp_path, path, dark)
-    assert console == []
+    console, found = seen(tmp_path, path.name, dark)
+    assert console == [] and found["faint"] == []
     assert found["width"] <= PHONE
     assert found["dark"] == dark
     assert (light_of(found["page"]) < 60) == dark
@@ -99,6 +44,13 @@ def test_a_page_in_a_browser(tmp_path, kind, dark):
 def test_an_error_in_the_console_is_seen(tmp_path):
     path = tmp_path / "page.html"
     path.write_text("<body style='width:500px'><script>nothing.there()</script>")
-    console, found = seen(tmp_path, path, False)
+    console, found = seen(tmp_path, path.name, False)
     assert len(console) == 1 and "nothing is not defined" in console[0]
     assert found["width"] > PHONE
+
+
+def test_ink_that_is_hardly_seen_is_found(tmp_path):
+    text = "<p>well</p><div style='background:#222'><p style='color:#444'>hardly</p>"
+    (tmp_path / "page.html").write_text(f"<body style='background:#fff'>{text}</div>")
+    _, found = seen(tmp_path, "page.html", True)
+    assert found["faint"] == [["hardly", 1.6]]
