@@ -25,6 +25,7 @@ from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.attention import attend
 from jaxact.layers.mlp import DropPath, Mlp
 from jaxact.layers.patches import PatchConvolution, place_and_time
+from jaxact.layers.windows import from_windows, max_of_windows, to_windows
 
 EPSILON = 1e-6
 PATCH_WINDOW, PATCH_STRIDES = (3, 7, 7), (2, 4, 4)
@@ -39,22 +40,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "large": dict(width=144, depths=(2, 6, 36, 4), heads=2),
     "huge": dict(width=256, depths=(2, 6, 36, 4), heads=4),
 }
-
-
-def max_pool(x: jax.Array, stride: Sequence[int]) -> jax.Array:
-    """Takes maxima of ``[b t h w ...]`` over cells without overlap."""
-    p, q, r = stride
-    return einops.reduce(
-        x, "b (t p) (h q) (w r) ... -> b t h w ...", "max", p=p, q=q, r=r
-    )
-
-
-def to_windows(x: jax.Array, window: Sequence[int]) -> jax.Array:
-    """Cuts ``[b t h w a d]`` into windows ``[b g n a d]``."""
-    p, q, r = window
-    return einops.rearrange(
-        x, "b (t p) (h q) (w r) a d -> b (t h w) (p q r) a d", p=p, q=q, r=r
-    )
 
 
 class MaskUnitAttention(nn.Module):
@@ -81,7 +66,7 @@ class MaskUnitAttention(nn.Module):
             einops.rearrange(part, "... (a d) -> ... a d", a=self.heads)
             for part in jnp.split(qkv, 3, axis=-1)
         )
-        query = max_pool(query, self.stride)
+        query = max_of_windows(query, self.stride)
         window = grid if self.window is None else self.window
         pooled = [n // s for n, s in zip(window, self.stride, strict=True)]
         y = attend(
@@ -89,21 +74,16 @@ class MaskUnitAttention(nn.Module):
             to_windows(key, window),
             to_windows(value, window),
         )
-        sides = dict(zip("pqr", pooled, strict=True))
-        counts = {k: n // m for k, n, m in zip("thw", grid, window, strict=True)}
-        y = einops.rearrange(
-            y,
-            "b (t h w) (p q r) a d -> b (t p) (h q) (w r) (a d)",
-            **sides,
-            **counts,
-        )
+        y = einops.rearrange(y, "b g n a d -> b g n (a d)")
+        size = [n // s for n, s in zip(grid, self.stride, strict=True)]
+        y = from_windows(y, size, pooled)
         return nn.Dense(self.width, dtype=self.dtype, name="out_proj")(y)
 
 
 class HieraBlock(nn.Module):
     """Attention, then an MLP; pre-norm, residual; the first of a stage pools.
 
-    Where the width changes the skip is ``max_pool(Linear(LN x))``.
+    Where the width changes the skip is ``max_of_windows(Linear(LN x))``.
     """
 
     width: int
@@ -122,7 +102,7 @@ class HieraBlock(nn.Module):
         y = norm("attention_norm")(x)
         if x.shape[-1] != self.width:
             skip = nn.Dense(self.width, dtype=self.dtype, name="skip")(y)
-            x = max_pool(skip, self.stride)
+            x = max_of_windows(skip, self.stride)
         y = MaskUnitAttention(
             self.width,
             self.heads,

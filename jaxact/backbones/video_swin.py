@@ -28,6 +28,7 @@ from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.attention import QKV, attend
 from jaxact.layers.mlp import DropPath, Mlp
 from jaxact.layers.patches import patches
+from jaxact.layers.windows import from_windows, to_windows
 
 EPSILON = 1e-5
 Grid = tuple[int, int, int]  # of t, h and w
@@ -148,16 +149,12 @@ class SwinBlock(nn.Module):
         y = jnp.pad(y, ((0, 0), *((0, more) for more in fill), (0, 0)))
         grid = y.shape[1:4]
         y = jnp.roll(y, [-s for s in shift], axis=(1, 2, 3))
-        sides = dict(zip("thw", window, strict=True))
-        y = einops.rearrange(y, "b (T t) (H h) (W w) c -> b (T H W) (t h w) c", **sides)
+        y = to_windows(y, window)
         attention = WindowAttention(
             self.heads, self.window, self.dtype, name="attention"
         )
         y = attention(y, window, same_region(grid, window, shift))
-        counts = {name: n // w for name, n, w in zip("THW", grid, window, strict=True)}
-        y = einops.rearrange(
-            y, "b (T H W) (t h w) c -> b (T t) (H h) (W w) c", **counts, **sides
-        )
+        y = from_windows(y, grid, window)
         y = jnp.roll(y, shift, axis=(1, 2, 3))
         y = y[:, : size[0], : size[1], : size[2]]
         x = x + DropPath(self.drop_path)(y, train=train)
@@ -175,8 +172,10 @@ class PatchMerging(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         h, w, c = x.shape[2:]
         x = jnp.pad(x, ((0, 0), (0, 0), (0, h % 2), (0, w % 2), (0, 0)))
-        # The published order: rows change faster than columns.
-        x = einops.rearrange(x, "b t (h p) (w q) c -> b t h w (q p c)", p=2, q=2)
+        # The published order: rows change faster than columns. Two steps, for LiteRT
+        # exchanges no seven axes.
+        x = einops.rearrange(x, "b t (h p) w c -> b t h w p c", p=2)
+        x = einops.rearrange(x, "b t h (w q) p c -> b t h w (q p c)", q=2)
         x = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="norm")(x)
         return nn.Dense(2 * c, use_bias=False, dtype=self.dtype, name="reduction")(x)
 

@@ -109,7 +109,7 @@ class NetVLAD(nn.Module):
         assignments = jax.nn.softmax(logits * (learned("alpha") / self.alpha))
 
         sums = einsum("bnk,bnd->bkd", assignments, x)
-        # By broadcasting: "bk,kd->bkd" sums over nothing, and ONNX holds no such product.
+        # By broadcasting: ONNX Runtime runs no "bk,kd->bkd", which sums over nothing.
         sums -= assignments.sum(axis=1)[..., None] * centres[None]
         columns = unit_length(sums)
         flat = einops.rearrange(columns, "b k d -> b (k d)")

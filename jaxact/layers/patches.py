@@ -12,16 +12,16 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.layers.conv3d import conv3d
+from jaxact.layers.windows import to_windows
 
 
 def patches(video: jax.Array, patch: Sequence[int]) -> jax.Array:
     """Cuts ``[b t h w c]``, filled up with zeros, into patches ``[b t h w pqrc]``."""
-    p, q, r = patch
     fill = [(-n) % k for n, k in zip(video.shape[1:4], patch, strict=True)]
     x = jnp.pad(video, ((0, 0), *((0, more) for more in fill), (0, 0)))
-    return einops.rearrange(
-        x, "b (t p) (h q) (w r) c -> b t h w (p q r c)", p=p, q=q, r=r
-    )
+    t, h, w = (n // k for n, k in zip(x.shape[1:4], patch, strict=True))
+    x = to_windows(x, patch)
+    return einops.rearrange(x, "b (t h w) n c -> b t h w (n c)", t=t, h=h, w=w)
 
 
 def place_and_time(module: nn.Module, x: jax.Array) -> jax.Array:

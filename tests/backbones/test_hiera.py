@@ -1,10 +1,9 @@
-"""Hiera against the authors' package, its pooling by hand, its published sizes."""
+"""Hiera against the authors' package, its published sizes."""
 
 import dataclasses
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from jaxact.backbones import hiera
@@ -45,17 +44,6 @@ def test_published_sizes_with_400_classes(name, parameters, gmacs):
 def test_published_parameters_of_the_large_ones(name, millions):
     found = published_parameters(HieraConfig(**hiera.VARIANTS[name]), frames=16)
     assert found == pytest.approx(millions * 1e6, abs=5e4)
-
-
-def test_pooling_by_hand():
-    x = jnp.arange(8.0).reshape(1, 1, 2, 4, 1)  # rows 0 1 2 3 and 4 5 6 7
-    np.testing.assert_array_equal(hiera.max_pool(x, (1, 2, 2)).ravel(), [5, 7])
-
-
-def test_windows_by_hand():
-    x = jnp.arange(8.0).reshape(1, 1, 2, 4, 1, 1)
-    windows = hiera.to_windows(x, (1, 2, 2))[0, :, :, 0, 0]
-    np.testing.assert_array_equal(windows, [[0, 1, 4, 5], [2, 3, 6, 7]])
 
 
 def test_clips_and_sizes_that_do_not_fit_are_refused():
