@@ -41,8 +41,11 @@ def crossvalidate(
     number: int = 0,
     data: Data = pipeline,
     checkpoint: str = "last",
-) -> Evaluation:
+) -> Evaluation | None:
     """Trains and tests every fold that is not done yet; returns them as one evaluation.
+
+    Of several processes the main one alone, which writes the folds' reports, reads
+    them and has something to return: others may see its files a minute later.
 
     Raises:
       UserError: see its message.
@@ -62,8 +65,10 @@ def crossvalidate(
             tested = evaluate.evaluate(spec, *found, data)
             if distributed.is_main():
                 write_report(report, tested)
-            distributed.any_process(False)  # the others wait for the report
-        parts.append(predictions.read(report))
+        if distributed.is_main():
+            parts.append(predictions.read(report))
+    if not distributed.is_main():
+        return None
     pooled = folds.pool(experiment, parts, f"of each fold the {checkpoint} one", by)
     return dataclasses.replace(pooled, values=facts.values)
 
@@ -88,14 +93,14 @@ def is_done(
     Raises:
       UserError: it was trained by another config, or on other data.
     """
-    if distributed.any_process(not (report / "report.html").exists()):
+    if not distributed.broadcast_from_main((report / "report.html").exists()):
         return False
     checkpoints, step = find(folder)
-    stored = read_sealed(checkpoints, step)["meta"]
-    facts = data.dataset_facts(spec.data)
-    now = dataclasses.replace(spec.data, version=facts.version)
-    spec = dataclasses.replace(spec, data=now)
     with distributed.raise_on_all():
+        stored = read_sealed(checkpoints, step)["meta"]
+        facts = data.dataset_facts(spec.data)
+        now = dataclasses.replace(spec.data, version=facts.version)
+        spec = dataclasses.replace(spec, data=now)
         checks.check_same_config(stored["config"], spec, str(folder))
         checks.check_same_data(
             stored.get("data"), checks.data_identity(facts), str(folder)
@@ -118,7 +123,7 @@ def main() -> None:
     found = crossvalidate(
         experiment, workdir, FOLDS.value, NUM_FOLDS.value, checkpoint=checkpoint
     )
-    if distributed.is_main():
+    if found is not None:
         page = write_report(out, found)
         say(f"{folds.table(found)}\nReport: {page}")
 

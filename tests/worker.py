@@ -16,6 +16,7 @@ import time
 
 import jax
 
+import crossvalidate
 import evaluate
 import train
 from jaxact import errors
@@ -131,6 +132,37 @@ def terminated(folder):
     for name in ("terminated", "left_alone"):
         result[name] = history(folder / name), parameters(folder / name, **changes)
     return result
+
+
+def folds(folder):
+    """Cross-validates; returns what the main process has of it, and the exit codes.
+
+    In several processes the last one gets SIGTERM in the second fold.
+    """
+    seen, codes = [], []
+
+    def terminate(number):
+        seen.append(number)
+        last = jax.process_index() == jax.process_count() - 1 > 0
+        if len(seen) == 8 and last:
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1 * (jax.process_count() > 1))
+
+    changes = {"train.epochs": 2.4, "train.eval_every": 0.0}
+    spec, found = experiment(**changes), None
+    for _ in range(2):
+        try:
+            found = crossvalidate.crossvalidate(
+                spec,
+                folder / "folds",
+                "person",
+                data=tiny.FoldedData(on_batch=terminate),
+            )
+            codes.append(0)
+        except SystemExit as stop:
+            codes.append(stop.code)
+    kept = ("ids", "scores", "labels", "folds")
+    return {"codes": codes, "found": found and {k: getattr(found, k) for k in kept}}
 
 
 def harmed(folder):

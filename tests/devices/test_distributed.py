@@ -150,6 +150,20 @@ def test_sigterm_to_one_process_stops_both(tmp_path):
 
 
 @pytest.mark.long
+def test_two_processes_cross_validate_as_one(tmp_path, tmp_path_factory):
+    """Every fold is trained by both, stopped and continued; the main one reports."""
+    patch = on_devices(1)
+    one = worker.folds(tmp_path_factory.mktemp("alone"))
+    patch.undo()
+    ((main, other),), logs = processes(tmp_path, 2, 1, "folds")
+    assert main["codes"] == other["codes"] == [143, 0] and other["found"] is None
+    assert one["found"]["ids"].tolist() == list(range(30))
+    for name, value in one["found"].items():
+        np.testing.assert_allclose(main["found"][name], value, atol=2e-5)
+    assert logs[0].count("Fold 2 of 3") == 2 and "Fold" not in logs[1]
+
+
+@pytest.mark.long
 def test_what_one_process_cannot_read_none_takes(tmp_path):
     (found,), logs = processes(tmp_path, 2, 1, "harmed")
     for outcome, said in zip(found, ("Another process cannot", "now"), strict=True):

@@ -14,26 +14,12 @@ from tests.scripts.test_train import quick
 
 __all__ = ["quick"]  # a fixture
 
-FOLDS, CLIPS = 3, 30
-
-
-class Folded(tiny.TinyData):
-    """Thirty clips in three folds of ten."""
-
-    def dataset_facts(self, data):
-        facts = super().dataset_facts(data)
-        facts.folds = FOLDS
-        facts.protocol = f"xview, fold {data.fold} of {FOLDS} by {data.folds}"
-        return facts
-
-    def eval_batches(self, data, *rest, **part):
-        for batch in super().eval_batches(data, *rest, **part):
-            yield batch | {"id": batch["id"] - 20 + 10 * (data.fold - 1)}
+CLIPS = 30
 
 
 def run(folder, on_batch=None, data=None, **changes):
     spec = tiny.experiment(**{"train.epochs": 0.8, **changes})
-    data = data or Folded(on_batch=on_batch)
+    data = data or tiny.FoldedData(on_batch=on_batch)
     return crossvalidate.crossvalidate(spec, folder, "person", data=data)
 
 
@@ -99,7 +85,7 @@ def test_folds_of_another_config_or_other_data_are_refused(finished):
     folder, _ = finished
     with pytest.raises(errors.UserError, match="optim.lr: was 0.1, now 0.2"):
         run(folder, **{"optim.lr": 0.2})
-    data = Folded()
+    data = tiny.FoldedData()
     data.sizes = {"train": 20, "test": 9, "val": 0}
     with pytest.raises(errors.UserError, match="was begun on other data"):
         run(folder, data=data)
