@@ -188,7 +188,8 @@ def eval_batches(
       joints_seen float32 [b s*t m v 2]: (column, row) of the joints at the moment of
       each frame, as fractions of the first view's crop, NaN where there is none.
     """
-    local = _local_size(data, batch_size, host, hosts)
+    once = dataclasses.replace(data, repeats=1)  # evaluation repeats nothing
+    local = _local_size(once, batch_size, host, hosts)
     dataset = _open(data)
     rows = splits.rows(dataset, data, split)
     reader = ExampleReader(dataset, data, inputs)

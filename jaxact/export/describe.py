@@ -19,13 +19,17 @@ _VALUES = {
     "uint16": "distances in millimetres, 0 where nothing was measured",
     "float32": "metres: x to the side, y upward, z away from the camera",
 }
-# Fields of a data config that say which frames and places of a clip a model is shown.
+# Fields of a data config that say which frames and places of a clip a model is shown,
+# and of how many such views evaluation averages the scores.
 _SAMPLING = (
     "window",
     "test_resize",
     "test_skeleton_crop",
     "shared_time",
     "shared_crop",
+    "eval_views_time",
+    "eval_views_space",
+    "eval_flip",
 )
 
 

@@ -160,6 +160,12 @@ def other_values(stored: str, experiment: config_lib.Experiment) -> list[str]:
     return differences(stored, config_lib.config_text(experiment), free)
 
 
+def averaged(stored: str) -> str:
+    """Returns the train.ema_decay of a stored config's text; "": none was kept."""
+    decay = _table(stored).get("train.ema_decay", "")
+    return "" if decay in ("0", "0.0") else decay
+
+
 def check_same_config(
     stored: str, experiment: config_lib.Experiment, where: str
 ) -> None:

@@ -201,7 +201,8 @@ def restore_weights(
 
     Of a training that averaged its weights, the averages; with
     `EvalConfig.average_last` the mean of several checkpoints' weights, and of their
-    batch statistics. Says which values of model and data are not those of the training.
+    batch statistics. Says that, and which values of model and data are not those of the
+    training.
 
     Raises:
       UserError: the checkpoint is damaged or of another model.
@@ -228,6 +229,8 @@ def restore_weights(
         ) from None
     finally:
         source.close()
+    if decay := checks.averaged(stored):
+        distributed.say(f"Weights: averaged in training (train.ema_decay {decay}).")
     if others:
         distributed.say(
             f"Note: this checkpoint was trained with other values:\n{others}"

@@ -15,10 +15,13 @@ def test_streams_are_described_by_kind():
 
 def test_sampling_and_normalisation_are_told():
     changes = {"data.test_resize": 51, "data.window": 32, "model.mean": (0.25,)}
+    changes["data.eval_flip"] = True
     experiment = load_experiment("configs/demo_stafusion.py", changes)
     found = describe.preprocessing_of(experiment)
     assert found["sampling"]["test_resize"] == 51
     assert found["sampling"]["window"] == 32
+    views = {"eval_views_time": 1, "eval_views_space": 1, "eval_flip": True}
+    assert views.items() <= found["sampling"].items()
     assert found["normalisation"] == {"mean": [0.25], "std": [0.225]}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from input_pipeline.config import DataConfigError
 from input_pipeline.order import OCCURRENCE, Order, permutation, quotas
-from input_pipeline.pipeline import train_batches
+from input_pipeline.pipeline import eval_batches, train_batches
 from tests.input_pipeline import tiny
 from tests.input_pipeline.test_pipeline import INPUTS
 
@@ -87,6 +87,14 @@ def test_repeats_show_two_crops_of_a_clip_and_two_hosts_see_the_same(tmp_path):
         part = next(train_batches(data, inputs, 4, seed=1, host=host, hosts=2))
         for key, value in part.items():
             np.testing.assert_array_equal(value, whole[key][2 * host : 2 * host + 2])
+
+
+def test_evaluation_repeats_nothing_and_any_batch_will_do(tmp_path):
+    tiny.write(tmp_path, [tiny.clip(i) for i in range(5)], 3)
+    data = tiny.config(tmp_path, repeats=2)
+    inputs = {"skeleton": jax.ShapeDtypeStruct((1, 6, tiny.JOINTS, 3), np.float32)}
+    (batch,) = eval_batches(data, inputs, "test", 3)
+    assert sorted(batch["id"].tolist()) == [2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -72,14 +72,18 @@ def test_a_run_killed_between_steps_comes_to_the_same(finished, tmp_path):
     assert history(tmp_path) == history(finished)
 
 
-def test_the_averages_are_what_is_evaluated_loaded_and_started_from(finished):
+def test_the_averages_are_what_is_evaluated_loaded_and_started_from(finished, capsys):
+    """And that is said."""
     state = state_of(finished, 6, **ALL)
     experiment = tiny.experiment(**ALL)
     _, variables = jaxact.load_model(experiment, finished)
     assert equal(variables["params"], state.ema["params"])
     assert equal(variables["batch_stats"], state.ema["batch_stats"])
+    said = "Weights: averaged in training (train.ema_decay 0.9).\n"
+    assert capsys.readouterr().out == said
     folder, step = files.find(finished)
     result = evaluate.evaluate(experiment, folder, step, tiny.TinyData())
+    assert said in capsys.readouterr().out
     top1 = (result.scores.argmax(axis=1) == result.labels).mean()
     last = [row for row in log.read_history(finished) if "eval/top1" in row][-1]
     assert last["eval/top1"] == pytest.approx(top1)
