@@ -28,7 +28,9 @@ from jaxact.report import Evaluation, folds, output, predictions, write_report
 from jaxact.run import checks, commandline
 from train import train
 
-FOLDS = flags.DEFINE_string("folds", "person", "person, recording, day or clip.")
+FOLDS = flags.DEFINE_enum(
+    "folds", "person", ["person", "recording", "day", "clip"], "What stays together."
+)
 # By which checkpoint of every fold, and where the report lies.
 REPORTS = {"last": "report", "best": "report_best"}
 NUM_FOLDS = flags.DEFINE_integer("num_folds", 0, "How many [0: one a person, ...].")

@@ -30,7 +30,8 @@ class _Strict:
         choices = typing.get_args(kind)
         if typing.get_origin(kind) is Literal and value not in choices:
             raise DataConfigError(
-                f"data.{name} is {value!r}; choose one of {', '.join(choices)}."
+                f"data.{name} is {value!r}; choose one of "
+                f"{', '.join(choice or repr('') for choice in choices)}."
             )
         object.__setattr__(self, name, value)
 

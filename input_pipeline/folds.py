@@ -59,6 +59,12 @@ def of(
             f"{dataset.name!r} the {data.folds} is not known. Give the manifest a "
             f"column {data.folds} and prepare it again, or choose other folds."
         )
+    if len(known) < 2:
+        raise DataConfigError(
+            f"data.folds is {data.folds!r}, but all clips of {dataset.name!r} are of "
+            f"one {data.folds} ({''.join(known)!r}); folds need two. Choose other "
+            "folds, as recording, day, or clip."
+        )
     number = data.num_folds or len(known)
     if not 2 <= number <= len(known):
         raise DataConfigError(

@@ -134,6 +134,7 @@ def _read(
     files = Counter(_recording(row, streams) for _, row in rows)
     shared = max(files.values()) > 1  # clips of one recording belong together
     lines: dict[str, int] = {}
+    spans: dict[tuple, int] = {}
     for line, row in rows:
         where = f"{manifest}, line {line}"
         paths = {
@@ -151,7 +152,7 @@ def _read(
         if name in lines:
             raise RawDataError(
                 f"{where}: the clip {name!r} stands in line {lines[name]} already. "
-                "Give each its own name in the column name."
+                "Delete one of the lines, or give each its own name in the column name."
             )
         split = row.get("split", "train").lower()
         if split not in SPLITS:
@@ -159,6 +160,19 @@ def _read(
                 f"{where}: the split is {row['split']!r}; expected {', '.join(SPLITS)}."
             )
         lines[name] = line
+        part = parts.read(
+            where,
+            row,
+            header,
+            functools.partial(_cell, where, manifest.parent, row, allow_outside),
+        )
+        if part is not None and not row.get("name"):
+            spelt = (*sorted(paths.items()), part.start, part.end)
+            if (before := spans.setdefault(spelt, line)) != line:
+                raise RawDataError(
+                    f"{where}: line {before} is of the same part of the same files. "
+                    "Delete one of them, or give each its own name in the column name."
+                )
         clips[name] = encode.Clip(
             name=name,
             label=labels[line],
@@ -166,12 +180,7 @@ def _read(
             splits={protocol: split},
             subject=_number(where, row, "subject"),
             camera=_number(where, row, "camera"),
-            part=parts.read(
-                where,
-                row,
-                header,
-                functools.partial(_cell, where, manifest.parent, row, allow_outside),
-            ),
+            part=part,
             groups=_groups(where, row, _recording(row, streams) if shared else ""),
         )
     return classes, [clips[name] for name in sorted(clips)]

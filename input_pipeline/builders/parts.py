@@ -134,7 +134,7 @@ def _number(where: str, column: str, row: Mapping[str, str]) -> float | None:
         number = math.nan
     if not abs(number) < _MOST:
         unit = {"rate": "frames per second", "frame": "a frame's number"}
-        expected = unit.get(column.rpartition("_")[2], "seconds, as 12.5")
+        expected = unit.get(column.rpartition("_")[2], "seconds, as 12.5, with a point")
         hint = ", or 0:00:12.5" if column in SECONDS else ""
         raise RawDataError(
             f"{where}: the {column} is {text[:50]!r}; expected {expected}{hint}, or "

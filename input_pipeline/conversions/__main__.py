@@ -20,6 +20,7 @@ from input_pipeline.conversions import cvat, elan, events, label_studio
 from input_pipeline.conversions.annotations import (
     AnnotationError,
     Annotations,
+    of_the_only_one,
     read_recordings,
     write,
 )
@@ -76,6 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
             every.add(_read(given, path))
         if given.recordings is not None:
             rows = read_recordings(given.recordings, given.out)
+            stems = {path.stem for path in given.files}
+            every = of_the_only_one(every, rows, stems)
         else:
             names = {event.recording for event in every.events}
             rows = {name: {given.stream: name} for name in names}

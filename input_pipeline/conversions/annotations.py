@@ -74,7 +74,9 @@ def read_text(path: Path) -> str:
             )
         return path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
-        raise AnnotationError(f"{path} is no text in UTF-8 ({error}).") from None
+        raise AnnotationError(
+            f"{path} is no text in UTF-8 ({error}). Export it again in UTF-8."
+        ) from None
 
 
 class _NoDoctype(ET.TreeBuilder):
@@ -160,14 +162,17 @@ def write(
     if unknown:
         raise AnnotationError(
             f"Annotations are of the recordings {', '.join(unknown[:8])}; the table of "
-            f"recordings has {', '.join(sorted(rows)[:8]) or 'none'}."
+            f"recordings has {', '.join(sorted(rows)[:8]) or 'none'}. Give it a line "
+            "for each, under the names that the annotations use."
         )
-    twice = set() if keep_overlaps else overlaps(annotations.events)
+    events, repeated = _once(annotations.events)
+    twice = set() if keep_overlaps else overlaps(events)
     left_out = [
         *annotations.left_out,
-        *((annotations.events[i], "overlaps another label") for i in sorted(twice)),
+        *((event, "stands there twice") for event in repeated),
+        *((events[i], "overlaps another label") for i in sorted(twice)),
     ]
-    kept = [e for i, e in enumerate(annotations.events) if i not in twice]
+    kept = [e for i, e in enumerate(events) if i not in twice]
     if not kept:
         raise AnnotationError(
             f"No event is left: {_counted(left_out) or 'there was none'}."
@@ -178,8 +183,8 @@ def write(
     ends = parts.FRAMES if annotations.in_frames else parts.SECONDS
     table = []
     for event in sorted(kept, key=lambda e: (e.recording, e.start, e.label)):
-        cells = {"recording": event.recording, "person": event.person}
-        cells |= rows[event.recording]
+        cells = {"recording": event.recording, **rows[event.recording]}
+        cells["person"] = cells.get("person") or event.person
         cells |= dict(zip(ends, map(number, (event.start, event.end)), strict=True))
         cells["label"] = event.label
         table.append([cells.get(column, "") for column in (*columns, *ends, "label")])
@@ -193,6 +198,11 @@ def write(
         [[e.recording, number(e.start), number(e.end), e.label, w] for e, w in every],
     )
     labels = sorted({event.label for event in kept})
+    others = [
+        e
+        for e in kept
+        if e.person and rows[e.recording].get("person", "") not in ("", e.person)
+    ]
     unit = "frames" if annotations.in_frames else "s"
     length = sum(gap.end - gap.start for gap in unlabelled)
     return [
@@ -200,7 +210,47 @@ def write(
         f"{len(labels)} labels ({', '.join(labels[:12])}) in {out}.",
         f"Left out: {_counted(left_out) or 'nothing'}; without a label: "
         f"{len(unlabelled)} spans, {length:.6g} {unit}. All are in {skipped}.",
+        *(
+            f"{len(others)} annotations name another person than the table of "
+            f"recordings, which counts: {others[0].person!r} is "
+            f"{rows[others[0].recording]['person']!r} in {others[0].recording!r}."
+            for _ in others[:1]
+        ),
     ]
+
+
+def of_the_only_one(
+    annotations: Annotations, rows: Mapping[str, Mapping[str, str]], stems: set[str]
+) -> Annotations:
+    """Return annotations that name no recording as those of the only one there is.
+
+    ``stems``: of the files, by which readers call a recording that nobody names.
+    """
+    if len(rows) != 1 or len(stems) != 1 or stems <= {*rows}:
+        return annotations
+    (stem,), (only,) = stems, rows
+
+    def renamed(event: Event) -> Event:
+        same = event.recording == stem
+        return dataclasses.replace(event, recording=only) if same else event
+
+    return dataclasses.replace(
+        annotations,
+        events=[*map(renamed, annotations.events)],
+        left_out=[(renamed(event), why) for event, why in annotations.left_out],
+        lengths={only if k == stem else k: v for k, v in annotations.lengths.items()},
+    )
+
+
+def _once(events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
+    """Each event once, and those that stand there again, of whatever person."""
+    found: dict[tuple, Event] = {}
+    repeated = []
+    for event in events:
+        key = (event.recording, event.start, event.end, event.label)
+        if found.setdefault(key, event) is not event:
+            repeated.append(event)
+    return [*found.values()], repeated
 
 
 def read_recordings(path: Path, out: Path) -> dict[str, dict[str, str]]:
@@ -212,8 +262,13 @@ def read_recordings(path: Path, out: Path) -> dict[str, dict[str, str]]:
     from input_pipeline.builders import manifests
     from input_pipeline.streams import STORED
 
-    reader = csv.reader(read_text(path).splitlines())
-    lines = [[cell.strip() for cell in line] for line in reader if any(line)]
+    text = read_text(path).splitlines()
+    separator = max(",;\t", key=next(iter(text), "").count)
+    reader = csv.reader(text, delimiter=separator)
+    try:
+        lines = [[cell.strip() for cell in line] for line in reader if any(line)]
+    except csv.Error as error:
+        raise AnnotationError(f"{path} is no table ({error}).") from None
     header = [cell.lower() for cell in lines[0]] if lines else []
     taken = ("label", *parts.SECONDS, *parts.FRAMES, "name")
     unknown = [c for c in header if c not in manifests.EVERY or c in taken]
@@ -222,7 +277,7 @@ def read_recordings(path: Path, out: Path) -> dict[str, dict[str, str]]:
             f"{path}: the columns are {', '.join(header) or 'none'}; expected are "
             f"recording, one or more of {', '.join(STORED)}, their STREAM_offset and "
             "STREAM_rate, and what else a manifest may have, but the label, the name "
-            "and the part, separated by commas."
+            "and the part, separated by commas, semicolons or tabs."
         )
     rows: dict[str, dict[str, str]] = {}
     for number_, cells in enumerate(lines[1:], 2):

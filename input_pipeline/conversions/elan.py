@@ -39,10 +39,14 @@ def read(path: Path, tier: str = "") -> Annotations:
     }
     if not tier and len(tiers) == 1:
         tier = next(iter(tiers))
+    if not tiers:
+        raise AnnotationError(
+            f"{path}: no tier holds annotations that are aligned to times."
+        )
     if tier not in tiers:
         raise AnnotationError(
             f"{path}: {f'there is no tier {tier!r}' if tier else 'no tier is named'}; "
-            f"tiers with times are {', '.join(sorted(tiers)) or 'none'}. Give one as "
+            f"tiers with times are {', '.join(sorted(tiers))}. Give one as "
             "--tier."
         )
     result = Annotations()

@@ -69,7 +69,9 @@ def read(path: Path, attribute: str = "") -> Annotations:
         row = dict(zip(header, cells, strict=True))
         read_row = _via if {*_VIA} <= {*header} else _own
         event = read_row(where, row, path.stem, attribute)
-        if event.end <= event.start:
+        if event.end < event.start:
+            result.left_out.append((event, "ends before it starts"))
+        elif event.end == event.start:
             result.left_out.append((event, "no length"))
         elif not event.label:
             result.left_out.append((event, "no label"))
@@ -106,7 +108,12 @@ def _own(where: str, row: Mapping[str, str], stem: str, attribute: str) -> Event
     else:
         end = start + _seconds(where, found["duration"], row)
     person = row.get(found["person"], "")
-    recording = basename(row.get(found["recording"], "")) or stem
+    recording = basename(row[found["recording"]]) if found["recording"] else stem
+    if not recording:
+        raise AnnotationError(
+            f"{where}: the cell of {found['recording']} is empty; expected the "
+            "recording's name, or no such column where there is but one."
+        )
     person = "" if person.lower() == _NOBODY else person
     return Event(recording, start, end, row[found["label"]], person)
 

@@ -168,7 +168,7 @@ def _shown(
 
 
 def _npy(path: Path, size: tuple[int, int] | None) -> Series:
-    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    values = plain_array(path)
     if not numbers(values):
         raise ValueError(f"its values are {values.dtype}; expected are numbers")
     if values.ndim == 2:
@@ -191,6 +191,19 @@ def _npy(path: Path, size: tuple[int, int] | None) -> Series:
     if values.dtype == np.int8:
         bits = 9  # to be scaled
     return Series(len(values), bits, _slices(values))
+
+
+def plain_array(path: Path) -> np.ndarray:
+    """Return the array of an .npy file, not read yet; raises ValueError."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        if "Python objects" not in str(error):
+            raise
+        raise ValueError(
+            "its values are Python objects; expected are numbers, of which each frame "
+            "has as many"
+        ) from None
 
 
 def _slices(values: np.ndarray) -> Callable[[int, int], Iterator[np.ndarray]]:

@@ -118,13 +118,13 @@ def read(path: Path, size: tuple[int, int] | None) -> Table:
     heads: list[list[float]] = []
     shape: tuple[int, int, int] | None = None
     columns, offsets = 0, []
-    separator = ""
+    separator = last = ""
     for number, offset, line in _lines(path):
         separator = separator or _separator(line)
         cells = _cells(line, separator)
         if shape is None:
             if not _is_data(cells):
-                names = cells
+                names, last = cells, line
                 continue
             shape, columns = layout(len(cells), size), len(cells)
         if len(cells) != columns:
@@ -136,7 +136,8 @@ def read(path: Path, size: tuple[int, int] | None) -> Table:
         _values(cells, shape, number)
         offsets.append((number, offset))
     if shape is None:
-        raise UnusableFile("empty", "no line holds a row of numbers")
+        seen = f"; the last one is {last.strip()[:40]!r}..." if last else ""
+        raise UnusableFile("empty", f"no line holds a row of numbers{seen}")
     before, height, width = shape
 
     def frames(first: int, after: int) -> Iterator[np.ndarray]:
@@ -159,6 +160,10 @@ def _lines(path: Path) -> Iterator[tuple[int, int, str]]:
             data = file.readline(_LONGEST_LINE)
             if not data:
                 return
+            if number == 1 and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                raise UnusableFile(
+                    "undecodable", "the table is in UTF-16; export it again in UTF-8"
+                )
             try:
                 text = data.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
@@ -169,9 +174,12 @@ def _lines(path: Path) -> Iterator[tuple[int, int, str]]:
 
 
 def _separator(line: str) -> str:
-    """What cells are separated by: of a line's marks the one that it has most."""
-    best = max(";\t,", key=line.count)
-    return best if line.count(best) else " "
+    """What cells are separated by: of a line's marks the one that it has most.
+
+    Between semicolons or tabs commas may be decimal: one more than there are marks.
+    """
+    best = max(";\t,", key=lambda mark: line.count(mark) * (1 if mark == "," else 2))
+    return best if best in line else " "
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -259,7 +267,8 @@ def _times(heads: np.ndarray, names: list[str]) -> tuple[np.ndarray | None, str]
             found = span([*map(float, seconds)], 0.0)
             lasts = seconds[-1] - seconds[0]
             rate = (len(values) - 1) / lasts if lasts > 0 else 0.0
-            said.append(f"time in {unit or 'seconds'} ({rate:.3g} frames a second)")
+            runs = f"{rate:.3g} frames a second" if rate else "which does not advance"
+            said.append(f"time in {unit or 'seconds'} ({runs})")
         elif _COUNT.fullmatch(name) or counts:
             said.append("frame numbers")
         else:

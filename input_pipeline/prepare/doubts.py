@@ -231,6 +231,11 @@ def of_scalings(
     scalings: Mapping[str, Scaling], streams: Mapping[str, Any]
 ) -> list[str]:
     """Return a line for each scaling that no file of its stream needed."""
+    if scalings and not {*scalings} & {*streams}:
+        return [
+            f"The scaling has no effect: it is of {', '.join(scalings)}, and the set "
+            f"has {', '.join(streams)}."
+        ]
     return [
         f"The scaling {scalings[stream]} of {stream} has no effect: all its pictures "
         "have 8 bits."

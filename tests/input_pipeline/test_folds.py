@@ -75,12 +75,19 @@ def test_validation_clips_are_whole_training_groups(root):
         ({"folds": "person", "num_folds": 5}, "there are 4 groups by person"),
         ({"folds": "person", "num_folds": 1}, "expected 2 to 4, or 0"),
         ({"folds": "person", "fold": 5}, "data.fold is 5; expected 1 to 4"),
-        ({"folds": "persons"}, "data.folds is 'persons'; choose one of"),
+        ({"folds": "persons"}, "data.folds is 'persons'; choose one of '', person"),
     ],
 )
 def test_folds_that_cannot_be_made_are_refused(root, changes, match):
     with pytest.raises(DataConfigError, match=match):
         dataset_facts(tiny.config(root, **changes))
+
+
+def test_one_person_makes_no_folds(tmp_path):
+    clips = [dataclasses.replace(tiny.clip(i), subject=3) for i in range(4)]
+    tiny.write(tmp_path, clips, 1)
+    with pytest.raises(DataConfigError, match="all clips of 'tiny' are of one person"):
+        dataset_facts(tiny.config(tmp_path, folds="person"))
 
 
 def test_clips_are_dealt_by_class():

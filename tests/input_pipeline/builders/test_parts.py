@@ -45,7 +45,8 @@ def test_frames_are_of_the_first_stream_in_the_order_of_columns(tmp_path):
         ("start,end", "-1,4", "the start is '-1'; expected seconds from 0"),
         ("start,end", "nan,4", "the start is 'nan'; expected seconds, .*not nan"),
         ("start,end", "1,inf", "the end is 'inf'"),
-        ("start,end", "1:30,2:00", "the start is '1:30'; .* as 12.5, or 0:00:12.5"),
+        ("start,end", '"1,5",4', "expected seconds, as 12.5, with a p"),
+        ("start,end", "1:30,2:00", "the start is '1:30'; .* or 0:00:12.5"),
         ("start_frame,end_frame", "1.5,4", "start_frame is '1.5'; expected a frame's"),
         ("start,end_frame", "1,2", "line 1: .* in seconds or in frames"),
         ("rgb_rate,rgb_offset", "0,1", "the rgb_rate is '0'; .* more than 0"),
@@ -65,6 +66,12 @@ def test_the_same_part_twice_needs_names(tmp_path):
     text = "rgb,label,split,start,end\na.mp4,run,train,1,2\na.mp4,sit,train,1,2\n"
     with pytest.raises(RawDataError, match="the clip 'a@1-2' stands in line 2"):
         parts(tmp_path, text, streams=("rgb",))
+    text = text.replace("sit,train,1,2", "sit,train,1.0,0:00:02")  # as it is spelt
+    with pytest.raises(RawDataError, match="line 3: line 2 is of the same part of the"):
+        parts(tmp_path, text, streams=("rgb",))
+    named = "rgb,label,split,start,end,name\na.mp4,run,train,1,2,x\n"
+    named += "a.mp4,sit,train,1,2.0,y\n"
+    assert parts(tmp_path, named, streams=("rgb",)).keys() == {"x", "y"}
 
 
 def test_overlapping_parts_of_two_splits_or_classes_are_named(tmp_path):

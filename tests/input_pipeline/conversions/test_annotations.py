@@ -97,6 +97,45 @@ def test_a_table_of_events_and_one_of_recordings_make_a_manifest(tmp_path, capsy
     assert first.groups == {"person": "anna", "recording": "one", "day": "monday"}
 
 
+def converted(folder, events, recordings, capsys):
+    """Returns the manifest's rows and what was said."""
+    (folder / "events.csv").write_text(events)
+    (folder / "recordings.csv").write_text(recordings)
+    tables = ["--recordings", str(folder / "recordings.csv")]
+    out = folder / "set.csv"
+    main(["events", str(folder / "events.csv"), *tables, "--out", str(out)])
+    return rows(out), capsys.readouterr().out
+
+
+def test_events_that_name_no_recording_are_of_the_only_one(tmp_path, capsys):
+    found, _ = converted(
+        tmp_path, "label;start;end\nsit;1,5;2\n", "recording;rgb\none;1.mp4\n", capsys
+    )
+    assert found == [
+        ["recording", "rgb", "start", "end", "label"],
+        ["one", "1.mp4", "1.5", "2", "sit"],
+    ]
+    with pytest.raises(SystemExit):
+        two = "recording,rgb\none,1.mp4\ntwo,2.mp4\n"
+        converted(tmp_path, "label,start,end\nsit,1,2\n", two, capsys)
+    assert "are of the recordings events; the table" in capsys.readouterr().err
+
+
+def test_an_event_that_stands_there_twice_is_one(tmp_path, capsys):
+    lines = "recording,label,start,end\none,sit,1,2\none,sit,1.0,2\none,sit,1,3\n"
+    found, said = converted(tmp_path, lines, "recording,rgb\none,1.mp4\n", capsys)
+    assert [row[2:4] for row in found[1:]] == [["1", "2"], ["1", "3"]]
+    assert "Left out: 1 (stands there twice)" in said
+
+
+def test_whose_word_counts_on_persons(tmp_path, capsys):
+    lines = "recording,label,start,end,person\na,sit,1,2,anna\nb,sit,1,2,anna\n"
+    tables = "recording,rgb,person\na,1.mp4,ben\nb,2.mp4,\n"
+    found, said = converted(tmp_path, lines, tables, capsys)
+    assert [row[2] for row in found] == ["person", "ben", "anna"]
+    assert "1 annotations name another person than the table of recordings" in said
+
+
 def test_what_does_not_fit_together(tmp_path):
     with pytest.raises(AnnotationError, match="of the recordings a.mp4, b.mp4; the t"):
         write(Annotations(EVENTS), {"c.mp4": {}}, tmp_path / "m.csv")
@@ -113,6 +152,7 @@ def test_what_does_not_fit_together(tmp_path):
         ("rgb,ir\n", "expected are recording"),
         ("recording,rgb\na,b,c\n", "line 2: 3 cells; the header has 2"),
         ("recording,rgb\na,b\na,c\n", "'a' stands there twice"),
+        (f"recording,rgb\na,{'b' * 2**18}\n", "is no table .field larger than"),
     ):
         (tmp_path / "r.csv").write_text(text)
         with pytest.raises(AnnotationError, match=match):

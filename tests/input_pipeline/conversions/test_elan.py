@@ -49,6 +49,12 @@ def test_a_medium_may_begin_before_the_annotations(tmp_path):
     assert found.events[0].start == pytest.approx(3.26)
 
 
+def test_tiers_of_words_alone(tmp_path):
+    (tmp_path / "a.eaf").write_text("<ANNOTATION_DOCUMENT/>")
+    with pytest.raises(AnnotationError, match="no tier holds annotations that are al"):
+        elan.read(tmp_path / "a.eaf", "")
+
+
 @pytest.mark.parametrize(
     ("cells", "match"),
     [

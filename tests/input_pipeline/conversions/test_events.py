@@ -36,6 +36,11 @@ def test_a_table_of_ones_own(tmp_path):
     assert found.in_frames and found.events == [Event("a.mp4", 10, 20, "walk")]
 
 
+def test_events_without_a_length_or_with_less(tmp_path):
+    found = read(tmp_path, "label,start,end\nwalk,2,2\nsit,3,2.5\n")
+    assert [why for _, why in found.left_out] == ["no length", "ends before it starts"]
+
+
 def test_boris_aggregated_events(tmp_path):
     found = read(tmp_path, BORIS)
     assert found.events == [Event("a.mp4", 1.5, 4.25, "walk")]
@@ -63,6 +68,7 @@ def test_via_segments(tmp_path):
         ("Time,Behavior,Status\n1,walk,START\n", "export aggregated events"),
         (VIA.replace("[1.5,4.25]", "[1.5]"), "expected a list of files, .start, end"),
         ('label,start,end\n"walk,1,2\n', "is no table"),
+        ("recording,label,start,end\n,walk,1,2\n", "the cell of recording is empty"),
     ],
 )
 def test_what_is_not_of_the_form(tmp_path, text, match):

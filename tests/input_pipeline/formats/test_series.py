@@ -104,6 +104,7 @@ def nan(values):
         (DEGREES[None, None], r"the array is \[1, 1, 3, 8, 10\]"),
         (DEGREES[..., None].repeat(2, 3), r"the array is \[3, 8, 10, 2\]"),
         (DEGREES > 25, "its values are bool; expected are numbers"),
+        (DEGREES.astype(object), "its values are Python objects; expected are num"),
         (DEGREES.astype(complex), "its values are complex128"),
         (np.zeros((3, 71)), "a row has 71 cells, of which no known sensor"),
         (np.zeros((0, 8, 8)), "0 frames; at least 1 are needed"),

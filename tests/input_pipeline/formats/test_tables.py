@@ -85,6 +85,23 @@ def test_decimal_commas_between_semicolons(tmp_path):
     assert table.times.tolist() == [0, 250_000, 500_000]
 
 
+def test_decimal_commas_need_no_header(tmp_path):
+    """There is a comma more than there are semicolons."""
+    content = text(separator=";", mark=",", heads=["0,00", "0,25"])
+    assert content.split("\n")[0].count(",") == 65 > content.split("\n")[0].count(";")
+    _, values = read(tmp_path, content)
+    np.testing.assert_array_equal(values, VALUES)
+
+
+def test_times_that_stand_still_and_a_table_in_utf_16(tmp_path):
+    names = ["time", *map(str, range(64))]
+    table, _ = read(tmp_path, text(heads=("1", "1"), names=names))
+    assert "a row is time in seconds (which does not advance); then" in table.about
+    (tmp_path / "b.csv").write_bytes(text().encode("utf-16"))
+    with pytest.raises(UnusableFile, match="in UTF-16; export it again in UTF-8"):
+        tables.read(tmp_path / "b.csv", None)
+
+
 def test_the_size_is_that_of_a_sensor_or_is_given():
     assert tables.layout(768, None) == (0, 24, 32)
     assert tables.layout(4961, None) == (1, 62, 80)
@@ -109,7 +126,7 @@ def test_the_size_is_that_of_a_sensor_or_is_given():
             lambda lines: [lines[0], lines[1].replace("30.0000", "hot")],
             "line 2, column 18: 'hot' is no number",
         ),
-        (lambda lines: ["time and values"], "no line holds a row of numbers"),
+        (lambda lines: ["time and values"], "of numbers; the last one is 'time and"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, change, message):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from input_pipeline.encode import Clip
+from input_pipeline.formats.levels import Scaling
 from input_pipeline.prepare import __main__ as command
 from input_pipeline.prepare import doubts, plan
 
@@ -146,6 +147,14 @@ def test_one_file_as_two_streams_is_a_line_of_warning(tmp_path):
     assert doubts.of_clips(["x"], clips) == [
         "In 2 clips one file is two streams: 1 (rgb = ir), 3 (rgb = ir)."
     ]
+
+
+def test_a_scaling_of_a_stream_that_is_not_there():
+    scaled = {"rgb": Scaling.parse("fixed:20:40")}
+    assert doubts.of_scalings(scaled, {"ir": {}}) == [
+        "The scaling has no effect: it is of rgb, and the set has ir."
+    ]
+    assert doubts.of_scalings(scaled, {"rgb": {"scaling": "fixed:20:40"}}) == []
 
 
 def test_a_column_that_is_empty_in_all_lines_is_a_line_of_warning():

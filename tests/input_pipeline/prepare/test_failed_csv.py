@@ -172,6 +172,8 @@ def write_files(folder: pathlib.Path) -> dict[str, tuple[str, pathlib.Path, str]
     )
     text = "\n".join([*rows, rows[0].replace("7", "x")]).encode()
     case("ir", "cell.csv", "undecodable: line 10, column 8: 'x' is no number", text)
+    wide = "\n".join(rows).encode("utf-16")
+    case("ir", "wide.csv", "undecodable: the table is in UTF-16; export it again", wide)
     case("ir", "words.csv", "empty: no line holds a row of numbers", b"a,b\nc,d\n")
 
     case("skeleton", "gone.skeleton", "missing: there is no such file")
@@ -242,4 +244,4 @@ def test_no_reason_was_added_without_an_example():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UnusableFile"
     ]
-    assert len(calls) == 65
+    assert len(calls) == 66
