@@ -6,6 +6,7 @@ channels, a heads, d width of a head, q and k positions of queries and keys.
 
 import dataclasses
 import functools
+import math
 from typing import Any, ClassVar, Literal
 
 import einops
@@ -159,13 +160,15 @@ class PoolingAttention(nn.Module):
                 table[relative_index(q, k)],
                 preferred_element_type=jnp.float32,
             )
-            parts.append(products)
+            # Four axes, not eight, are what LiteRT can add.
+            parts.append(products.reshape(math.prod(products.shape[:-1]), k))
         bias = (
-            parts[0][..., :, None, None]
-            + parts[1][..., None, :, None]
-            + parts[2][..., None, None, :]
+            parts[0][:, :, None, None]
+            + parts[1][:, None, :, None]
+            + parts[2][:, None, None, :]
         )
-        bias = einops.rearrange(bias, "b a t h w i j k -> b a (t h w) (i j k)")
+        queries, keys = math.prod(of_queries), math.prod(of_keys)
+        bias = bias.reshape(query.shape[0], self.heads, queries, keys)
         return jnp.pad(bias, ((0, 0), (0, 0), (1, 0), (1, 0)))
 
 

@@ -21,7 +21,14 @@ import numpy as np
 import jaxact
 from jaxact import errors
 from jaxact.config import Experiment
-from jaxact.export import describe, serving, to_onnx, to_stablehlo, to_tensorflow
+from jaxact.export import (
+    describe,
+    limits,
+    serving,
+    to_onnx,
+    to_stablehlo,
+    to_tensorflow,
+)
 from jaxact.export.serving import LOGITS, Served, Streams
 from jaxact.report import output
 
@@ -29,6 +36,7 @@ DESCRIPTION = "model.json"
 VERSION = 1
 # Of logits, relative to the largest of them where that is more than 1.
 TOLERANCE = 1e-4
+_ELSE = "stablehlo holds every model; docs/export.md says which formats hold which."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +50,7 @@ class Format:
       needs: modules, and which command installs them.
       any_batch: whether a call may have any number of clips.
       portable: whether it lacks operations, see `jaxact.devices.platform.PORTABLE`.
+      lacks: what it is known not to hold even then.
     """
 
     about: str
@@ -50,6 +59,7 @@ class Format:
     needs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     any_batch: bool = True
     portable: bool = True
+    lacks: tuple[limits.Limit, ...] = ()
 
 
 _TENSORFLOW = {"tensorflow": "pip install tensorflow"}
@@ -78,12 +88,14 @@ FORMATS: dict[str, Format] = {
         to_tensorflow.read_tflite,
         _TENSORFLOW,
         any_batch=False,
+        lacks=limits.TFLITE,
     ),
     "onnx": Format(
         "one file for ONNX Runtime, TensorRT and OpenVINO",
         to_onnx.write,
         to_onnx.read,
         _ONNX,
+        lacks=limits.ONNX,
     ),
 }
 
@@ -154,8 +166,14 @@ def export(
         )
     # On one device, and no arrays of NumPy, which take no index that is traced.
     variables = jax.tree.map(jnp.asarray, jax.device_get(variables))
-    expected = serving.logits_of_jax(experiment, variables, clips)
     served = serving.serve(experiment, variables, chosen.portable)
+    of_call = 2 if chosen.any_batch else batch
+    if lacking := limits.first(served, variables, chosen.lacks, of_call):
+        raise errors.UserError(
+            f"The format {name} has no {lacking}, which this model needs; nothing was "
+            f"converted. {_ELSE}"
+        )
+    expected = serving.logits_of_jax(experiment, variables, clips)
     half = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     with output.writing(out):
         try:
@@ -206,7 +224,7 @@ def _write(
             cause = error
     raise errors.UserError(
         f"The format {name} does not hold this model ({errors.first_line(cause)}). "
-        "stablehlo holds every model; docs/export.md says which formats hold which."
+        f"{_ELSE}"
     ) from cause
 
 
