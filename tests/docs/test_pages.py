@@ -215,10 +215,11 @@ def of_sensors(home: pathlib.Path) -> None:
     folder = home / "nagoya_fir"
     (folder / "recordings").mkdir(parents=True)
     random, lines = np.random.default_rng(0), []
+    labels = ("walk1", "walk2", "falling1", "falling2", "sit", "stand", "lie")
     for recording in range(4):
-        values = random.normal(21, 1, (80, 16, 16)).astype(np.float32)
+        values = random.normal(21, 1, (140, 16, 16)).astype(np.float32)
         np.save(folder / f"recordings/r{recording}.npy", values)
-        for part, label in enumerate(("walk1", "sit", "falling2")):
+        for part, label in enumerate(labels):
             day, first = 20170203 + recording % 2, 20 * part
             stop = first + 15
             lines.append(f"r{recording},{first},{stop},{label},p{recording},{day}")
