@@ -167,7 +167,7 @@ def of_recordings(home: pathlib.Path) -> None:
     staged = recorded.stage(home / "staged", 180, 20)
     for folder in ("colour", "thermal"):
         (home / folder).mkdir()
-    for number in (1, 2):
+    for number in (1, 2, 3):
         shutil.copy(staged.rgb, home / f"colour/kitchen{number}.mp4")
         shutil.copy(staged.ir, home / f"thermal/kitchen{number}.mkv")
     text = (ROOT / "docs/recordings.md").read_text(encoding="utf-8")
