@@ -93,14 +93,17 @@ def parse(text: str, paths: Mapping[str, Path]) -> Part | None:
 
     Raises RawDataError where a manifest with these cells would.
     """
-    cells = dict(
-        (key.strip(), value.strip())
-        for key, _, value in (cell.partition("=") for cell in text.split(",") if cell)
-    )
-    unknown = [key for key in cells if key not in COLUMNS]
-    if unknown:
+    pairs = [
+        (key.strip(), value.strip() if equals else None)
+        for key, equals, value in (c.partition("=") for c in text.split(",") if c)
+    ]
+    said = [key for key, _ in pairs]
+    cells = {key: value for key, value in pairs if value is not None}
+    odd = [k for k in cells if k not in COLUMNS or said.count(k) > 1]
+    odd += [key for key in said if key not in cells]
+    if odd:
         raise RawDataError(
-            f"The part {text!r} says {', '.join(unknown)}; expected are "
+            f"The part {text!r} says {', '.join(odd)}; expected are, once each, "
             f"{', '.join((*SECONDS, *FRAMES))}, STREAM_offset and STREAM_rate, as in "
             "start=10,end=12.5,ir_offset=2.7."
         )

@@ -110,7 +110,9 @@ def test_a_part_of_recordings_is_the_clip_that_was_cut_out(tmp_path, paths):
     whole = read_clip(paths, data, INPUTS, 28)
     assert (found["rgb"] != whole["rgb"]).any()
     for wrong, match in (
-        ("begin=3", "says begin; expected are start, end, start_frame"),
+        ("begin=3", "says begin; expected are, once each, start, end, start_"),
+        ("start=1,start=2", "says start; expected are, once each"),
+        ("start", "'start' says start; expected are"),
         ("start=3,end=2", "'start=3,end=2': the part from 3 to 2"),
         ("depth_offset=1", "the column depth_offset is of a stream"),
     ):
