@@ -128,12 +128,13 @@ def main() -> None:
     paths = choose.streams(given, model.inputs(), data.allow_missing)
     which = commandline.checkpoint(CHECKPOINT.value)
     folder, step = find_checkpoint(experiment, which, commandline.workdir())
-    facts = Facts.of(data, model.num_classes)
+    labels = model_folder.labels(folder)
+    facts = Facts.of(data, model.num_classes, labels)
     clips = choose.clips(paths)
     in_windows = clips is None and watching.is_long(paths, data, facts, wish(paths))
     output.check(out)
     predictor = Predictor(experiment, step_folder(folder, step))
-    facts = facts.of_model(model_folder.labels(folder), predictor.values, sizes)
+    facts = facts.of_model(labels, predictor.values, sizes)
     if in_windows:
         timeline(paths, predictor, facts, out)
     elif clips is not None:

@@ -43,10 +43,15 @@ class Facts:
     frames: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, data: DataConfig, num_classes: int) -> "Facts":
+    def of(
+        cls, data: DataConfig, num_classes: int, labels: Sequence[str] = ()
+    ) -> "Facts":
         """Returns the facts of a data set; where it is not here, classes are numbers.
 
         Prints what cannot be known of the clips.
+
+        Args:
+          labels: the model's own names of the classes, where it has them.
 
         Raises:
           DatasetError: the data set has another number of classes than the model.
@@ -60,9 +65,11 @@ class Facts:
         try:
             dataset = PreparedDataset.open(data.dir, data.name, data.version)
         except DatasetError as error:
-            print(
-                f"Class names unknown, frames made {SHORT_SIDE} pixels short: {error}"
-            )
+            short = f"rames made {SHORT_SIDE} pixels short: "
+            if labels:  # all else is in the model, and nobody need prepare the set
+                print(f"F{short}{str(error).partition('. ')[0]}.")
+                return cls(labels)
+            print(f"Class names unknown, f{short}{error}")
             return cls([f"class {i}" for i in range(num_classes)])
         if len(dataset.classes) != num_classes:
             raise DatasetError(

@@ -58,6 +58,7 @@ class Predictor:
     Attributes:
       experiment: what the config says.
       folder, step: of the checkpoint.
+      classes: their names, if a model folder has them; else none.
       network: the model.
       variables: its weights.
       values: by stream of more than 8 bits, which raw values are to become 0 and 255
@@ -74,6 +75,7 @@ class Predictor:
             config = config_lib.load_experiment(config)
         self.experiment = config
         self.folder, self.step = find_checkpoint(config, checkpoint)
+        self.classes = model_folder.labels(self.folder)
         platform.cache_programs(config.train.compilation_cache)
         self.network = make_network(config.model, distributed.make_mesh())
         self.variables = restore_weights(

@@ -37,13 +37,20 @@ class Command:
         return shlex.join(self.words)
 
 
+def programs(text: str) -> list[tuple[str, str]]:
+    """Returns what a page has to be run, in order: "sh" or "python", and the block."""
+    found = []
+    for language, block in _FENCE.findall(text):
+        if language == "python":
+            found.append(("python", block))
+        elif language in ("", "sh", "bash") and _COMMAND.search(block):
+            found.append(("sh", block))
+    return found
+
+
 def blocks(text: str) -> list[str]:
     """Returns the blocks of commands of a page, as they stand."""
-    return [
-        block
-        for language, block in _FENCE.findall(text)
-        if language in ("", "sh", "bash") and _COMMAND.search(block)
-    ]
+    return [block for language, block in programs(text) if language == "sh"]
 
 
 def split(block: str) -> list[Command]:

@@ -1,4 +1,4 @@
-"""The how-to pages are done as they stand, block by block, on tiny data.
+"""The how-to pages are done as they stand, shell and Python, on tiny data.
 
 What is different from a page is in this file alone: `CHANGES` (what is slow, or not
 here), `SKIPPED` and `SMALL`; and what the reader of a page has: the functions of its
@@ -26,20 +26,14 @@ from tests.paths import ROOT
 SMALL = (
     "--config.train.epochs=0.5 --config.train.eval_every=0 "
     "--config.schedule.warmup_epochs=0 "
-    "--config.train.batch_size=4 --config.eval.batch_size=4 --config.eval.pictures=2"
+    "--config.train.batch_size=2 --config.eval.batch_size=2 --config.eval.pictures=2"
 )
 # Not run, and why.
 SKIPPED = {
-    r"^make (env|demo)": "the environment is this one",
+    r"^make env": "the environment is this one",
     r"^\. \.venv": "the same",
     r"pip install": "nothing is installed in tests",
-    r"^git clone": "it is a copy already",
-    r"^make test": "these are the tests",
     r"rtsp://|/dev/video": "no camera here; tests/scripts/test_live.py has senders",
-    r"(train|evaluate)\.py --config configs/(ntu|sthv1|ucf101|infar)": "no such data",
-    r"prepare ntu60": "the same",
-    r"init_from=FILE": "a public file",
-    r"results\.": "hours",
 }
 
 
@@ -103,8 +97,11 @@ def do(home: pathlib.Path, name: str) -> list[str]:
     page, text = PAGES[name], (ROOT / name).read_text(encoding="utf-8")
     page.have(home)
     said = []
-    for block in commands.blocks(text):
-        if lines := lines_of(block, page):
+    for language, block in commands.programs(text):
+        lines = lines_of(block, page)
+        if language == "python":
+            lines = ["python - << 'END'", f"{block}END"]
+        if lines:
             said.append(shell(home, *lines))
     return said
 
@@ -172,43 +169,8 @@ def of_recordings(home: pathlib.Path) -> None:
         shutil.copy(staged.ir, home / f"thermal/kitchen{number}.mkv")
     text = (ROOT / "docs/recordings.md").read_text(encoding="utf-8")
     for name, start in (("events", "recording,label"), ("recordings", "recording,rgb")):
-        (table,) = re.findall(rf"^```\n({start}.*?)^```", text, re.M | re.S)
+        table, *_ = re.findall(rf"^```\n({start}.*?)^```", text, re.M | re.S)
         (home / f"{name}.csv").write_text(table)
-
-
-def own_set(home: pathlib.Path) -> None:
-    """A manifest of the demo's clips, with people and days."""
-    (home / "my").mkdir(exist_ok=True)
-    lines = ["rgb,ir,label,person,day"]
-    for number, (rgb, ir) in enumerate(
-        zip(clips(home, "rgb")[:12], clips(home, "ir")[:12], strict=True)
-    ):
-        for stream, path in (("rgb", rgb), ("ir", ir)):
-            shutil.copy(path, home / f"my/{number}_{stream}.avi")
-        person, day = ("anna", "ben", "cleo")[number % 3], ("mon", "tue")[number % 2]
-        label = ("walk", "wave")[number // 2 % 2]
-        lines.append(f"{number}_rgb.avi,{number}_ir.avi,{label},{person},{day}")
-    (home / "my/clips.csv").write_text("\n".join([*lines, ""]))
-    shutil.copy(home / "my/clips.csv", home / "my/other.csv")
-
-
-def of_small_sets(home: pathlib.Path) -> None:
-    own_set(home)
-    shell(
-        home,
-        "python -m input_pipeline.prepare clips --manifest my/clips.csv --name folds "
-        "--out data",
-    )
-
-
-def of_mine(home: pathlib.Path) -> None:
-    """The README's own set, prepared."""
-    of_readme(home)
-    shell(
-        home,
-        "python -m input_pipeline.prepare clips --manifest my/clips.csv --name mine "
-        "--out data",
-    )
 
 
 def of_sensors(home: pathlib.Path) -> None:
@@ -228,15 +190,6 @@ def of_sensors(home: pathlib.Path) -> None:
     shutil.copytree(folder / "recordings", home / "recordings")
 
 
-def of_readme(home: pathlib.Path) -> None:
-    own_set(home)
-    lines = (home / "my/clips.csv").read_text().splitlines()
-    splits = ["split", *("test" if i % 3 == 2 else "train" for i in range(12))]
-    both = [f"{line},{split}" for line, split in zip(lines, splits, strict=True)]
-    (home / "my/clips.csv").write_text("\n".join([*both, ""]))
-    pair(home, "new_rgb.avi", "new_ir.avi")
-
-
 NO_ONNX = (
     ()
     if all(map(importlib.util.find_spec, ("jax2onnx", "onnxruntime")))
@@ -251,19 +204,18 @@ PAGES = {
     "docs/recordings.md": Page(of_recordings),
     "docs/export.md": Page(of_export, (*NO_ONNX, ("/other/data", "data"))),
     "docs/live.md": Page(of_live, (("--seconds 60", "--seconds 6"),)),
-    "docs/small_sets.md": Page(
-        of_small_sets, (("CONFIG", "configs/own_stafusion.py:dataset=folds"),)
-    ),
     "docs/sensors.md": Page(of_sensors),
-    "docs/parts.md": Page(of_mine),
-    "docs/systems/stafusion.md": Page(of_mine),
-    "docs/systems/ccdfarm.md": Page(of_mine),
-    "docs/systems/dam.md": Page(of_mine),
-    "docs/systems/tsm_netvlad.md": Page(of_mine),
-    "README.md": Page(of_readme),
 }
+# Where commands are tried that no test does page by page.
 ELSEWHERE = {
+    "README.md": "its road is that of docs/first_steps.md and docs/recordings.md",
+    "docs/parts.md": "tests/rules/test_configs.py has both steps of every config",
     "docs/scaling.md": "machines that are not here; tests/ahead_of_time has a part",
+    "docs/small_sets.md": "tests/scripts/test_crossvalidate.py trains and tests folds",
+    "docs/systems/ccdfarm.md": "tests/rules/test_configs.py",
+    "docs/systems/dam.md": "tests/rules/test_configs.py",
+    "docs/systems/stafusion.md": "tests/rules/test_configs.py",
+    "docs/systems/tsm_netvlad.md": "tests/rules/test_configs.py",
     "docs/trust.md": "the fuzzer's own environment; tests/weights/test_hostile.py",
 }
 

@@ -124,7 +124,8 @@ def test_config_and_card_say_what_the_model_is(made):
 
 
 def test_the_folder_says_how_raw_values_become_pictures(made):
-    assert predictor.Predictor(str(made[0])).values == {"ir": "fixed:20:40"}
+    asked = predictor.Predictor(str(made[0]))
+    assert asked.values == {"ir": "fixed:20:40"} and asked.classes == tuple(LABELS)
 
 
 def test_last_and_best_of_a_folder_are_its_own_weights(made, experiment):

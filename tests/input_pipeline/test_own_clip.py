@@ -10,7 +10,7 @@ import pytest
 from input_pipeline import encode
 from input_pipeline.config import DataConfigError
 from input_pipeline.formats.video import VideoOptions
-from input_pipeline.own_clip import read_clip
+from input_pipeline.own_clip import Facts, read_clip
 from input_pipeline.pipeline import eval_batches
 from input_pipeline.recordings import Clock, Part
 from tests.input_pipeline import tiny
@@ -118,3 +118,14 @@ def test_a_part_of_recordings_is_the_clip_that_was_cut_out(tmp_path, paths):
     ):
         with pytest.raises(DataConfigError, match=match):
             read_clip(paths, data, INPUTS, 28, part=wrong)
+
+
+def test_a_model_that_knows_its_classes_asks_nobody_to_prepare_a_set(tmp_path, capsys):
+    labels = ("wave", "clap")
+    facts = Facts.of(tiny.config(tmp_path), 2, labels)
+    assert facts.classes == labels
+    said = capsys.readouterr().out
+    assert said.startswith("Frames made 256 pixels short: ") and "Run:" not in said
+    assert len(said.splitlines()) == 1
+    assert Facts.of(tiny.config(tmp_path), 2).classes == ["class 0", "class 1"]
+    assert "Class names unknown, frames made 256" in capsys.readouterr().out
