@@ -29,6 +29,8 @@ FRAMES = {"depth": "MDepth-"}
 DEV_SUBJECTS = frozenset((2, 5, 9, 14))
 # What the .skeleton files' pixels are of: height and width of Kinect v2's images.
 PIXELS = {"rgb": (1080, 1920), "ir": (424, 512), "depth": (424, 512)}
+# Behind a protocol's name: the same on all clips, of which some have no skeleton.
+VIDEOS = "_videos"
 # Files of which a camera's lens is fitted.
 LENS_FILES = 8
 
@@ -72,23 +74,29 @@ class NtuLayout(ClipBuilder):
             and name.setup <= ntu.NUM_SETUPS[self.ntu_classes]
         )
 
-    def splits(self, name: ntu.NtuName) -> Mapping[str, str]:
-        """Split of a clip in each protocol."""
+    def splits(self, name: ntu.NtuName, has_skeleton: bool = True) -> Mapping[str, str]:
+        """Split of a clip in each protocol; without a skeleton in those of videos."""
         splits = {}
         for protocol in self.protocols:
-            official = protocol.removesuffix("_dev")
+            if not has_skeleton and not protocol.endswith(VIDEOS):
+                continue
+            official = protocol.removesuffix(VIDEOS).removesuffix("_dev")
             train = ntu.is_training(name, official, self.ntu_classes)
             splits[protocol] = "train" if train else "test"
-            if train and official != protocol and name.subject in DEV_SUBJECTS:
+            if train and "_dev" in protocol and name.subject in DEV_SUBJECTS:
                 splits[protocol] = "val"
         return splits
 
     def missing_skeletons(self) -> frozenset[str]:
-        """Names of clips that are left out because their skeletons are unusable."""
+        """Names of clips whose skeletons are unusable.
+
+        They are stored without one, for the protocols of videos; where skeletons alone
+        are stored they are left out.
+        """
         return frozenset()
 
     def excluded(self) -> dict[str, int]:
-        left_out = len(self._listed[1])
+        left_out = len(self._left_out)
         return {"listed as without skeleton": left_out} if left_out else {}
 
     def warnings(self) -> list[str]:
@@ -102,8 +110,8 @@ class NtuLayout(ClipBuilder):
         ]
 
     def clips(self) -> list[encode.Clip]:
-        files, left_out = self._listed
-        names = {name for found in files.values() for name in found} - left_out
+        files, _ = self._listed
+        names = {name for found in files.values() for name in found} - self._left_out
         if not names:
             raise RawDataError(
                 f"None of the files in {self.raw} belongs to {self.name}. "
@@ -113,17 +121,19 @@ class NtuLayout(ClipBuilder):
 
     def _clip(self, name: str, files: dict[str, dict[str, Path]]) -> encode.Clip:
         parsed = ntu.parse_name(name)
+        has_skeleton = name not in self._listed[1]
         # A file that is not there is looked for where it should be, and reported.
         paths = {
             stream: found.get(name) or self.raw / FILES[stream][0] / f"{name}{end}"
             for stream, found in files.items()
             for end in (FILES[stream][1],)
+            if has_skeleton or stream != "skeleton"
         }
         return encode.Clip(
             name=name,
             label=parsed.action - 1,
             paths=paths | self.extra_paths(name),
-            splits=self.splits(parsed),
+            splits=self.splits(parsed, has_skeleton),
             subject=parsed.subject,
             camera=parsed.camera,
             setup=parsed.setup,
@@ -159,15 +169,21 @@ class NtuLayout(ClipBuilder):
 
     @functools.cached_property
     def _listed(self) -> tuple[dict[str, dict[str, Path]], set[str]]:
+        """The files, and the clips whose skeletons are wanted and unusable."""
         files = {
             stream: {n: p for n, p in found.items() if self.wanted(ntu.parse_name(n))}
             for stream, found in self.find_files().items()
         }
-        left_out: set[str] = set()
+        without: set[str] = set()
         if "skeleton" in self.options.streams:
             names = {name for found in files.values() for name in found}
-            left_out = names & self.missing_skeletons()
-        return files, left_out
+            without = names & self.missing_skeletons()
+        return files, without
+
+    @property
+    def _left_out(self) -> set[str]:
+        """Clips of which nothing is stored."""
+        return self._listed[1] if self.options.streams == ("skeleton",) else set()
 
     def _add(self, found: dict[str, Path], path: Path) -> None:
         try:
@@ -195,7 +211,10 @@ class Ntu60(NtuLayout):
     """
 
     name = "ntu60"
-    protocols: tuple[str, ...] = ("xview", "xsub", "xsub_dev")
+    protocols: tuple[str, ...] = (
+        *("xview", "xsub", "xsub_dev"),
+        *("xview_videos", "xsub_videos", "xsub_dev_videos"),
+    )
     official_clips = 56_880
 
     @property
@@ -214,7 +233,7 @@ class Ntu120(Ntu60):
     """
 
     name = "ntu120"
-    protocols = ("xsub", "xset")
+    protocols = ("xsub", "xset", "xsub_videos", "xset_videos")
     ntu_classes = 120
     official_clips = 114_480
 

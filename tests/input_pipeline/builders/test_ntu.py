@@ -31,6 +31,11 @@ def touch(folder: Path, clips: list[str], streams: tuple[str, ...]) -> None:
             (folder / inner / f"{name}{end}").touch()
 
 
+def twice(splits):
+    """The splits of a clip that has all its files, as those of its videos too."""
+    return splits | {f"{protocol}_videos": split for protocol, split in splits.items()}
+
+
 def test_ntu60_reads_labels_people_and_splits_from_names(tmp_path):
     touch(tmp_path, ["S003C001P002R002A013", "S003C002P003R001A060"], ("rgb", "ir"))
     # NTU 120's clips may lie in the same folder.
@@ -40,8 +45,8 @@ def test_ntu60_reads_labels_people_and_splits_from_names(tmp_path):
     assert (one.name, one.label) == ("S003C001P002R002A013", 12)
     assert (one.setup, one.camera, one.subject, one.replication) == (3, 1, 2, 2)
     assert one.paths["ir"] == tmp_path / "nturgb+d_ir/S003C001P002R002A013_ir.avi"
-    assert one.splits == {"xview": "test", "xsub": "train", "xsub_dev": "val"}
-    assert two.splits == {"xview": "train", "xsub": "test", "xsub_dev": "test"}
+    assert one.splits == twice({"xview": "test", "xsub": "train", "xsub_dev": "val"})
+    assert two.splits == twice({"xview": "train", "xsub": "test", "xsub_dev": "test"})
     assert len(builder.classes) == 60
     assert builder.classes[12] == "tear up paper"
     (warning,) = builder.warnings()
@@ -52,8 +57,8 @@ def test_ntu120_has_all_setups_and_its_own_protocols(tmp_path):
     touch(tmp_path, ["S018C002P045R001A061", "S003C001P001R001A001"], ("rgb", "ir"))
     builder = Ntu120(raw=tmp_path, options=VIDEO, data_dir=tmp_path)
     old, new = builder.clips()
-    assert new.label == 60 and new.splits == {"xsub": "train", "xset": "train"}
-    assert old.splits == {"xsub": "train", "xset": "test"}
+    assert new.label == 60 and new.splits == twice({"xsub": "train", "xset": "train"})
+    assert old.splits == twice({"xsub": "train", "xset": "test"})
     assert len(builder.classes) == 120
 
 
@@ -64,17 +69,25 @@ def test_files_are_found_in_folders_below(tmp_path):
     assert clip.paths["rgb"].parent.parent.name == "s001"
 
 
-def test_listed_clips_are_left_out_when_skeletons_are_asked_for(tmp_path):
-    listed = "S001C002P005R002A008"
-    touch(tmp_path, [listed, "S001C002P005R002A009"], ("rgb", "ir", "skeleton"))
-    with_skeletons = Ntu60(raw=tmp_path, options=ALL, data_dir=tmp_path)
-    assert [clip.name for clip in with_skeletons.clips()] == ["S001C002P005R002A009"]
-    assert with_skeletons.excluded() == {"listed as without skeleton": 1}
+def test_listed_clips_are_stored_without_their_skeletons(tmp_path):
+    """For the protocols of videos alone; of skeletons alone nothing is stored."""
+    listed, other = "S001C002P005R002A008", "S001C002P005R002A009"
+    touch(tmp_path, [listed, other], ("rgb", "ir", "skeleton"))
+    builder = Ntu60(raw=tmp_path, options=ALL, data_dir=tmp_path)
+    one, two = builder.clips()
+    assert (one.name, two.name) == (listed, other) and builder.excluded() == {}
+    assert set(one.paths) == {"rgb", "ir"} and set(two.paths) == set(ALL.streams)
+    assert two.splits == twice({"xview": "train", "xsub": "train", "xsub_dev": "val"})
+    assert one.splits == {x: y for x, y in two.splits.items() if x.endswith("_videos")}
+    alone = EncodeOptions(streams=("skeleton",))
+    skeletons = Ntu60(raw=tmp_path, options=alone, data_dir=tmp_path)
+    assert [clip.name for clip in skeletons.clips()] == [other]
+    assert skeletons.excluded() == {"listed as without skeleton": 1}
     without = Ntu60(raw=tmp_path, options=VIDEO, data_dir=tmp_path)
-    assert len(without.clips()) == 2 and without.excluded() == {}
-    assert len(with_skeletons.missing_skeletons()) == 302
+    assert [clip.splits for clip in without.clips()] == [two.splits] * 2
+    assert len(builder.missing_skeletons()) == 302
     longer = Ntu120(raw=tmp_path, options=ALL, data_dir=tmp_path).missing_skeletons()
-    assert len(longer) == 535 and with_skeletons.missing_skeletons() < longer
+    assert len(longer) == 535 and builder.missing_skeletons() < longer
 
 
 def test_a_file_that_is_not_there_is_reported_where_it_should_be(tmp_path):
