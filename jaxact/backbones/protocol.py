@@ -5,7 +5,8 @@ calling one module, and unshared by ``backbone.clone(name=..., parent=self)``.
 """
 
 import dataclasses
-from collections.abc import Callable, Generator, Sequence
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import einops
@@ -80,11 +81,12 @@ class Walk:
     """
 
     def __init__(
-        self, network: Staged, clips: Sequence[jax.Array], train: bool
+        self, network: Staged, clips: Sequence[jax.Array], train: bool, **more: Any
     ) -> None:
+        """``more``: what a network's `run` takes besides."""
         self.network = network
         self.x: Any = None
-        self._run = network.run(*clips, train=train)
+        self._run = network.run(*clips, train=train, **more)
         self._stage = 0
 
     def to(self, stage: int) -> jax.Array:
@@ -97,6 +99,20 @@ class Walk:
     def end(self) -> Features:
         """Goes on to the end and returns the features."""
         return self.network.advance(self._run, self.to(1))
+
+
+def last_map(features: Mapping[str, Any], token: jax.Array) -> jax.Array | None:
+    """Returns a network's last map ``[... n d]``, if it is as wide as its ``token``.
+
+    Args:
+      features: see `Backbone`.
+      token: ``[... d]``.
+    """
+    found = features.get("patches", features.get("features"))
+    if found is None or found.shape[-1] != token.shape[-1]:
+        return None
+    count = math.prod(found.shape[token.ndim - 1 : -1])
+    return found.reshape(*token.shape[:-1], count, token.shape[-1])
 
 
 @dataclasses.dataclass

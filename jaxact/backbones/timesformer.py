@@ -135,10 +135,15 @@ class TimeSformer(Staged):
     def stage_count(self) -> int:
         return self.depth
 
-    def run(self, *videos: jax.Array, train: bool = False) -> Run:
+    def run(self, *videos: jax.Array, train: bool = False, alone: bool = False) -> Run:
         """Embeds ``[b t h w c]`` and runs the blocks, a stage each; see `Backbone`.
 
         Clips that have not three channels get a patch embedding of their own.
+
+        Args:
+          videos, train: see `Backbone`.
+          alone: every frame is a clip of its own, at its own time, which sees nothing
+            of the others: b * t clips of one frame, ``(b t)``.
 
         Returns:
           token ``[b d]`` and patches ``[b t n d]``, both after the last norm, and
@@ -157,9 +162,12 @@ class TimeSformer(Staged):
         time_init = nn.initializers.truncated_normal(self.time_std)
         position = self.param("position", position_init, (1 + n, d))
         time = self.param("time", time_init, (t, d))
-        token = jnp.broadcast_to(token + position[:1], (b, d)).astype(self.dtype)
         place = position[None, 1:] + time[:, None]
         patches = patches + place.astype(self.dtype)[None]
+        if alone:
+            b, t = b * t, 1
+            patches = patches.reshape(b, t, n, d)
+        token = jnp.broadcast_to(token + position[:1], (b, d)).astype(self.dtype)
         patches = nn.Dropout(self.dropout)(patches, deterministic=not train)
 
         x = join_token(token, patches)

@@ -20,6 +20,7 @@ from jaxact import errors
 from jaxact.batch import PROGRESS
 from jaxact.layers import selection
 from jaxact.layers.fusions import only_present
+from jaxact.layers.salience import RAW_SCORES
 from jaxact.out import ACTOR_BOX, ACTOR_VISIBLE, KEY, SECONDARY, patch_grid
 
 FramesFrom = Literal["scores", "truth", "positions"]
@@ -81,6 +82,13 @@ class Choice:
     frames_from: str = "scores"
     positions: tuple[int, ...] = ()
     regions_from: str = "rollout"
+    groups: int = 1
+    ranked: bool = False
+
+    def frame_counts(self, frames: int) -> tuple[int, int]:
+        """Returns the numbers of key and secondary key frames among ``frames``."""
+        of_each = selection.frame_counts(frames // self.groups, *self.frame_fractions)
+        return of_each[0] * self.groups, of_each[1] * self.groups
 
     def __call__(
         self,
@@ -129,13 +137,19 @@ class Choice:
         marks, keep = self._best(scores, region_scores, present)
         return Chosen(scores, marks, region_scores, keep, jnp.ones(marks.shape))
 
+    def _grouped(self, x: jax.Array) -> jax.Array:
+        return selection.in_groups(x, self.groups)
+
     def _best(
         self,
         scores: jax.Array,
         region_scores: jax.Array,
         present: jax.Array | None,
     ) -> tuple[jax.Array, jax.Array]:
-        marks = selection.select_frames(scores, *self.frame_fractions, present)
+        there = None if present is None else self._grouped(present)
+        marks = selection.select_frames(
+            self._grouped(scores), *self.frame_fractions, there
+        ).reshape(scores.shape)
         keep = selection.select_regions(region_scores, marks, *self.region_fractions)
         return marks, keep
 
@@ -148,9 +162,16 @@ class Choice:
         progress: float | jax.Array,
         rng: Callable[[], jax.Array],
     ) -> Chosen:
-        scorer = selection.FrameScorer(self.scorer == "gelu", name="scorer")
+        nonlinear = self.scorer == "gelu"
+        scorer = selection.FrameScorer(nonlinear, self.groups, name="scorer")
         scores = scorer(patches, present)
-        counts = selection.frame_counts(scores.shape[1], *self.frame_fractions)
+        counts = self.frame_counts(scores.shape[1])
+        grouped = self._grouped(scores)
+        there = None if present is None else self._grouped(present)
+        of_each = (counts[0] // self.groups, counts[1] // self.groups)
+        more: dict[str, jax.Array] = {}
+        if self.ranked and train:
+            more[RAW_SCORES] = scorer.raw(patches, present)
         # The noise ends at 1 %, not at 0, where its gradient is not defined.
         left = jnp.maximum(1.0 - jnp.asarray(progress), 0.01)
         if train and self.estimator == "gathered":
@@ -160,15 +181,17 @@ class Choice:
                     "(data.allow_missing, data.stream_dropout); choose another."
                 )
             places = selection.perturbed_gather(
-                rng(), scores, counts, self.sigma * left
+                rng(), grouped, of_each, self.sigma * left
             )
-            marks = jnp.array([KEY] * counts[0] + [SECONDARY] * counts[1], jnp.int32)
+            places = _side_by_side(places, self.groups)
+            order = ([KEY] * of_each[0] + [SECONDARY] * of_each[1]) * self.groups
+            marks = jnp.array(order, jnp.int32)
             marks = jnp.broadcast_to(marks, (len(scores), sum(counts)))
             keep = selection.select_regions(
                 gather(places, region_scores), marks, *self.region_fractions
             )
             ones = jnp.ones(marks.shape)
-            return Chosen(scores, marks, region_scores, keep, ones, places)
+            return Chosen(scores, marks, region_scores, keep, ones, places, more)
         noisy = scores
         if train and self.estimator == "score_function":
             noise = jax.random.gumbel(rng(), scores.shape)
@@ -177,14 +200,16 @@ class Choice:
             noise = jax.random.normal(rng(), scores.shape)
             noisy = scores + self.mark_noise * left * noise
         marks, keep = self._best(noisy, region_scores, present)
-        more, inclusion = {}, None
+        inclusion = None
         if self.estimator == "score_function":
-            likely = selection.log_choice(scores, noisy, marks, self.sigma, present)
-            more["log_choice"] = likely
+            likely = selection.log_choice(
+                grouped, self._grouped(noisy), self._grouped(marks), self.sigma, there
+            )
+            more["log_choice"] = likely.reshape(-1, self.groups).sum(axis=1)
         if train and self.estimator == "perturbed":
             inclusion = selection.perturbed_top_k(
-                rng(), scores, sum(counts), self.sigma * left
-            )
+                rng(), grouped, sum(of_each), self.sigma * left
+            ).reshape(scores.shape)
         weights = selection.frame_weights(scores, self.estimator, inclusion=inclusion)
         return Chosen(scores, marks, region_scores, keep, weights, None, more)
 
@@ -192,6 +217,14 @@ class Choice:
 def gather(places: jax.Array, x: jax.Array) -> jax.Array:
     """Fills places ``[b k t]`` from frames ``[b t ...]``: ``[b k ...]``."""
     return jnp.einsum("bkt,bt...->bk...", places.astype(x.dtype), x)
+
+
+def _side_by_side(places: jax.Array, groups: int) -> jax.Array:
+    """Makes one indicator of those of groups: ``[b*g k t]`` to ``[b g*k g*t]``."""
+    _, k, t = places.shape
+    own = jnp.eye(groups)
+    apart = jnp.einsum("bgkt,gh->bgkht", places.reshape(-1, groups, k, t), own)
+    return apart.reshape(-1, groups * k, groups * t)
 
 
 def preference(frames: int, positions: tuple[int, ...] = ()) -> np.ndarray:

@@ -32,7 +32,7 @@ class FrameScorer(nn.Module):
 
     Takes ``[b t n d]`` and returns scores in [0, 1], ``[b t]`` float32; all scores
     equal gives zeros. All of it is float32: in bfloat16 neighbouring scores swap, and
-    other frames are kept.
+    other frames are kept. `raw` returns s'.
 
     As printed FC2 is linear, so that ``f_glo`` adds the same to every frame's score and
     the min-max takes it away again: what the clip shows as a whole cannot matter.
@@ -40,15 +40,29 @@ class FrameScorer(nn.Module):
     Attributes:
       nonlinear: local and overall features meet in a hidden layer, with a GELU behind
         it and behind FC1, as in the scorer of STTS (Wang et al. 2022): then it can.
+      groups: min and max are those of each of this many equal parts of the frames, such
+        as streams, so that every part has a frame of 1 and one of 0.
     """
 
     nonlinear: bool = False
+    groups: int = 1
 
-    @nn.compact
     def __call__(
         self, patches: jax.Array, present: jax.Array | None = None
     ) -> jax.Array:
         """Scores the frames that are ``present [b t]`` (None: all); others get 0."""
+        raw = in_groups(self.raw(patches, present), self.groups)
+        there = True if present is None else in_groups(present, self.groups)
+        low = jnp.where(there, raw, jnp.inf).min(-1, keepdims=True)
+        high = jnp.where(there, raw, -jnp.inf).max(-1, keepdims=True)
+        if present is not None:  # a row of padding, or a missing stream, has none
+            low, high = (jnp.where(jnp.isfinite(x), x, 0) for x in (low, high))
+        scores = (raw - low) / jnp.maximum(high - low, 1e-6)  # equal scores: no 0/0
+        return only_present(scores.reshape(patches.shape[:2]), present)
+
+    @nn.compact
+    def raw(self, patches: jax.Array, present: jax.Array | None = None) -> jax.Array:
+        """Returns ``s' [b t]`` of Eq. 3, before it is brought to [0, 1]."""
         width = patches.shape[-1]
         frames = patches.mean(axis=-2, dtype=jnp.float32)
         local = nn.Dense(width // 2, dtype=jnp.float32, name="fc1")(frames)
@@ -60,14 +74,12 @@ class FrameScorer(nn.Module):
         if self.nonlinear:
             hidden = nn.Dense(width // 2, dtype=jnp.float32, name="hidden")(both)
             both = gelu(hidden)
-        raw = nn.Dense(1, dtype=jnp.float32, name="fc2")(both)[..., 0]
-        there = True if present is None else present
-        low = jnp.where(there, raw, jnp.inf).min(-1, keepdims=True)
-        high = jnp.where(there, raw, -jnp.inf).max(-1, keepdims=True)
-        if present is not None:  # a row of padding may have none
-            low, high = (jnp.where(jnp.isfinite(x), x, 0) for x in (low, high))
-        scores = (raw - low) / jnp.maximum(high - low, 1e-6)  # equal scores: no 0/0
-        return only_present(scores, present)
+        return nn.Dense(1, dtype=jnp.float32, name="fc2")(both)[..., 0]
+
+
+def in_groups(x: jax.Array, groups: int) -> jax.Array:
+    """Makes of each of ``[b t ...]`` as many rows: ``[b*groups t/groups ...]``."""
+    return x.reshape(-1, x.shape[1] // groups, *x.shape[2:])
 
 
 def count(fraction: float, total: int) -> int:

@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 
 from jaxact import errors
-from jaxact.backbones.protocol import BackboneConfig
+from jaxact.backbones.protocol import BackboneConfig, last_map
 from jaxact.backbones.table import OwnConfig, SharedConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import PRESENT, STREAMS
@@ -23,7 +23,6 @@ from jaxact.models.streams import (
     Layout,
     StreamsConfig,
     TimeSformerStreamsConfig,
-    last_map,
     video_inputs,
 )
 from jaxact.strict import ConfigError, one_of, part_name

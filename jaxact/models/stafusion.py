@@ -16,7 +16,7 @@ from jax.typing import DTypeLike
 from jaxact.batch import PRESENT
 from jaxact.devices import platform
 from jaxact.layers import chosen as chosen_lib
-from jaxact.layers import selection
+from jaxact.layers import salience, selection
 from jaxact.layers.chosen import Choice, FramesFrom, RegionsFrom
 from jaxact.layers.distillation import PredictionDistillation, RegionDistillation
 from jaxact.layers.fusion import AdaptiveMaskedFusion
@@ -48,6 +48,9 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     positions: tuple[int, ...] = ()
     # "linear" as printed; "gelu": see `selection.FrameScorer`.
     scorer: Literal["linear", "gelu"] = "linear"
+    # Among which frames scores compete: all of the clip, as in the paper; or those of
+    # each "stream", of which then each keeps k1 and k2: a choice of moments alone.
+    compete: Literal["clip", "stream"] = "clip"
     # How the scorer learns, see `selection`: "straight_through", the kept frames carry
     # the score's gradient; "perturbed", they are multiplied by how often they are kept
     # under noise; "gathered", as in STTS: all frames take part, as often as they would
@@ -63,6 +66,11 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # Salient regions: fractions of a frame's patches, in key and secondary frames.
     r1: float = 0.60
     r2: float = 0.35
+    # > 0: weight of a ranking loss, by which the scorer also learns from the labels: in
+    # training the backbone sees every frame alone, too, a head tells how likely the
+    # label is by that frame, and frames are to be scored in this order, as clips are in
+    # SCSampler (Korbar et al. 2019).
+    ranking_weight: float = 0.0
     regions_from: RegionsFrom = "rollout"  # "truth": those nearest to the actor
     rollout: Literal["residual", "literal"] = "residual"  # "literal": Eq. 6's product
     # "mean": average the heads first, which is cheaper.
@@ -90,14 +98,15 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     def build(self) -> "STAFusion":
         self._check()
         total = self.frames * len(self.streams)
-        selection.frame_counts(total, self.k1, self.k2)  # raises what it cannot do
+        choice = self._choice()
+        choice.frame_counts(total)  # raises what it cannot do
         selection.region_counts((self.image_size // self.patch) ** 2, self.r1, self.r2)
         return STAFusion(
             num_classes=self.num_classes,
             branches=self.branches(),
             selection=self.selection,
             fusion=self.fusion,
-            choice=self._choice(),
+            choice=choice,
             residual_rollout=self.rollout == "residual",
             rollout_heads=self.rollout_heads,
             class_token=self.class_token,
@@ -132,6 +141,8 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             frames_from=self.frames_from,
             positions=self.positions,
             regions_from=self.regions_from,
+            groups=len(self.streams) if self.compete == "stream" else 1,
+            ranked=self.frames_from == "scores" and self.ranking_weight > 0,
         )
 
     def reads_truth(self) -> bool:
@@ -170,6 +181,10 @@ class STAFusionConfig(TimeSformerStreamsConfig):
         scored = self.selection and self.frames_from == "scores"
         if scored and self.estimator == "score_function":
             terms.append(ScoreFunction())
+        if scored and self.ranking_weight:
+            terms.append(salience.FrameCrossEntropy())
+            groups, weight = self._choice().groups, self.ranking_weight
+            terms.append(salience.FrameRanking(weight=weight, groups=groups))
         if self.stream_weight:
             terms += [
                 CrossEntropy(
@@ -248,7 +263,8 @@ class STAFusion(nn.Module):
           ``teacher_patches`` and
           ``student_patches`` ``[b s*t n d]``, ``frame_scores`` ``[b s*t]``,
           ``frame_marks`` ``[b s*t]`` int32 in {0, 1, 2}, ``region_scores``
-          ``[b s*t n]`` and ``keep`` ``[b s*t n]`` bool. In training with "gathered"
+          ``[b s*t n]`` and ``keep`` ``[b s*t n]`` bool. In training with a ranking
+          loss `salience.FRAME_CLASSES` and `salience.RAW_SCORES`; with "gathered"
           marks, patches and keep are those of the k places that frames are gathered to;
           with "score_function" there is ``log_choice [b]``.
         """
@@ -296,6 +312,12 @@ class STAFusion(nn.Module):
             )
         else:
             chosen = chosen_lib.everything(region_scores, frames)
+        ranked = self.selection and self.choice.ranked
+        if ranked and (train or self.is_initializing()):
+            alone = self.branches(batch, alone=True)["tokens"]
+            others[salience.FRAME_CLASSES] = salience.FrameHeads(
+                self.branches.streams, self.num_classes, name="frame_heads"
+            )(alone, present)
         total = teacher_patches.shape[1]
         marks, keep, weights = chosen.marks, chosen.keep, chosen.weights
         if chosen.places is not None:
@@ -305,7 +327,7 @@ class STAFusion(nn.Module):
             some = self.selection or present is not None
             fused = AdaptiveMaskedFusion(
                 self.heads,
-                selection.frame_counts(total, *self.choice.frame_fractions),
+                self.choice.frame_counts(total),
                 selection.region_counts(keep.shape[2], *self.choice.region_fractions),
                 self.fusion_depth,
                 self.fusion_mlp_ratio,

@@ -1,7 +1,6 @@
 """Any backbone over any streams; what a batch's streams are to a model; the heads."""
 
 import dataclasses
-import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -12,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxact.backbones.protocol import BackboneConfig, Walk
+from jaxact.backbones.protocol import BackboneConfig, Walk, last_map
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import (
     PRESENT,
@@ -266,6 +265,7 @@ class Branches(nn.Module):
         between: Between | None = None,
         after: Sequence[int] = (),
         train: bool = False,
+        alone: bool = False,
     ) -> dict[str, Any]:
         """Returns the backbone's features ``[b s ...]``, s in the streams' order.
 
@@ -280,8 +280,11 @@ class Branches(nn.Module):
           between: what the streams do to one another's maps; those of a missing stream
             are 0 there.
           after: the stages after which they do, counted back from the last, 1.
+          train: whether dropout is on.
+          alone: of a TimeSformer, every frame as a clip of its own: there are their
+            ``tokens [b s t d]``, and nothing else.
         """
-        walks = self._walks(batch, train)
+        walks = self._walks(batch, train, **({"alone": True} if alone else {}))
         for stage in sorted(after, reverse=True):
             maps: dict[str, jax.Array] = {}
             for walk, names in walks:
@@ -302,6 +305,14 @@ class Branches(nn.Module):
         if self.own:
             return self._of_each(walks)
         outs = [walk.end() for walk, _ in walks]
+        if alone:  # rows are (b s t), of one network or a stream's
+            times = batch[self.streams[0]].shape[1]
+            frames = "(b s t) d -> b s t d"
+            count = len(self.streams) if self.layout == "passes" else 1
+            each = [
+                einops.rearrange(x["token"], frames, s=count, t=times) for x in outs
+            ]
+            return {"tokens": jnp.concatenate(each, axis=1)}
         if self.layout == "unshared":
             out = jax.tree.map(lambda *x: jnp.stack(x, 1), *outs)
         else:  # of the streams in time there is one
@@ -312,9 +323,12 @@ class Branches(nn.Module):
         return {"tokens": out.pop("token"), **out}
 
     def _walks(
-        self, batch: Mapping[str, jax.Array], train: bool
+        self, batch: Mapping[str, jax.Array], train: bool, **more: Any
     ) -> list[tuple[Walk, tuple[str, ...]]]:
-        """Returns the networks before their first stage, and the streams of each."""
+        """Returns the networks before their first stage, and the streams of each.
+
+        ``more``: what their `run` takes besides.
+        """
         backbone: Any = self.backbone
         common = Own("", backbone, self.mean, self.std)
         apart = {one.stream: one for one in self.own}
@@ -327,11 +341,11 @@ class Branches(nn.Module):
             clips = [self._clip(batch, name, common) for name in shared]
             if self.layout == "time":
                 clips = [jnp.concatenate(clips, axis=1)]
-            walks.append((Walk(backbone, clips, train), tuple(shared)))
+            walks.append((Walk(backbone, clips, train, **more), tuple(shared)))
         for name, one in apart.items():
             network: Any = one.network.clone(name=f"backbone_{name}", parent=self)
             clips = [self._clip(batch, name, one)]
-            walks.append((Walk(network, clips, train), (name,)))
+            walks.append((Walk(network, clips, train, **more), (name,)))
         return walks
 
     def _of_each(self, walks: list[tuple[Walk, tuple[str, ...]]]) -> dict[str, Any]:
@@ -364,20 +378,6 @@ class Branches(nn.Module):
         if video.shape[-1] == 1 and self.repeat:
             video = jnp.broadcast_to(video, (*video.shape[:-1], 3))
         return video
-
-
-def last_map(features: Mapping[str, Any], token: jax.Array) -> jax.Array | None:
-    """Returns a network's last map ``[... n d]``, if it is as wide as its ``token``.
-
-    Args:
-      features: see `jaxact.backbones.protocol.Backbone`.
-      token: ``[... d]``.
-    """
-    found = features.get("patches", features.get("features"))
-    if found is None or found.shape[-1] != token.shape[-1]:
-        return None
-    count = math.prod(found.shape[token.ndim - 1 : -1])
-    return found.reshape(*token.shape[:-1], count, token.shape[-1])
 
 
 def in_time(x: jax.Array) -> jax.Array:

@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -128,3 +129,87 @@ def test_everything_is_all_that_is_there():
     chosen = everything(jnp.zeros((1, 2, 3)), present)
     assert chosen.marks.tolist() == [[2, 0]]
     assert chosen.keep.tolist() == [[[True] * 3, [False] * 3]]
+
+
+def scorer_of(patches, **fields):
+    """What a choice by scores gives of patches, in a module with random parameters."""
+    choice = Choice((0.25, 0.25), (0.25, 0.125), **fields)
+
+    class Module(nn.Module):
+        @nn.compact
+        def __call__(self, patches, present=None, train=False):
+            return choice(
+                patches,
+                patches[..., 0],
+                {"progress": 0.5},
+                (32, 32),
+                present=present,
+                train=train,
+                rng=lambda: self.make_rng("selection"),
+            )
+
+    return Module(), Module().init({"params": jax.random.key(0)}, patches)
+
+
+def two_streams():
+    """Two streams of 8 frames; all of the second have larger features by far."""
+    patches = jax.random.normal(jax.random.key(3), (3, 16, 16, 4))
+    return patches + jnp.where(jnp.arange(16) < 8, 0.0, 50.0)[None, :, None, None]
+
+
+def test_frames_of_a_stream_compete_with_each_other_alone():
+    """Of two streams of which one has all the high scores: all of the clip's best are
+    of one; the best of each stream are as many of each, and each has a best of 1."""
+    patches = two_streams()
+    model, variables = scorer_of(patches)
+    marks = np.asarray(model.apply(variables, patches).marks) > 0
+    assert sorted(marks[0].reshape(2, 8).sum(1).tolist()) == [0, 8]
+    model, _ = scorer_of(patches, groups=2)
+    chosen = model.apply(variables, patches)
+    marks, scores = np.asarray(chosen.marks), np.asarray(chosen.scores)
+    for mark in (1, 2):
+        assert ((marks.reshape(3, 2, 8) == mark).sum(-1) == 2).all()
+    np.testing.assert_allclose(scores.reshape(3, 2, 8).max(-1), 1, atol=1e-6)
+    np.testing.assert_allclose(scores.reshape(3, 2, 8).min(-1), 0, atol=1e-6)
+    # Within a stream the order is that of the raw scores, as without groups.
+    one = Choice((0.25, 0.25), (0.25, 0.125)).frame_counts(8)
+    assert Choice((0.25, 0.25), (0.25, 0.125), groups=2).frame_counts(16) == tuple(
+        2 * x for x in one
+    )
+
+
+def test_of_streams_that_compete_apart_one_may_be_missing():
+    patches = two_streams()
+    model, variables = scorer_of(patches, groups=2)
+    every = model.apply(variables, patches).marks
+    present = jnp.broadcast_to(jnp.arange(16) < 8, (3, 16))
+    chosen = model.apply(variables, patches, present)
+    np.testing.assert_array_equal(chosen.marks[:, 8:], 0)
+    np.testing.assert_array_equal(chosen.scores[:, 8:], 0)
+    np.testing.assert_array_equal(chosen.marks[:, :8], every[:, :8])
+
+
+@pytest.mark.parametrize("estimator", ["perturbed", "gathered", "score_function"])
+def test_estimators_of_streams_that_compete_apart(estimator):
+    """Each stream's share of what is kept is a half, whatever the noise."""
+    patches = two_streams()
+    model, variables = scorer_of(patches, groups=2, estimator=estimator, sigma=0.5)
+    rngs = {"selection": jax.random.key(1)}
+    chosen = model.apply(variables, patches, train=True, rngs=rngs)
+    if estimator == "gathered":
+        shares = np.asarray(chosen.places).reshape(3, 2, 4, 2, 8).sum((2, 4))
+        np.testing.assert_allclose(shares, np.broadcast_to(4 * np.eye(2), (3, 2, 2)))
+        np.testing.assert_array_equal(chosen.marks, [[2, 2, 1, 1] * 2] * 3)
+    else:
+        kept = np.asarray(chosen.marks > 0).reshape(3, 2, 8).sum(-1)
+        np.testing.assert_array_equal(kept, 4)
+    if estimator == "perturbed":
+        each = np.asarray(chosen.weights).reshape(3, 2, 8).sum(-1)
+        np.testing.assert_allclose(each, 4, rtol=1e-5)
+    if estimator == "score_function":
+        # 4 of 8 in either stream: at equal scores 1 / (8 7 6 5), twice.
+        assert chosen.more["log_choice"].shape == (3,)
+        equal = model.apply(variables, jnp.zeros((1, 16, 16, 4)), train=True, rngs=rngs)
+        np.testing.assert_allclose(
+            equal.more["log_choice"], [-2 * np.log(8 * 7 * 6 * 5)], rtol=1e-5
+        )

@@ -1,5 +1,6 @@
 """Streams of a batch as networks want them, by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -72,3 +73,40 @@ def test_a_published_size_that_starts_from_random_weights_is_said():
     assert experiment.model.notes(experiment) == []
     small = Experiment("test", BaselineConfig(num_classes=60, width=64), None)
     assert small.model.notes(small) == []
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_a_frame_alone_is_a_clip_of_one_frame_at_its_own_time(share):
+    """Frame 2 of a stream by itself: what a network of one frame, whose time embedding
+    is that of frame 2, says of it, whatever the other frames show."""
+    size = dict(image_size=8, patch=4, width=6, depth=2, heads=2, dtype="float32")
+    random = np.random.default_rng(0)
+    batch = {
+        "rgb": random.integers(0, 256, (2, 3, 8, 8, 3), np.uint8),
+        "ir": random.integers(0, 256, (2, 3, 8, 8, 1), np.uint8),
+    }
+
+    def branches(frames):
+        config = streams.TimeSformerStreamsConfig(
+            frames=frames, share_backbone=share, **size
+        )
+        return config.branches()
+
+    variables = branches(3).init(jax.random.key(0), batch)
+    variables = jax.tree.map(
+        lambda x: x + 0.3 * random.normal(size=x.shape).astype(np.float32), variables
+    )
+    alone = jax.jit(lambda v, b: branches(3).apply(v, b, alone=True)["tokens"])
+    found = np.asarray(alone(variables, batch))
+    assert found.shape == (2, 2, 3, 6)
+    at_two = {
+        name: value | {"time": value["time"][2:]} if "time" in value else value
+        for name, value in variables["params"].items()
+    }
+    one = {name: video[:, 2:] for name, video in batch.items()}
+    single = branches(1).apply({"params": at_two}, one)["tokens"]
+    np.testing.assert_allclose(found[:, :, 2], single, atol=2e-5)
+    other = {name: video.copy() for name, video in batch.items()}
+    other["ir"][:, 0] = 255 - other["ir"][:, 0]
+    changed = np.abs(np.asarray(alone(variables, other)) - found).max((0, 3))
+    assert (changed > 1e-3).tolist() == [[False] * 3, [True, False, False]]
