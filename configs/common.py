@@ -90,6 +90,34 @@ def two_stages(experiment: Experiment, teacher: str) -> None:
     experiment.optim.freeze = ("branches", "teacher_head")
 
 
+def ranked(experiment: Experiment, on: bool) -> None:
+    """Has STAFusion's scorer learn from the labels which moments show the action.
+
+    Where frames matter (`docs/worlds.md`) it is what finds them: a ranking loss in
+    place of an estimator, a competition within each stream, and a student that has seen
+    nothing but what is kept. What single frames say is little, so that scorer and frame
+    heads learn at higher rates.
+
+    Args:
+      experiment: of STAFusion; it is changed, after `two_stages` if that is asked for.
+      on: False: nothing is.
+
+    Raises:
+      ConfigError: the model is no STAFusion.
+    """
+    if not on:
+        return
+    model = experiment.model
+    if not isinstance(model, STAFusionConfig):
+        raise ConfigError("The baseline has no scorer: leave out baseline or ranked.")
+    experiment.name += "_ranked"
+    model.class_token = "learned"
+    model.compete = "stream"
+    model.estimator = "none"
+    model.ranking_weight = 1.0
+    experiment.optim.part_lr = (("scorer", 30.0), ("frame_heads", 10.0))
+
+
 def stafusion_or(
     baseline: bool,
 ) -> tuple[str, type[STAFusionConfig] | type[BaselineConfig]]:

@@ -7,6 +7,7 @@ Command:  python train.py --config configs/ntu_stafusion.py
           python train.py --config configs/ntu_stafusion.py:literal
           python train.py --config configs/ntu_stafusion.py:mmaction2
           python train.py --config configs/ntu_stafusion.py:teacher=RUN
+          python train.py --config configs/ntu_stafusion.py:ranked
 Hardware: one 8-device TPU host (v3-8 or v5e-8) or 8 GPUs at batch 64; a single GPU of
           24 GB with `--config.train.accumulate=8`.
 Metric:   Top-1 86.67 / Top-5 99.07 cross-view on NTU 60, baseline 83.18 / 97.33 (the
@@ -20,7 +21,8 @@ gradient for the scorer, the plain product of attention maps, no loss for the te
 normalisation 0.5 / 0.5 of ViT-B/16 (ImageNet-21k), drop path 0.1, gradients clipped to
 40, a test of three crops at short side 224. "teacher=RUN" has the baseline trained in
 the folder RUN, with the same presets, teach and stand still: the paper's "features of
-the baseline network as the teacher", read as two stages.
+the baseline network as the teacher", read as two stages. "ranked" has the scorer learn
+from the labels which moments show the action, see `docs/worlds.md`.
 
 Start from Kinetics or ImageNet weights with `--config.train.init_from=FILE`: a public
 TimeSformer or ViT-B/16 state dict (.safetensors, .pyth, .pth, .bin).
@@ -44,7 +46,7 @@ PROTOCOLS = {"ntu60": "xview_videos", "ntu120": "xset_videos"}
 def get_config(arg: str = "") -> Experiment:
     # The paper trains on cameras 2 and 3 and tests on camera 1 (section 4.1).
     sets = ("ntu60", *PROTOCOLS)
-    presets = dict.fromkeys(("baseline", "literal", "mmaction2"), False)
+    presets = dict.fromkeys(("baseline", "literal", "mmaction2", "ranked"), False)
     args = parse_arg(arg, dataset=sets, protocol="", teacher="", **presets)
     if args["literal"] and args["baseline"]:
         raise ConfigError(
@@ -76,4 +78,5 @@ def get_config(arg: str = "") -> Experiment:
         experiment.data.test_resize = 224
         experiment.data.eval_views_space = 3
     common.two_stages(experiment, args["teacher"])
+    common.ranked(experiment, args["ranked"])
     return experiment

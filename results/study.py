@@ -53,6 +53,7 @@ class Study:
         None: there is none.
       classes: by name, classes whose accuracy has a column of its own.
       difficulties: likewise, clips with this difficulty.
+      columns: heads of more columns, by what else evaluation found, where it did.
       against: the row that all are compared with, clip by clip; "": none.
       more: lines below the table, from all runs.
     """
@@ -64,6 +65,7 @@ class Study:
     pretraining: tuple[Network, str] | None = None
     classes: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     difficulties: Sequence[str] = ()
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     against: str = ""
     more: Callable[[list[Run]], list[str]] = lambda runs: []
 
@@ -184,6 +186,7 @@ def table(study: Study) -> str:
     columns = {"top1": "Top-1 %", "top5": "Top-5 %"}
     for name in (*study.classes, *study.difficulties):
         columns[f"top1/{name}"] = f"{name} %"
+    columns |= study.columns
     head = [*columns.values(), "seeds"]
     if study.against:
         head.append(f"points above {study.against} (95 % interval)")
@@ -193,7 +196,10 @@ def table(study: Study) -> str:
     }
     for name, mine in by_row.items():
         if mine:
-            cells = [spread([entry[key] for entry in mine]) for key in columns]
+            cells = [
+                spread([entry[key] for entry in mine]) if key in mine[0] else ""
+                for key in columns
+            ]
             cells.append(str(len(mine)))
             if name == study.against:
                 cells.append("")

@@ -162,8 +162,9 @@ class Choice:
         progress: float | jax.Array,
         rng: Callable[[], jax.Array],
     ) -> Chosen:
-        nonlinear = self.scorer == "gelu"
-        scorer = selection.FrameScorer(nonlinear, self.groups, name="scorer")
+        scorer = selection.FrameScorer(
+            self.scorer == "gelu", self.groups, self.scorer == "centred", name="scorer"
+        )
         scores = scorer(patches, present)
         counts = self.frame_counts(scores.shape[1])
         grouped = self._grouped(scores)

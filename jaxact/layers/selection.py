@@ -40,12 +40,16 @@ class FrameScorer(nn.Module):
     Attributes:
       nonlinear: local and overall features meet in a hidden layer, with a GELU behind
         it and behind FC1, as in the scorer of STTS (Wang et al. 2022): then it can.
+      centred: what it reads of a frame is where it differs from the mean of the clip's
+        frames (of its group), brought to one scale by a LayerNorm. Frames of a clip are
+        alike, and a layer on what they have in common learns slowly.
       groups: min and max are those of each of this many equal parts of the frames, such
         as streams, so that every part has a frame of 1 and one of 0.
     """
 
     nonlinear: bool = False
     groups: int = 1
+    centred: bool = False
 
     def __call__(
         self, patches: jax.Array, present: jax.Array | None = None
@@ -65,6 +69,12 @@ class FrameScorer(nn.Module):
         """Returns ``s' [b t]`` of Eq. 3, before it is brought to [0, 1]."""
         width = patches.shape[-1]
         frames = patches.mean(axis=-2, dtype=jnp.float32)
+        if self.centred:
+            grouped = in_groups(frames, self.groups)
+            there = None if present is None else in_groups(present, self.groups)
+            apart = grouped - mean_of_present(grouped, there)[:, None]
+            frames = nn.LayerNorm(dtype=jnp.float32, name="norm")(apart)
+            frames = frames.reshape(*patches.shape[:2], width)
         local = nn.Dense(width // 2, dtype=jnp.float32, name="fc1")(frames)
         if self.nonlinear:
             local = gelu(local)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.batch import PRESENT
+from jaxact.config import Experiment
 from jaxact.devices import platform
 from jaxact.layers import chosen as chosen_lib
 from jaxact.layers import salience, selection
@@ -46,8 +47,8 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # "positions": these of all streams' frames, counted from 0, one stream behind the
     # other, the key frames first; (): spread over the clip.
     positions: tuple[int, ...] = ()
-    # "linear" as printed; "gelu": see `selection.FrameScorer`.
-    scorer: Literal["linear", "gelu"] = "linear"
+    # "linear" as printed; "gelu" and "centred": see `selection.FrameScorer`.
+    scorer: Literal["linear", "gelu", "centred"] = "linear"
     # Among which frames scores compete: all of the clip, as in the paper; or those of
     # each "stream", of which then each keeps k1 and k2: a choice of moments alone.
     compete: Literal["clip", "stream"] = "clip"
@@ -161,6 +162,14 @@ class STAFusionConfig(TimeSformerStreamsConfig):
                     f"Got sigma=0 with estimator={self.estimator!r}, which needs "
                     "noise; give more than 0."
                 )
+        if self.ranking_weight and not (
+            self.selection and self.frames_from == "scores"
+        ):
+            raise ValueError(
+                f"Got ranking_weight={self.ranking_weight} with selection="
+                f"{self.selection} and frames_from={self.frames_from!r}: there is no "
+                "scorer to learn by it. Set ranking_weight=0, or frames_from='scores'."
+            )
         if not self.student_gradient and not (
             self.distillation and self.teacher_weight
         ):
@@ -169,6 +178,16 @@ class STAFusionConfig(TimeSformerStreamsConfig):
                 f"(distillation={self.distillation}, teacher_weight="
                 f"{self.teacher_weight}): nothing would train the backbone."
             )
+
+    def notes(self, experiment: Experiment) -> list[str]:
+        notes = super().notes(experiment)
+        if experiment.train.init_part == "teacher" and self.class_token == "mean":
+            notes.append(
+                "the teacher's head was trained on the sum of the streams' tokens and "
+                "will read their mean, so that it is less sure than it was: set "
+                "--config.model.class_token=sum (or learned)."
+            )
+        return notes
 
     def losses(self) -> tuple[Any, ...]:
         """``CE + lambda L_distill + (1 - lambda) L_KL`` (Eq. 20), and the teacher's CE.

@@ -240,3 +240,26 @@ def test_portable_ranks_are_those_of_sorting():
         rank = selection._descending_rank(scores)
     assert rank.tolist() == [[1, 3, 2, 0, 4, 5], [0, 2, 1, 3, 4, 5]]
     np.testing.assert_array_equal(rank, selection._descending_rank(scores))
+
+
+def test_a_centred_scorer_reads_where_frames_differ_from_their_group_s_mean():
+    """Features 1 + (3 0), 1 - (3 0) and (1 1), then twice as far apart elsewhere: LN
+    makes (1 -1), (-1 1) and zeros of either, and FC1 = (1 0), FC2 = (1 0) reads the
+    first: 1, -1 and 0, which are 1, 0 and .5 between their ends."""
+    steps = jnp.array([[3.0, 0.0], [-3.0, 0.0], [0.0, 0.0]])
+    streams = jnp.concatenate([1.0 + steps, 40.0 + 2 * steps])
+    patches = jnp.broadcast_to(streams[None, :, None], (1, 6, 4, 2))
+    zero = jnp.zeros(1)
+    params = {
+        "norm": {"scale": jnp.ones(2), "bias": jnp.zeros(2)},
+        "fc1": {"kernel": jnp.array([[1.0], [0.0]]), "bias": zero},
+        "fc2": {"kernel": jnp.array([[1.0], [0.0]]), "bias": zero},
+    }
+    scorer = FrameScorer(groups=2, centred=True)
+    apply = jax.jit(scorer.apply)
+    expected = np.array([[1.0, 0.0, 0.5] * 2])
+    np.testing.assert_allclose(apply({"params": params}, patches), expected, atol=1e-4)
+    missing = jnp.arange(6)[None] < 3
+    expected[:, 3:] = 0
+    some = apply({"params": params}, patches, missing)
+    np.testing.assert_allclose(some, expected, atol=1e-4)

@@ -140,3 +140,12 @@ def test_of_a_teacher_that_stands_still_no_gradient_is_computed():
     network = baseline.network
     forward = products(network.eval_step.trace(network.abstract, given).jaxpr) - 1
     assert steps[0] - steps[1] == (2 * forward - 1) + 2
+
+
+def test_a_teacher_that_reads_the_mean_in_place_of_the_sum_is_told():
+    file = f"{ROOT}/configs/demo_stafusion.py:teacher=runs/baseline"
+    experiment = config.load_experiment(file)
+    assert experiment.model.notes(experiment) == []
+    experiment.model.class_token = "mean"
+    (note,) = experiment.model.notes(experiment)
+    assert "trained on the sum" in note and "class_token=sum" in note

@@ -81,3 +81,13 @@ def test_a_finished_row_counts_once_and_the_table_says_mean_and_spread(
     head, _, row = study.table(given).split("\n")
     assert head == "| | Top-1 % | Top-5 % | seeds |"
     assert row == "| one | 60.0 ± 14.1 | 100.0 ± 0.0 | 2 |"
+    with path.open("a") as file:  # what else was found, of a row that has it
+        file.write('{"row": "two", "seed": 0, "top1": 1, "top5": 1, "kept": 0.25}\n')
+    rows = {"one": ("", {}), "two": ("", {})}
+    given = small(rows=rows, columns={"kept": "kept %"})
+    head, _, *found = study.table(given).split("\n")
+    assert head == "| | Top-1 % | Top-5 % | kept % | seeds |"
+    assert found == [
+        "| one | 60.0 ± 14.1 | 100.0 ± 0.0 |  | 2 |",
+        "| two | 100.0 | 100.0 | 25.0 | 1 |",
+    ]

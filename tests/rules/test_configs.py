@@ -100,8 +100,8 @@ def test_parameters(name):
 
 
 def test_presets_of_stafusion():
-    plain, literal, recipe = (
-        loaded(f"ntu_stafusion{x}") for x in ("", ":literal", ":mmaction2")
+    plain, literal, recipe, ranked = (
+        loaded(f"ntu_stafusion{x}") for x in ("", ":literal", ":mmaction2", ":ranked")
     )
 
     def changed(one):
@@ -123,6 +123,16 @@ def test_presets_of_stafusion():
     }
     with pytest.raises(ConfigError, match="no preset 'literal'"):
         loaded("ntu_stafusion:baseline,literal")
+    assert changed(ranked) == {
+        "name": "ntu60_xview_videos_stafusion_ranked",
+        "model.class_token": "learned",
+        "model.compete": "stream",
+        "model.estimator": "none",
+        "model.ranking_weight": 1.0,
+        "optim.part_lr": (("scorer", 30.0), ("frame_heads", 10.0)),
+    }
+    with pytest.raises(ConfigError, match="baseline has no scorer"):
+        loaded("ntu_stafusion:baseline,ranked")
     with pytest.raises(ConfigError, match="baseline has no teacher"):
         loaded("ntu_stafusion:baseline,teacher=runs/x")
 
