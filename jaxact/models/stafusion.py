@@ -143,7 +143,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             positions=self.positions,
             regions_from=self.regions_from,
             groups=len(self.streams) if self.compete == "stream" else 1,
-            ranked=self.frames_from == "scores" and self.ranking_weight > 0,
+            ranked=bool(self.ranking_weight),  # there is a scorer, see _check
         )
 
     def reads_truth(self) -> bool:
@@ -200,7 +200,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
         scored = self.selection and self.frames_from == "scores"
         if scored and self.estimator == "score_function":
             terms.append(ScoreFunction())
-        if scored and self.ranking_weight:
+        if self.ranking_weight:
             terms.append(salience.FrameCrossEntropy())
             groups, weight = self._choice().groups, self.ranking_weight
             terms.append(salience.FrameRanking(weight=weight, groups=groups))
@@ -331,8 +331,7 @@ class STAFusion(nn.Module):
             )
         else:
             chosen = chosen_lib.everything(region_scores, frames)
-        ranked = self.selection and self.choice.ranked
-        if ranked and (train or self.is_initializing()):
+        if self.choice.ranked and (train or self.is_initializing()):
             alone = self.branches(batch, alone=True)["tokens"]
             others[salience.FRAME_CLASSES] = salience.FrameHeads(
                 self.branches.streams, self.num_classes, name="frame_heads"
