@@ -26,9 +26,11 @@ from jaxact.report import write_report
 from results import paired
 
 DATA = pathlib.Path(__file__).parent / "data"
+ROW = re.compile(r"<(.+?)>")
 
 Run = dict[str, Any]
-# One network: the config's argument and what is overridden.
+# One network: the config's argument and what is overridden. In its ``train.init_from``
+# "<ROW>" is the run of another row of the study with the same seed.
 Network = tuple[str, Mapping[str, Any]]
 
 # For questions that have nothing to do with what makes the set difficult: the staged
@@ -54,6 +56,8 @@ class Study:
       classes: by name, classes whose accuracy has a column of its own.
       difficulties: likewise, clips with this difficulty.
       columns: heads of more columns, by what else evaluation found, where it did.
+      branch: another prediction of the networks, such as "teacher": where a row has it,
+        a line below says how good it is; "": none.
       against: the row that all are compared with, clip by clip; "": none.
       more: lines below the table, from all runs.
     """
@@ -66,6 +70,7 @@ class Study:
     classes: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     difficulties: Sequence[str] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    branch: str = ""
     against: str = ""
     more: Callable[[list[Run]], list[str]] = lambda runs: []
 
@@ -83,7 +88,17 @@ class Study:
         """Returns a network's experiment; its seeds share what is compiled."""
         arg, changes = network
         cache = {"train.compilation_cache": f"{self._folder()}/compiled"}
-        return self._load(arg, {**self.recipe, **cache, **changes, "train.seed": seed})
+        changes = {**self.recipe, **cache, **changes, "train.seed": seed}
+        changes["train.init_from"] = ROW.sub(
+            lambda found: str(self.folder(*self.networks(found[1]), seed)),
+            changes.get("train.init_from", ""),
+        )
+        return self._load(arg, changes)
+
+    def starts(self, network: Network) -> list[Network]:
+        """Returns the networks of the rows from whose runs a network starts."""
+        rows = ROW.findall(network[1].get("train.init_from", ""))
+        return [each for row in rows for each in self.networks(row)]
 
     def folder(self, network: Network, seed: int) -> pathlib.Path:
         """Returns where a network is trained."""
@@ -91,6 +106,10 @@ class Study:
         words = re.findall(r"\w+", f"{arg} {' '.join(map(str, changes.items()))}")
         name = "_".join([*words, "seed", str(seed)]).replace("model_", "")
         return self._folder() / name
+
+    def of_branch(self, row: str) -> str:
+        """Returns the name of the line of a row's branch."""
+        return f"{row}: its {self.branch}"
 
     def _folder(self) -> pathlib.Path:
         return pathlib.Path("runs") / self.name
@@ -100,7 +119,9 @@ class Study:
         if self.pretraining is None:
             return
         (arg, changes), folder = self.pretraining
-        networks = (network for row in rows for network in self.networks(row))
+        networks = [network for row in rows for network in self.networks(row)]
+        for network in networks:
+            networks += self.starts(network)  # these are looked at, too
         starts = {self.experiment(each, 0).train.init_from for each in networks}
         if any(folder in start for start in starts):
             reported(self._load(arg, changes), pathlib.Path(folder))
@@ -113,6 +134,8 @@ class Study:
 
 def evaluated(study: Study, network: Network, seed: int) -> pathlib.Path:
     """Returns the folder of a network's report; trains it first if it is not there."""
+    for start in study.starts(network):
+        evaluated(study, start, seed)
     return reported(study.experiment(network, seed), study.folder(network, seed))
 
 
@@ -128,26 +151,36 @@ def reported(spec: Experiment, folder: pathlib.Path) -> pathlib.Path:
     return folder / "report"
 
 
-def run(study: Study, row: str, seed: int) -> Run:
-    """Returns a row's line of the output file."""
+def run(study: Study, row: str, seed: int) -> list[Run]:
+    """Returns a row's lines of the output file: its own, and its branch's."""
     reports = [evaluated(study, network, seed) for network in study.networks(row)]
     parts = [score_fusion.read(report) for report in reports]
-    scores, facts = parts[0].scores, {}
+    first, facts = parts[0], {}
+    scores = {row: first.scores}
     if len(parts) > 1:
-        scores = score_fusion.fuse(parts, [1.0] * len(parts)).scores
+        scores[row] = score_fusion.fuse(parts, [1.0] * len(parts)).scores
     else:  # what else evaluation found, of which `Study.more` may speak
         facts = json.loads((reports[0] / "report.json").read_text()).get("selection")
-    right = scores.argmax(axis=1) == parts[0].labels
-    better = (scores > np.take_along_axis(scores, parts[0].labels[:, None], 1)).sum(1)
-    figures = {"top1": right.mean(), "top5": (better < 5).mean()}
-    for name, chosen in _groups(study, parts[0], reports[0]).items():
-        figures[f"top1/{name}"] = right[chosen].mean()
-    numbers = {name: float(value) for name, value in figures.items()}
-    entry = {"row": row, "seed": seed, **numbers, **(facts or {})}
-    if study.against:
-        bits = paired.packed(right, parts[0].ids)
-        entry |= {"clips": len(right), paired.RIGHT: bits}
-    return entry
+        stored = np.load(reports[0] / score_fusion.FILE)
+        if (branch := f"scores_{study.branch}") in stored:
+            scores[study.of_branch(row)] = stored[branch]
+    groups = _groups(study, first, reports[0])
+    lines = []
+    for name, some in scores.items():
+        right = some.argmax(axis=1) == first.labels
+        better = (some > np.take_along_axis(some, first.labels[:, None], 1)).sum(1)
+        figures = {"top1": right.mean(), "top5": (better < 5).mean()}
+        for group, chosen in groups.items():
+            figures[f"top1/{group}"] = right[chosen].mean()
+        entry = {"row": name, "seed": seed}
+        entry |= {key: float(value) for key, value in figures.items()}
+        if name == row:
+            entry |= facts or {}
+        if study.against:
+            bits = paired.packed(right, first.ids)
+            entry |= {"clips": len(right), paired.RIGHT: bits}
+        lines.append(entry)
+    return lines
 
 
 def _groups(
@@ -191,9 +224,8 @@ def table(study: Study) -> str:
     if study.against:
         head.append(f"points above {study.against} (95 % interval)")
     lines = [f"| | {' | '.join(head)} |", "|" + "---|" * (len(head) + 1)]
-    by_row = {
-        name: [entry for entry in runs if entry["row"] == name] for name in study.rows
-    }
+    names = [each for row in study.rows for each in (row, study.of_branch(row))]
+    by_row = {name: [entry for entry in runs if entry["row"] == name] for name in names}
     for name, mine in by_row.items():
         if mine:
             cells = [
@@ -230,7 +262,7 @@ def main(study: Study) -> None:
     for row, seed in own + [each for each in reversed(todo) if each not in own]:
         if any((e["row"], e["seed"]) == (row, seed) for e in read(study.data)):
             continue
-        entry = run(study, row, seed)
+        lines = run(study, row, seed)
         with study.data.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.writelines(json.dumps(entry) + "\n" for entry in lines)
     print(table(study))

@@ -31,6 +31,18 @@ RECIPE = {
     "optim.lr": 1e-3,
 }
 LONGER = {"train.epochs": 16.0}
+# A second training that starts from the first; the baseline's is the teacher's.
+FIRST = "baseline, 16 epochs"
+AGAIN = {"train.init_from": f"<{FIRST}>", "train.init_part": "all"}
+TAUGHT = AGAIN | {"train.init_part": "teacher"}
+STANDING = {
+    "model.teacher_weight": 0.0,
+    "optim.freeze": ("branches", "teacher_head"),
+}
+CENTRED = {
+    "model.scorer": "centred",
+    "optim.part_lr": (("scorer", 10.0), ("frame_heads", 10.0)),
+}
 LEARNED = {"model.class_token": "learned"}
 CLIP = {"model.compete": "clip"}
 TRUTH = {"model.frames_from": "truth", "data.truth": True}
@@ -57,15 +69,18 @@ ROWS: dict[str, Network] = {
     "frames by the truth": ("", {**LEARNED, **TRUTH}),
     "baseline, 16 epochs": ("baseline", LONGER),
     "ranked, 16 epochs": ("ranked", LONGER),
-    "ranked, centred, 16 epochs": (
-        "ranked",
-        {
-            **LONGER,
-            "model.scorer": "centred",
-            "optim.part_lr": (("scorer", 10.0), ("frame_heads", 10.0)),
-        },
-    ),
+    "ranked, centred, 16 epochs": ("ranked", LONGER | CENTRED),
     "frames by the truth, 16 epochs": ("", {**LEARNED, **TRUTH, **LONGER}),
+    "baseline, 16 + 8 epochs": ("baseline", AGAIN),
+    "ranked on a standing baseline": ("ranked", TAUGHT | STANDING),
+    "ranked, centred, on a standing baseline": ("ranked", TAUGHT | STANDING | CENTRED),
+    "frames by the truth on a standing baseline": (
+        "",
+        LEARNED | TRUTH | TAUGHT | STANDING,
+    ),
+    "ranked, from the baseline": ("ranked", TAUGHT),
+    "ranked, centred, from the baseline": ("ranked", TAUGHT | CENTRED),
+    "frames by the truth, from the baseline": ("", LEARNED | TRUTH | TAUGHT),
 }
 
 STUDY = Study(
@@ -74,6 +89,7 @@ STUDY = Study(
     rows=ROWS,
     recipe={**RECIPE, **VALIDATION},
     pretraining=(("baseline", PRETRAINING), PRETRAINED),
+    branch="teacher",
     columns={"frame_precision": "of the kept frames, show the actor %"},
 )
 

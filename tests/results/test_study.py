@@ -1,5 +1,7 @@
 """The studies behind the README's tables: their rows, their figures, their tables."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -60,7 +62,7 @@ def test_figures_by_hand_of_one_network_and_of_an_average(tmp_path, monkeypatch)
         classes={"ordered": CLASSES[:2]},
         difficulties=("dark_rgb",),
     )
-    one, both = study.run(given, "one", 0), study.run(given, "both", 1)
+    (one,), (both,) = study.run(given, "one", 0), study.run(given, "both", 1)
     assert one["top1"] == 0.5 and one["top5"] == 1.0
     assert one["top1/ordered"] == 0.5  # clips 0 and 1; the first is right
     assert one["top1/dark_rgb"] == 0.5  # clips 1 and 2; the second is right
@@ -91,3 +93,50 @@ def test_a_finished_row_counts_once_and_the_table_says_mean_and_spread(
         "| one | 60.0 ± 14.1 | 100.0 ± 0.0 |  | 2 |",
         "| two | 100.0 | 100.0 | 25.0 | 1 |",
     ]
+
+
+def test_a_branch_has_a_line_of_its_own_below_its_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "DATA", tmp_path)
+    evaluation = Evaluation(
+        experiment="e",
+        classes=CLASSES,
+        ids=np.arange(3),
+        names=list("abc"),
+        labels=np.asarray([0, 1, 2]),
+        scores=np.eye(3, dtype=np.float32)[[0, 1, 1]],
+        branches={"teacher": np.eye(3, dtype=np.float32)[[0, 0, 0]]},
+    )
+    write_report(tmp_path / "run", evaluation)
+    monkeypatch.setattr(study, "evaluated", lambda *_: tmp_path / "run")
+    given = small(rows={"one": ("", {})}, branch="teacher", against="one")
+    lines = study.run(given, "one", 0)
+    assert [(each["row"], round(3 * each["top1"])) for each in lines] == [
+        ("one", 2),
+        ("one: its teacher", 1),
+    ]
+    given.data.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    _, _, one, teacher = study.table(given).split("\n")
+    assert one.startswith("| one | 66.7 |")
+    assert teacher.startswith("| one: its teacher | 33.3 |")
+
+
+def test_a_network_that_starts_from_a_row_is_given_that_rows_run(monkeypatch):
+    first, second = ("baseline", {}), ("", {"train.init_from": "<first>"})
+    given = study.Study(
+        name="synthetic_small",
+        config="configs/demo_stafusion.py",
+        recipe={"train.init_from": "runs/before"},
+        rows={"first": first, "second": second},
+        pretraining=(first, "runs/before"),
+    )
+    for seed in (0, 3):
+        spec = given.experiment(second, seed)
+        assert spec.train.init_from == str(given.folder(first, seed))
+    assert given.experiment(first, 0).train.init_from == "runs/before"
+    trained = []
+    monkeypatch.setattr(study, "reported", lambda spec, folder: trained.append(folder))
+    study.evaluated(given, second, 3)
+    assert trained == [given.folder(first, 3), given.folder(second, 3)]
+    trained.clear()
+    given.pretrain(["second"])  # which needs it by the first
+    assert [str(each) for each in trained] == ["runs/before"]
