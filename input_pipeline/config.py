@@ -143,6 +143,11 @@ class DataConfig(_Strict):
     # crop: one camera often sees more, and a shared crop then shows two places. Of data
     # sets that know their lenses (prepared with skeletons that tell pixels).
     common_view: bool = False
+    # Whether crops hold the clip's bodies, of training and of evaluation: one that is
+    # too small is enlarged (squeezed, where the frame has no such square), and it lies
+    # where all joints of the clip are in it, and a little more. Of data sets that know
+    # their lenses; clips without a skeleton are cropped as ever.
+    hold_bodies: bool = False
 
     # Whether clips may lack some of a model's streams: such a stream is zeros, and the
     # batch's ``present`` says False of it. Otherwise they are refused.

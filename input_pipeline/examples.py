@@ -54,6 +54,7 @@ class ExampleReader:
             found = lenses.of_rows(dataset, [source(name) for name in self.videos])
             self._lenses = found and [tf.constant(array) for array in found]
         self._views = self._common_views() if data.common_view else None
+        self._held = self._known_lenses("hold_bodies") if data.hold_bodies else None
         self._names = tf.constant(dataset.names.astype(object))
         self._dropout = data.stream_dropout if seed is not None else 0.0
         # Only where it may be False: a model is told nothing that it need not handle.
@@ -62,17 +63,22 @@ class ExampleReader:
 
     def _common_views(self) -> list[tf.Tensor]:
         """The part of every camera's and stream's frames that is looked at, by row."""
+        matrices, slots = self._known_lenses("common_view")
+        try:
+            return [tf.constant(lenses.common_views(matrices)), slots]
+        except ValueError as error:
+            raise DataConfigError(f"data.common_view is True. {error}") from None
+
+    def _known_lenses(self, field: str) -> tuple[np.ndarray, tf.Tensor]:
+        """The lenses of every camera and stored video, and each row's camera."""
         found = lenses.of_rows(self.dataset, self._stored)
         if found is None:
             raise DataConfigError(
-                f"data.common_view is True, but {self.dataset.name!r} does not know "
+                f"data.{field} is True, but {self.dataset.name!r} does not know "
                 "its cameras' lenses: they are fitted to NTU's skeletons. Prepare it "
-                "with --streams rgb,ir,skeleton, or set data.common_view to False."
+                f"with --streams rgb,ir,skeleton, or set data.{field} to False."
             )
-        try:
-            return [tf.constant(lenses.common_views(found[0])), tf.constant(found[1])]
-        except ValueError as error:
-            raise DataConfigError(f"data.common_view is True. {error}") from None
+        return found[0], tf.constant(found[1])
 
     def keep_in_memory(self, rows: np.ndarray) -> None:
         """Reads these records now, if they are small enough, and never again.
@@ -103,7 +109,7 @@ class ExampleReader:
         keys = [records.NAME]
         for stored in self._stored:
             keys += video.keys(stored, self.truth)
-        for stored in dict.fromkeys(map(source, self.bodies)):
+        for stored in self._stored_bodies():
             keys += skeleton.keys(stored)
         return tf.io.parse_single_example(serialized, records.parse_spec(keys))
 
@@ -130,6 +136,8 @@ class ExampleReader:
                 tf.gather(parts, tf.gather(slots, row)), len(self._stored)
             )
             record |= dict(zip(map(video.view_key, self._stored), shown, strict=True))
+        if self._held is not None:
+            record |= self._bodies(record, row)
         seed = None
         if self.seed is not None:
             seed = ops.example_seed(self.seed, epoch, row)
@@ -158,6 +166,26 @@ class ExampleReader:
             example["actor_box"] = tf.concat(boxes, 0)
             example["actor_visible"] = tf.concat(visible, 0)
         return example
+
+    def _stored_bodies(self) -> list[str]:
+        """The stored streams of joints that are read: the model's, and for crops."""
+        read = dict.fromkeys(map(source, self.bodies))
+        if self._held is not None:
+            read |= dict.fromkeys(of_kind("joints", self.dataset.streams))
+        return list(read)
+
+    def _bodies(self, record: Example, row: tf.Tensor) -> Example:
+        """The part of each video that holds the clip's bodies."""
+        matrices, slots = self._held  # type: ignore[misc]
+        camera = tf.gather(tf.constant(matrices), tf.gather(slots, row))
+        (stored,) = of_kind("joints", self.dataset.streams)
+        points = skeleton.points(record, stored)
+        found = {}
+        for i, name in enumerate(self._stored):
+            frame = video.size(record, name)
+            box = ops.body_box(points, camera[i], frame, lenses.BODY_MARGIN)
+            found[video.bodies_key(name)] = box
+        return found
 
     def _stream(
         self, record: Example, stream: str, draws: Draws, part: tf.Tensor | int

@@ -21,6 +21,9 @@ MAX_ERROR = 0.03
 # Metres at which fields of view are compared: in the middle of where people stand
 # before a Kinect. Lenses that lie apart agree at one distance alone.
 COMMON_DEPTH = 3.0
+# What lies around the joints, of the longer side of their box: the top of the head,
+# hands, feet, and what is held.
+BODY_MARGIN = 0.1
 
 
 def fit(points: np.ndarray, seen: np.ndarray) -> np.ndarray | None:

@@ -146,16 +146,35 @@ def random_flip(seed: tf.Tensor, probability: float) -> tf.Tensor:
 
 
 def window(
-    height: tf.Tensor, width: tf.Tensor, place: Crop, size: tuple[int, int]
+    height: tf.Tensor,
+    width: tf.Tensor,
+    place: Crop,
+    size: tuple[int, int],
+    hold: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Returns the part (y, x, height, width) int32 [4] of a frame that a crop shows.
 
     It is what ``size`` covers once the frame's short side is ``place.short`` long, or
     what a corner crop's sides say, in whole pixels of the frame as it is.
+
+    Args:
+      height, width: of the frame.
+      place: of the crop, in the room that it has.
+      size: height and width of what the model is shown.
+      hold: float32 [4], y0 x0 y1 x1 in pixels: what the crop must not cut. It grows as
+        far as it must, in its own proportions while the frame has room for them, and
+        its place is one among those that hold this. With y0 > y1 there is nothing.
     """
     frame = tf.cast(tf.stack([height, width]), tf.float32)
-    part = tf.clip_by_value(tf.round(place.extent(frame, size)), 1.0, frame)
-    start = tf.round(tf.stack([place.y, place.x]) * (frame - part))
+    part = place.extent(frame, size)
+    if hold is not None:
+        first, last = tf.split(tf.round(hold), 2)
+        part *= tf.maximum(tf.reduce_max((last - first) / part), 1.0)
+    part = tf.clip_by_value(tf.round(part), 1.0, frame)
+    low, high = tf.zeros_like(part), frame - part
+    if hold is not None:
+        low, high = (tf.clip_by_value(x, low, high) for x in (last - part, first))
+    start = tf.round(low + tf.stack([place.y, place.x]) * (high - low))
     return tf.cast(tf.concat([start, part], 0), tf.int32)
 
 
@@ -320,6 +339,32 @@ def mirror_skeleton(
     """
     opposite = tf.gather(points, mirror, axis=2) * tf.constant([-1.0, 1.0, 1.0])
     return tf.where(flipped, opposite, points)
+
+
+def body_box(
+    points: tf.Tensor,
+    lens: tf.Tensor,
+    frame: tuple[tf.Tensor, tf.Tensor],
+    margin: float,
+) -> tf.Tensor:
+    """Returns the box of all bodies of a clip in an image, y0 x0 y1 x1, float32 [4].
+
+    In pixels of the whole frame; a joint outside of it counts as one at its edge.
+    Without joints y0 and x0 are inf, y1 and x1 -inf.
+
+    Args:
+      points: joints [m t v 3] in metres, camera coordinates.
+      lens: float32 [2 4], see `input_pipeline.lenses`.
+      frame: height and width of the whole frame.
+      margin: so much of the box's longer side is added all around.
+    """
+    whole = tf.stack([0, 0, *frame])
+    seen = tf.reshape(project_skeleton(points, lens, frame, whole), [-1, 2])[:, ::-1]
+    seen = tf.boolean_mask(seen, tf.reduce_all(tf.math.is_finite(seen), axis=-1))
+    seen = tf.clip_by_value(seen, 0.0, 1.0) * tf.cast(tf.stack(frame), tf.float32)
+    first, last = tf.reduce_min(seen, axis=0), tf.reduce_max(seen, axis=0)
+    border = margin * tf.reduce_max(last - first)
+    return tf.concat([first - border, last + border], 0)
 
 
 def project_skeleton(

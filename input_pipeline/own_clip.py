@@ -62,6 +62,12 @@ class Facts:
                 "(data.common_view). These cameras' lenses are not known: whole frames "
                 "are looked at."
             )
+        if data.hold_bodies:
+            print(
+                "Note: the model was trained on crops that hold the bodies "
+                "(data.hold_bodies). These cameras' lenses are not known: centre crops "
+                "are looked at."
+            )
         try:
             dataset = PreparedDataset.open(data.dir, data.name, data.version)
         except DatasetError as error:

@@ -35,6 +35,14 @@ def view_key(stored: str) -> str:
     return f"{stored}/view"
 
 
+def bodies_key(stored: str) -> str:
+    """Returns the name of the part of a stream's frames that no crop may cut.
+
+    It is no stored feature: (y0, x0, y1, x1), pixels of the frame, float32 [4].
+    """
+    return f"{stored}/bodies"
+
+
 def frame(
     record: Example, stored: str
 ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
@@ -57,7 +65,11 @@ def window(
 ) -> tf.Tensor:
     """Returns the part (y, x, height, width) int32 [4] of a frame that a crop shows."""
     start, (height, width) = frame(record, stored)
-    part = ops.window(height, width, place, shape)
+    hold = None
+    if bodies_key(stored) in record:
+        skipped = tf.cast(tf.tile(start, [2]), tf.float32)
+        hold = record[bodies_key(stored)] - skipped
+    part = ops.window(height, width, place, shape, hold)
     return tf.concat([part[:2] + start, part[2:]], 0)
 
 
