@@ -3,14 +3,23 @@
     python -m results.studies.synthetic_option_strengths --seeds 1
 
 Rows: the baseline, and each option of `docs/training.md` at two strengths, trained on
-nine of the thirteen training subjects of the staged set and compared on the other four.
-No test clip is looked at; `synthetic_training_options` takes the stronger ones there.
+some of the training subjects of the staged set and compared on the others, all from one
+backbone that was trained in a world of other people (the intruders' study's). No test
+clip is looked at; `synthetic_training_options` takes the stronger ones there.
 """
 
+from results.studies import synthetic_intruding_tuning as intruding
 from results.study import Network, Study, main
 
-VALIDATION = {"data.protocol": "xsub_dev", "eval.split": "val"}
-RECIPE = {"train.epochs": 12.0, "train.eval_every": 0.0, "schedule.warmup_epochs": 1.0}
+RECIPE = {
+    **intruding.SIZE,
+    "train.init_from": intruding.PRETRAINED,
+    "train.init_part": "backbone",
+    "train.epochs": 6.0,
+    "train.eval_every": 0.0,
+    "schedule.warmup_epochs": 0.5,
+    "optim.lr": 1e-3,
+}
 PLAIN = "baseline"
 # By option and strength, what it changes.
 OPTIONS: dict[str, dict[str, dict[str, object]]] = {
@@ -47,7 +56,8 @@ STUDY = Study(
     name="synthetic_option_strengths",
     config="configs/demo_stafusion.py",
     rows=rows(),
-    recipe={**RECIPE, **VALIDATION},
+    recipe={**RECIPE, **intruding.VALIDATION},
+    pretraining=intruding.STUDY.pretraining,
 )
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 Rows: the baseline, and it with one option each, at the strength that was better on the
 validation clips of `synthetic_option_strengths`; where that was not run, at the first.
-Trained on all thirteen training subjects, tested on the test clips, three seeds.
+Trained on all training subjects, tested on the test clips, three seeds.
 """
 
 import statistics
@@ -41,6 +41,8 @@ STUDY = Study(
     config="configs/demo_stafusion.py",
     rows=rows(),
     recipe=tuned.RECIPE,
+    pretraining=tuned.STUDY.pretraining,
+    against=tuned.PLAIN,
 )
 
 if __name__ == "__main__":
