@@ -15,7 +15,7 @@ RECIPE = {
     **intruding.SIZE,
     "train.init_from": intruding.PRETRAINED,
     "train.init_part": "backbone",
-    "train.epochs": 6.0,
+    "train.epochs": 4.0,
     "train.eval_every": 0.0,
     "schedule.warmup_epochs": 0.5,
     "optim.lr": 1e-3,
