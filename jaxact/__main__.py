@@ -95,6 +95,8 @@ def pipeline_of(data: Any) -> Any:
 def robustness(args: argparse.Namespace) -> str:
     """Writes the report of a model whose streams fail; returns what to print.
 
+    Several processes evaluate together, as in evaluate.py; the main one reports.
+
     Raises:
       UserError: see its message.
     """
@@ -102,11 +104,13 @@ def robustness(args: argparse.Namespace) -> str:
     from absl import logging
 
     from jaxact.checkpoints import files
+    from jaxact.devices import distributed
     from jaxact.run import failures, predictor, session
     from jaxact.run import robustness as measuring
     from jaxact.run.workdir import default_workdir
 
     logging.set_verbosity(logging.ERROR)  # Orbax tells what it does at "warning"
+    distributed.initialize()
     experiment = load_experiment(args.config, args.overrides)
     names = [word.strip() for word in args.failures.split(",") if word.strip()]
     measuring.cases(experiment.model.inputs(), names)
@@ -139,6 +143,8 @@ def robustness(args: argparse.Namespace) -> str:
         "failures": {k: x.about for k, x in failures.FAILURES.items()},
         "rows": rows,
     }
+    if not distributed.is_main():
+        return ""
     page = robustness_report.write(out, found)
     return f"{robustness_report.text(found)}\nReport: {page}"
 
@@ -250,7 +256,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(folder(args))
         return
     if args.command == "robustness":
-        print(robustness(args))
+        if report := robustness(args):
+            print(report)
         return
     if args.command == "compare":
         parts = [predictions.read(path) for path in args.path]

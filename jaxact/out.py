@@ -22,11 +22,15 @@ TRUTH = (ACTOR_VISIBLE, ACTOR_BOX, DIFFICULTY)
 JOINTS_SEEN = "joints_seen"
 # The share of the streams' cost that a clip needs, [b], where a model chooses.
 EXPECTED_COST = "expected_cost"
+# How little a model of evidence knows of a clip, by its own account, [b]: 1, nothing.
+UNCERTAINTY = "uncertainty"
+# What a model says of its own working on a clip; an evaluation gives the mean.
+OF_ITSELF = (EXPECTED_COST, UNCERTAINTY)
 # What an evaluation keeps of every clip; of all else, of those that are shown.
 SCORES = "scores"
 OF_EVERY_CLIP = (
     *("id", "label", SCORES, DIFFICULTY, FRAME_MARKS, ACTOR_VISIBLE),
-    EXPECTED_COST,
+    *OF_ITSELF,
 )
 # What a frame is to a model that chooses frames: the values of ``frame_marks``.
 BACKGROUND = 0

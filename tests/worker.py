@@ -15,6 +15,7 @@ import sys
 import time
 
 import jax
+import numpy as np
 
 import crossvalidate
 import evaluate
@@ -22,8 +23,9 @@ import train
 from jaxact import errors
 from jaxact.checkpoints import files, manager
 from jaxact.devices import distributed
-from jaxact.run import log, program
+from jaxact.run import log, program, robustness, session
 from tests import tiny
+from tests.run.test_robustness import TwoConfig, TwoData
 
 # 2.5 steps an epoch; norm and dropout need all rows of the global batch; the kernels
 # are large enough to be divided; 11 clips divide by neither 2 nor 3 hosts. The rate is
@@ -196,6 +198,17 @@ def harmed(folder):
         handler.restore = whole
         stored.close()
     return result
+
+
+def failing(folder):
+    """What a model of two streams does when one fails, in half of the clips."""
+    del folder  # nothing is kept
+    spec = experiment()
+    spec.model = TwoConfig()
+    opened = session.open_evaluation(spec, TwoData(test=TEST_CLIPS))
+    variables = jax.tree.map(np.asarray, opened.network.init(jax.random.key(0)))
+    names = ("missing", "black", "noisy")
+    return robustness.measure(opened, variables, names, clips=0.5)
 
 
 def crashed(folder):

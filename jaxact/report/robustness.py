@@ -21,6 +21,14 @@ COLUMNS = (
     ("calibration_error", "calibration error"),
     ("sure_and_wrong", "sure and wrong"),
 )
+# Of models that tell.
+OF_ITSELF = (("uncertainty", "own uncertainty"), ("expected_cost", "streams run"))
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Returns keys and headings of what there is of these rows."""
+    more = [(k, title) for k, title in OF_ITSELF if any(k in row for row in rows)]
+    return [*COLUMNS, *more]
 
 
 def name_of(row: Mapping[str, Any]) -> str:
@@ -34,10 +42,11 @@ def name_of(row: Mapping[str, Any]) -> str:
 def text(found: Mapping[str, Any]) -> str:
     """Returns the table in plain text."""
     width = max(len(name_of(row)) for row in found["rows"])
-    head = "  ".join(f"{title:>17}" for _, title in COLUMNS)
+    columns = columns_of(found["rows"])
+    head = "  ".join(f"{title:>17}" for _, title in columns)
     lines = [f"{'':<{width}}  {head}"]
     for row in found["rows"]:
-        cells = "  ".join(f"{row[key]:>17.1%}" for key, _ in COLUMNS if key in row)
+        cells = "  ".join(f"{row[key]:>17.1%}" for key, _ in columns if key in row)
         lines.append(f"{name_of(row):<{width}}  {cells or row['refused']}")
     return "\n".join(lines)
 
@@ -112,7 +121,7 @@ def write(folder: pathlib.Path | str, found: Mapping[str, Any]) -> pathlib.Path:
         r=found,
         chart=chart(rows),
         pictures=pictures,
-        columns=COLUMNS,
+        columns=columns_of(rows),
         name_of=name_of,
         sure=SURE,
         bins=BINS,
@@ -174,7 +183,9 @@ The line is where nothing fails.</p>
 {% endfor %}
 </tbody></table></div>
 <p class="note">Calibration error: the mean difference of confidence and accuracy, over
-{{ bins }} ranges of confidence, by their clips.</p>
+{{ bins }} ranges of confidence, by their clips.{% if columns | length > 4 %} Own
+uncertainty: K / S of the evidence, 1 where the model knows nothing; streams run: the
+share of their cost that the chosen experts need.{% endif %}</p>
 </section>
 {% if pictures %}
 <section>

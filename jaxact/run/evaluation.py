@@ -33,7 +33,8 @@ class Result:
       branches: the same of the model's other predictions, by name: of one stream alone,
         of a teacher.
       metrics: top1, top5, mean_class_accuracy, loss, top1/NAME of each branch, the
-        selection figures, and expected_cost of a model that chooses its streams.
+        selection figures, and the means of what a model says of itself, see
+        `jaxact.out.OF_ITSELF`.
       selection: the selection figures alone; None without ground truth or selection.
       difficulty: int [N] bit masks, or None.
       frame_marks, actor_visible: [N f], see `jaxact.frame_choice`; None as selection.
@@ -130,8 +131,9 @@ def evaluate_batches(
     for name, scores in branches.items():
         right = metrics.top_k(scores, table["label"], 1)
         numbers[f"top1/{name}"] = metrics.ratio(right)
-    if out.EXPECTED_COST in table:
-        numbers[out.EXPECTED_COST] = float(table[out.EXPECTED_COST].mean())
+    for name in out.OF_ITSELF:
+        if name in table:
+            numbers[name] = float(table[name].mean())
     return Result(
         ids=table["id"],
         labels=table["label"],
@@ -149,7 +151,7 @@ def evaluate_batches(
 
 def _of_views(name: str) -> bool:
     """Says whether an entry is the mean of a clip's views, not of the first view."""
-    return name.startswith(out.SCORES) or name == out.EXPECTED_COST
+    return name.startswith(out.SCORES) or name in out.OF_ITSELF
 
 
 def _check_ids(ids: np.ndarray, num_examples: int) -> None:

@@ -312,6 +312,8 @@ def eval_line(values: Mapping[str, float]) -> str:
             text += f"  {name.removeprefix('top1/')} {share:.2%}"
     if (cost := values.get("expected_cost")) is not None:
         text += f"  streams run {cost:.1%}"
+    if (unknown := values.get("uncertainty")) is not None:
+        text += f"  uncertainty {unknown:.1%}"
     for kind in ("frame", "region"):
         if (recall := values.get(f"{kind}_recall")) is not None:
             chance = values[f"{kind}_chance"]

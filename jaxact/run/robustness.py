@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxact import metrics
+from jaxact import metrics, out
 from jaxact.batch import STREAMS
 from jaxact.devices.distributed import say
 from jaxact.errors import UserError
@@ -84,7 +84,8 @@ def measure(
       frames, clips: see `failures.fail`.
 
     Returns:
-      For each case stream, failure, strength and `figures`; where a model cannot do
+      For each case stream, failure, strength, `figures` and the mean of what the model
+      says of itself (`jaxact.out.OF_ITSELF`), if it does; where a model cannot do
       without the stream, ``refused`` and why in place of these; and where it can be
       seen, ``example``, a failing video ``[t h w c]``.
 
@@ -107,6 +108,7 @@ def measure(
             rows.append(row | {"refused": " ".join(str(error).split())})
             continue
         row |= _example(opened, case, first, clips)
+        row |= {k: result.metrics[k] for k in out.OF_ITSELF if k in result.metrics}
         rows.append(row | figures(result.scores, result.labels))
         say(f"{case}: top-1 {rows[-1]['top1']:.1%}")
     return rows

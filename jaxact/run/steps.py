@@ -18,7 +18,7 @@ from jaxact import config as config_lib
 from jaxact.batch import PRESENT, PROGRESS, TARGET, WEIGHT
 from jaxact.devices import distributed, platform
 from jaxact.losses import Loss
-from jaxact.out import BRANCH, EXPECTED_COST, SELECTION
+from jaxact.out import BRANCH, OF_ITSELF, SELECTION
 from jaxact.run import parts
 from jaxact.run.mixing import OF_ONE_CLIP, Teaching
 from jaxact.state import Inputs, Metrics, State, key_shape, rngs_at, stream_key
@@ -281,9 +281,10 @@ def make_eval_step(module: nn.Module, inputs: Inputs, *, mesh: Mesh) -> EvalStep
         for name in sorted(out):
             if name.endswith(BRANCH) and out[name].shape == out["logits"].shape:
                 result[f"scores/{name.removesuffix(BRANCH)}"] = scores(name)
-        if EXPECTED_COST in out:
-            cost = out[EXPECTED_COST].reshape(rows, views)
-            result[EXPECTED_COST] = cost.mean(axis=1)
+        for name in OF_ITSELF:
+            if name in out:
+                of_views = out[name].reshape(rows, views)
+                result[name] = of_views.mean(axis=1)
         for name in SELECTION:
             if name in out:
                 of_views = out[name].reshape(rows, views, *out[name].shape[1:])

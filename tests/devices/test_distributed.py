@@ -205,6 +205,20 @@ def test_three_processes_evaluate_every_clip_once(alone, folder, tmp_path):
 
 
 @pytest.mark.long
+def test_streams_fail_in_two_processes_as_in_one(tmp_path):
+    patch = on_devices(1)
+    one = worker.failing(tmp_path)
+    patch.undo()
+    ((main, other),), logs = processes(tmp_path, 2, 1, "failing")
+    assert len({row["top1"] for row in one}) > 1  # there is something to tell apart
+    for found in (main, other):
+        for mine, row in zip(found, one, strict=True):
+            mine, row = ({**each, "example": 0} for each in (mine, row))
+            assert mine == pytest.approx(row, abs=1e-6)
+    assert "rgb black 1: top-1" in logs[0] and "top-1" not in logs[1]
+
+
+@pytest.mark.long
 def test_the_scripts_in_two_processes_are_as_in_one(tmp_path):
     """From prepared records to the report's scores; batches and clips that divide by
     neither, so that the last ones are filled up."""
