@@ -11,7 +11,7 @@ IMAGES = ("rgb", "ir", "depth")
 # Configs by the streams that they read; each needs so many of them.
 FAMILIES = {
     "own_stafusion": (IMAGES, 2),
-    "own_dual_stream": (IMAGES, 1),
+    "own_dual_stream": ((*IMAGES, "skeleton"), 1),
     "own_ccdfarm": (("rgb", "skeleton"), 1),
     "own_dam": (("rgb",), 1),
     "own_tsm_netvlad": (("rgb", "ir"), 1),
@@ -29,12 +29,25 @@ class Own:
     streams: tuple[str, ...]  # that the family reads
     skeleton: dict[str, Any]  # what dataset.json says of the joints
 
+    def body(self) -> dict[str, Any]:
+        """Returns joints, persons and origin of a network of the set's skeletons."""
+        found = self.skeleton
+        if not found.get("joints"):
+            return {}
+        return {
+            "joints": found["joints"],
+            "persons": max(1, found.get("persons", 1)),
+            "origin": MIDDLE.get(found["layout"], (0,)),
+        }
+
     def fit(self, experiment: Experiment, name: str) -> Experiment:
         """Returns an experiment of other data, with this data in its place."""
         args = self.args
         model: Any = experiment.model
         experiment.name = f"{args['dataset']}_{name}_{args['size']}"
         model.num_classes = self.classes
+        if "skeleton" in model.inputs() and not self.skeleton.get("layout", "known"):
+            experiment.data.flip = 0.0  # which joint is the other side's is not known
         experiment.data = dataclasses.replace(
             experiment.data,
             name=args["dataset"],

@@ -26,11 +26,6 @@ def get_config(arg: str = "") -> Experiment:
     own.need("own_ccdfarm", given, fields.get("streams", ("rgb", "skeleton")))
     source = demo_ccdfarm if given.args["size"] == "small" else ntu_ccdfarm
     made = source.get_config(f"model={model}")
-    body = given.skeleton
-    if body.get("joints"):
-        made.model.joints = body["joints"]  # type: ignore[attr-defined]
-        made.model.persons = max(1, body.get("persons", 1))  # type: ignore[attr-defined]
-        made.model.origin = own.MIDDLE.get(body["layout"], (0,))  # type: ignore[attr-defined]
-        if not body["layout"]:
-            made.data.flip = 0.0
+    for key, value in given.body().items():
+        setattr(made.model, key, value)
     return given.fit(made, model)

@@ -35,6 +35,12 @@ def loaded(family, root, more=""):
         ("stafusion", ",baseline", ["rgb", "ir"]),
         ("dual_stream", ",net=tsm", ["rgb", "ir"]),
         ("dual_stream", ",streams=ir,image=32", ["ir"]),
+        (
+            "dual_stream",
+            ",fusion=tmc,streams=rgb+ir+skeleton",
+            ["rgb", "ir", "skeleton"],
+        ),
+        ("dual_stream", ",streams=skeleton", ["skeleton"]),
         ("ccdfarm", "", ["rgb", "skeleton"]),
         ("ccdfarm", ",model=skeleton", ["skeleton"]),
         ("dam", "", ["rgb"]),
@@ -69,14 +75,20 @@ def test_a_step_can_be_traced_of_an_infrared_camera_s_set(tmp_path):
     assert jax.eval_shape(module.apply, variables, batch)["logits"].shape == (1, 3)
 
 
-def test_skeletons_of_an_unknown_layout_are_not_mirrored(tmp_path):
+@pytest.mark.parametrize(
+    ("family", "more"),
+    [("ccdfarm", ",model=skeleton"), ("dual_stream", ",streams=skeleton+rgb")],
+)
+def test_skeletons_of_an_unknown_layout_are_not_mirrored(tmp_path, family, more):
     folder = tiny.write(tmp_path, [tiny.clip(i) for i in range(4)], test=2)
     info = json.loads((folder / "dataset.json").read_text())
     info["streams"]["skeleton"] = {"joints": tiny.JOINTS, "layout": "", "persons": 1}
     (folder / "dataset.json").write_text(json.dumps(info))
-    experiment = loaded("ccdfarm", tmp_path, ",model=skeleton")
+    experiment = loaded(family, tmp_path, more)
     assert experiment.data.flip == 0
-    assert (experiment.model.persons, experiment.model.origin) == (1, (0,))
+    net = experiment.model
+    net = net.own.skeleton if family == "dual_stream" else net
+    assert (net.persons, net.origin, net.joints) == (1, (0,), tiny.JOINTS)
 
 
 @pytest.mark.parametrize(
