@@ -29,8 +29,9 @@ DATA = pathlib.Path(__file__).parent / "data"
 ROW = re.compile(r"<(.+?)>")
 
 Run = dict[str, Any]
-# One network: the config's argument and what is overridden. In its ``train.init_from``
-# "<ROW>" is the run of another row of the study with the same seed.
+# One network: the config's argument, or another config ("configs/..."), and what is
+# overridden. In its ``train.init_from`` "<ROW>" is the run of another row of the study
+# with the same seed.
 Network = tuple[str, Mapping[str, Any]]
 
 # For questions that have nothing to do with what makes the set difficult: the staged
@@ -60,6 +61,7 @@ class Study:
         a line below says how good it is; "": none.
       against: the row that all are compared with, clip by clip; "": none.
       more: lines below the table, from all runs.
+      measured: (experiment, report) -> further figures of a row of one network.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Study:
     branch: str = ""
     against: str = ""
     more: Callable[[list[Run]], list[str]] = lambda runs: []
+    measured: Callable[[Experiment, pathlib.Path], dict[str, float]] | None = None
 
     @property
     def data(self) -> pathlib.Path:
@@ -127,9 +130,12 @@ class Study:
             reported(self._load(arg, changes), pathlib.Path(folder))
 
     def _load(self, arg: str, changes: Mapping[str, Any]) -> Experiment:
-        return load_experiment(
-            f"{self.config}:{arg}" if arg else self.config, dict(changes)
-        )
+        name = f"{self.config}:{arg}" if arg else self.config
+        return load_experiment(arg if _is_config(arg) else name, dict(changes))
+
+
+def _is_config(arg: str) -> bool:
+    return arg.startswith("configs/")
 
 
 def evaluated(study: Study, network: Network, seed: int) -> pathlib.Path:
@@ -161,6 +167,9 @@ def run(study: Study, row: str, seed: int) -> list[Run]:
         scores[row] = score_fusion.fuse(parts, [1.0] * len(parts)).scores
     else:  # what else evaluation found, of which `Study.more` may speak
         facts = json.loads((reports[0] / "report.json").read_text()).get("selection")
+        if study.measured is not None:
+            spec = study.experiment(study.networks(row)[0], seed)
+            facts = {**(facts or {}), **study.measured(spec, reports[0])}
         stored = np.load(reports[0] / score_fusion.FILE)
         if (branch := f"scores_{study.branch}") in stored:
             scores[study.of_branch(row)] = stored[branch]

@@ -23,6 +23,9 @@ from results.studies import (
     synthetic_option_strengths,
     synthetic_stafusion,
     synthetic_stafusion_longer,
+    synthetic_table1,
+    synthetic_table2,
+    synthetic_table_rates,
     synthetic_training_options,
     synthetic_tsm_netvlad,
 )
@@ -38,6 +41,9 @@ STUDIES = (
     synthetic_option_strengths.STUDY,
     synthetic_stafusion.STUDY,
     synthetic_stafusion_longer.STUDY,
+    synthetic_table1.STUDY,
+    synthetic_table2.STUDY,
+    synthetic_table_rates.STUDY,
     synthetic_training_options.STUDY,
     synthetic_tsm_netvlad.STUDY,
 )
