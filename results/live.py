@@ -2,11 +2,12 @@
 
 python -m results.live --workdir runs/demo_stafusion --seconds 600
 
-Two senders play a staged film of two streams again and again (MPEG-TS over TCP);
-predict.py watches them. After a third of the time the infrared stream stands still for
-eight seconds, after two thirds it goes away for as long: the run must tell both, go on
-with the visible one, and tell when it is back. Printed are the memory of the process
-(the median of each tenth of the run), the delay as the run measured it, and the events.
+Two senders play a staged film of two streams again and again (MPEG-TS over TCP; with
+--rtsp the infrared one as a network camera does); predict.py watches them. After a
+third of the time the infrared stream stands still for eight seconds, after two thirds
+it goes away for as long: the run must tell both, go on with the visible one, and tell
+when it is back. Printed are the memory of the process (the median of each tenth of the
+run), the delay as the run measured it, and the events.
 Exits with 1 if memory grew by more than 5 % over the second half, a delay was longer
 than stated (with the timeout, for a stream has stalled) by more than a second, or an
 event is missing.
@@ -25,6 +26,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from input_pipeline.synthetic.rtsp import RtspSender
 from input_pipeline.synthetic.sending import Sender
 from results import long_video
 
@@ -68,7 +70,7 @@ def watch(given: argparse.Namespace) -> tuple[str, list[float]]:
     memory: list[float] = []
     with (
         Sender(film(folder / "rgb.avi"), 15) as rgb,
-        Sender(film(folder / "ir.avi"), 12) as ir,
+        (RtspSender if given.rtsp else Sender)(film(folder / "ir.avi"), 12) as ir,
     ):
         words = {
             "config": long_video.CONFIG,
@@ -115,6 +117,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("runs/live"))
     parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--rtsp", action="store_true", help="the infrared stream")
     given = parser.parse_args()
     said, memory = watch(given)
     parts = [float(np.median(part)) for part in np.array_split(memory, 10)]

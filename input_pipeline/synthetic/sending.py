@@ -2,7 +2,8 @@
 
 python -m input_pipeline.synthetic.sending FILE --port 9000
 
-Then tcp://127.0.0.1:9000 is a live stream (MPEG-TS), as a network camera's is.
+Then tcp://127.0.0.1:9000 is a live stream (MPEG-TS), as a network camera's is. With
+--rtsp it is rtsp://127.0.0.1:9000/film, which most network cameras speak.
 """
 
 import argparse
@@ -77,9 +78,16 @@ class Sender:
             with client, contextlib.suppress(OSError, av.error.FFmpegError):
                 self._send(client)
 
+    def _open(self, client: socket.socket) -> Any:
+        """Returns the container that sends to whoever has connected."""
+        return av.open(_Sink(client), "w", format="mpegts")
+
+    def _stream(self, container: Any, rate: Fraction) -> Any:
+        return container.add_stream("mpeg4", rate=rate)
+
     def _send(self, client: socket.socket) -> None:
-        with av.open(_Sink(client), "w", format="mpegts") as container:
-            stream: Any = container.add_stream("mpeg4", rate=self._fps)
+        with self._open(client) as container:
+            stream: Any = self._stream(container, self._fps)
             stream.height, stream.width = self._frames.shape[1:3]
             stream.pix_fmt, stream.bit_rate = "yuv420p", _BITRATE
             # Whoever comes waits for a whole picture: one every half second.
@@ -116,13 +124,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", help="a short video: all of it is held in memory")
     parser.add_argument("--port", type=int, default=9000)
+    parser.add_argument("--rtsp", action="store_true", help="as a network camera does")
     given = parser.parse_args()
     with av.open(given.file) as container:
         rate = float(container.streams.video[0].average_rate or 25)
         frames = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
     even = [size - size % 2 for size in frames[0].shape[:2]]
     film = np.stack(frames)[:, : even[0], : even[1]]
-    with Sender(film, rate, given.port) as sender:
+    from input_pipeline.synthetic.rtsp import RtspSender  # which is made of this one
+
+    with (RtspSender if given.rtsp else Sender)(film, rate, given.port) as sender:
         print(
             f"{given.file} is sent again and again: {sender.address} (Ctrl-C ends it)"
         )

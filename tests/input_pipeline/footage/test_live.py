@@ -11,6 +11,7 @@ import pytest
 
 from input_pipeline.footage import SECOND, FootageError, live
 from input_pipeline.footage.live import Clock, Live
+from input_pipeline.synthetic.rtsp import RtspSender
 from input_pipeline.synthetic.sending import Sender
 from tests.input_pipeline.test_own_clip import write_video
 
@@ -49,8 +50,9 @@ def wait(condition, seconds=5.0):
         time.sleep(0.01)
 
 
-def test_a_stream_that_stands_still_and_comes_back_is_told():
-    with Sender(FILM, 25) as sender:
+@pytest.mark.parametrize("kind", [Sender, RtspSender])
+def test_a_stream_that_stands_still_and_comes_back_is_told(kind):
+    with kind(FILM, 25) as sender:
         stream = Live(sender.address, "rgb", 256, offset=1.0, timeout=0.4)
         stream.start()
         stream.wait()
