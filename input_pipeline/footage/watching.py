@@ -4,19 +4,21 @@ import dataclasses
 import os
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from input_pipeline import records
+from input_pipeline import readers, records
 from input_pipeline.config import DataConfig
 from input_pipeline.footage import SECOND, FootageError, choose, windows
 from input_pipeline.footage.files import File
 from input_pipeline.footage.live import Live, shown
 from input_pipeline.footage.windows import Look, Window
+from input_pipeline.formats.errors import UnusableFile
 from input_pipeline.formats.jpegs import encode_jpeg
+from input_pipeline.formats.series import is_series
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.own_clip import Facts, RecordSampler
 from input_pipeline.recordings import Clock, Part
@@ -76,12 +78,19 @@ def is_long(
 
     They are if windows are asked for, or one is longer than twice the longest clip of
     the data set, and no part of them is named. Prints a note where nobody can say.
+
+    Raises:
+      FootageError: a file is so long, and one of them cannot be looked at in windows.
     """
     asked = (wish.window, wish.stride, wish.seconds) != (None, None, None)
     if asked or choose.live(paths):
         return True
-    of_images = all(STREAMS[stream].reader == "images" for stream in paths)
-    if wish.span != (None, None) or not of_images:
+    if wish.span != (None, None):
+        return False
+    whole = [stream for stream, path in paths.items() if read_whole(stream, path)]
+    if whole:
+        for stream, path in paths.items():
+            _refuse_long(stream, path, facts.clip_frames(data, stream)[1], whole)
         return False
     for stream, path in paths.items():
         try:
@@ -101,6 +110,27 @@ def is_long(
                 "Give --window SECONDS to look at it in windows."
             )
     return False
+
+
+def read_whole(stream: str, path: str) -> bool:
+    """Returns whether a file is read as one clip alone: what is no video."""
+    return STREAMS[stream].reader != "images" or is_series(Path(path))
+
+
+def _refuse_long(stream: str, path: str, most: float, whole: Sequence[str]) -> None:
+    """Refuses a file that is much longer than any clip but cannot be cut by time."""
+    try:
+        count, _ = getattr(readers, f"{STREAMS[stream].reader}_times")(Path(path))
+    except (UnusableFile, OSError):
+        return  # who reads it as a clip says what is wrong
+    if most and count > _LONG * most:
+        rates = ",".join(f"{other}_rate=30" for other in whole)
+        raise FootageError(
+            f"{path} has {count} frames, more than twice as many as the longest clip "
+            f"of the data set ({most:.0f}). Long recordings are looked at in windows "
+            f"where all streams are videos; {' and '.join(whole)} is read as a clip. "
+            f"Say which part is the clip: --part {rates},start=10,end=12.5, in seconds."
+        )
 
 
 class Footage:

@@ -34,6 +34,29 @@ def test_a_file_much_longer_than_any_clip_is_looked_at_in_windows(tmp_path, caps
     assert not watching.is_long({"skeleton": "a.npy"}, data, facts(6), Wish())
 
 
+def test_a_long_recording_of_what_is_no_video_is_refused(tmp_path):
+    data, known = tiny.config(tmp_path), {"skeleton": np.array([6, 10])}
+    known["rgb"] = known["ir"] = np.array([12])
+    facts = Facts(["a", "b"], VIDEO, frames=known)
+    joints, values = str(tmp_path / "a.npy"), str(tmp_path / "t.npy")
+    np.save(values, np.zeros((25, 4, 4), np.float32))
+    for count in (20, 21):
+        np.save(joints, np.zeros((count, 25, 3), np.float32))
+        video = str(write(tmp_path / "a.mkv", range(24), 10))
+        paths = {"rgb": video, "skeleton": joints}
+        if count == 20:
+            assert not watching.is_long(paths, data, facts, Wish())
+            continue
+        said = "a.npy has 21 frames, .* longest clip of the data set .10.* --part skele"
+        with pytest.raises(FootageError, match=said):
+            watching.is_long(paths, data, facts, Wish())
+        part = part_of("skeleton_rate=10,start=1,end=2", paths)
+        assert not watching.is_long(paths, data, facts, Wish(part=part))
+    with pytest.raises(FootageError, match="t.npy has 25 .* ir is read as a clip"):
+        watching.is_long({"ir": values}, data, facts, Wish())
+    assert not watching.is_long({"skeleton": "gone.npy"}, data, facts, Wish())
+
+
 def test_a_window_is_as_long_as_the_clips_of_the_data_set(tmp_path):
     paths = {"rgb": str(write(tmp_path / "a.mkv", range(40), 10))}
     data = tiny.config(tmp_path)
