@@ -6,6 +6,7 @@ Needs NumPy alone; a video file needs PyAV, too (pip install av).
 import json
 import pathlib
 import sys
+import zipfile
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def read_clip(words: list[str], facts: dict) -> dict[str, np.ndarray]:
     """
     try:
         clip = _arrays(words, facts)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         sys.exit(f"The clip cannot be read: {error}")
     check(clip, facts)
     return clip
@@ -39,7 +40,7 @@ def read_clip(words: list[str], facts: dict) -> dict[str, np.ndarray]:
 
 def _arrays(words: list[str], facts: dict) -> dict[str, np.ndarray]:
     if len(words) == 1 and words[0].endswith(".npz"):
-        with np.load(words[0]) as arrays:
+        with open(words[0], "rb") as file, np.load(file) as arrays:
             return {name: arrays[name] for name in arrays.files}
     clip = {}
     for word in words:
@@ -47,8 +48,11 @@ def _arrays(words: list[str], facts: dict) -> dict[str, np.ndarray]:
         if not equals or name not in facts["inputs"]:
             names = " ".join(f"{name}=FILE" for name in facts["inputs"])
             sys.exit(f"Got {word!r}; expected clip.npz, or {names}.")
-        array = file.endswith(".npy")
-        clip[name] = np.load(file) if array else video(file, name, facts)
+        if file.endswith(".npy"):
+            with open(file, "rb") as opened:
+                clip[name] = np.load(opened)
+        else:
+            clip[name] = video(file, name, facts)
     return clip
 
 
@@ -81,7 +85,9 @@ def video(file: str, name: str, facts: dict) -> np.ndarray:
         sys.exit(f"{name} is {spec['dtype']}: give it as an .npy array, {name}=x.npy.")
     layout = "gray" if channels == 1 else "rgb24"
     with av.open(file) as container:
-        every = list(container.decode(video=0))
+        every = list(container.decode(video=0)) if container.streams.video else []
+    if not every:
+        raise ValueError(f"{file} holds no picture.")
     window = facts["sampling"].get("window") or len(every)
     start = max(0, (len(every) - window) // 2)
     count = min(window, len(every))

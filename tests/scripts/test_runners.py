@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -67,6 +68,12 @@ def test_a_folder_of_another_kind_gets_a_sentence(clip, tmp_path):
         clip.read_clip(["rgb=none.npy"], FACTS)
     with pytest.raises(SystemExit, match="Got 'ir=x.avi'; expected clip.npz, or rgb="):
         clip.read_clip(["ir=x.avi"], FACTS)
+    for name in ("broken.npz", "broken.npy", "broken.avi"):
+        for content in (b"", b"PK\x03\x04 cut off"):
+            (tmp_path / name).write_bytes(content)
+            word = f"{'' if name.endswith('z') else 'rgb='}{tmp_path / name}"
+            with pytest.raises(SystemExit, match="The clip cannot be read: "):
+                clip.read_clip([word], FACTS)
 
 
 def test_a_video_is_sampled_at_the_middle_of_equal_parts(clip, tmp_path):
@@ -94,6 +101,37 @@ def test_the_best_classes_are_printed(clip, capsys):
     assert batch["rgb"].tolist() == [[0, 1, 2], [0, 1, 2]]
 
 
+# What a runner does without. LiteRT's falls back on TensorFlow where it is alone here.
+OURS = ("jaxact", "input_pipeline")
+JAX = (*OURS, "jax", "jaxlib", "flax", "orbax")
+WITHOUT = {
+    "stablehlo": (*OURS, "flax", "orbax", "tensorflow"),
+    "savedmodel": JAX,
+    "tflite": (*JAX, *(("tensorflow",) if find_spec("ai_edge_litert") else ())),
+    "onnx": (*JAX, "tensorflow"),
+}
+
+
+def run(kind, folder, *words):
+    """Runs a runner where what it does without cannot be imported."""
+    for name in WITHOUT[kind]:
+        (folder / "without").mkdir(exist_ok=True)
+        said = f"raise ImportError('{name} is not here')"
+        (folder / "without" / f"{name}.py").write_text(said)
+    return subprocess.run(
+        [sys.executable, str(ROOT / "examples" / f"run_{kind}.py"), "out", *words],
+        cwd=folder,
+        env={
+            "PATH": "",
+            "PYTHONPATH": str(folder / "without"),
+            "JAX_PLATFORMS": "cpu",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        },
+        capture_output=True,
+        text=True,
+    )
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "module"),
@@ -104,19 +142,30 @@ def test_the_best_classes_are_printed(clip, capsys):
         ("onnx", "jax2onnx"),
     ],
 )
-def test_runners_name_the_class_that_jax_names(model, tmp_path, kind, module):  # noqa: F811
+def test_runners_say_what_jax_says_and_what_is_wrong(model, tmp_path, kind, module):  # noqa: F811
     pytest.importorskip(module)
     experiment, variables, clips = model
     export(model, tmp_path / "out", kind)
-    np.savez(tmp_path / "clip.npz", rgb=clips["rgb"][1])
-    runner = ROOT / "examples" / f"run_{kind}.py"
-    words = [sys.executable, str(runner), str(tmp_path / "out"), "clip.npz"]
-    environment = {"PATH": "", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(
-        words, cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    out = experiment.model.build().apply(variables, clips, train=False)
-    best = LABELS[int(np.argmax(out["logits"][1]))]
-    lines = done.stdout.splitlines()
-    assert len(lines) == tiny.CLASSES and lines[0].split()[-1] == best
+    logits = experiment.model.build().apply(variables, clips, train=False)["logits"]
+    wanted = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    for clip in range(2):
+        np.savez(tmp_path / "clip.npz", rgb=clips["rgb"][clip])
+        done = run(kind, tmp_path, "clip.npz")
+        assert done.returncode == 0, done.stderr
+        lines = [line.split() for line in done.stdout.splitlines()]
+        assert len(lines) == tiny.CLASSES
+        assert lines[0][1] == LABELS[int(np.argmax(logits[clip]))]
+        for percent, label in lines:
+            score = 100 * wanted[clip, LABELS.index(label)]
+            assert float(percent.rstrip("%")) == pytest.approx(score, abs=0.06)
+    right = clips["rgb"][0]
+    shape = list(right.shape)
+    for wrong, said in (
+        (right[:1], f"Got rgb uint8{[1, *shape[1:]]}; the model reads uint8{shape} "),
+        (right / 255, f"Got rgb float64{shape}; the model reads uint8{shape} "),
+    ):
+        np.save(tmp_path / "wrong.npy", wrong)
+        done = run(kind, tmp_path, "rgb=wrong.npy")
+        assert done.returncode == 1 and not done.stdout
+        assert done.stderr.splitlines()[-1].startswith(said), done.stderr
+        assert "Traceback" not in done.stderr
