@@ -272,9 +272,13 @@ class MFFM(nn.Module):
             ones = (1,) * (first.ndim - 2)
             second = second.reshape(second.shape[0], *ones, channels)
         second = jnp.broadcast_to(second, first.shape).astype(first.dtype)
+        shape = first.shape
+        # One axis of places: LiteRT has no product over five where all but one are 1.
+        first, second = (x.reshape(shape[0], -1, channels) for x in (first, second))
         both = jnp.concatenate([first, second], axis=-1)
         of_channels = nn.Dense(2 * channels, name="channel_gate")(squeeze(both))
         both = scale_channels(both, jax.nn.sigmoid(of_channels))
         fused = conv(channels, "reduce")(both)
         places = conv(1, "place_gate_1")(first) + conv(1, "place_gate_2")(second)
-        return jax.nn.sigmoid(places.astype(jnp.float32)).astype(fused.dtype) * fused
+        gate = jax.nn.sigmoid(places.astype(jnp.float32)).astype(fused.dtype)
+        return (gate * fused).reshape(shape)
