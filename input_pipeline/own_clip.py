@@ -71,11 +71,14 @@ class Facts:
         try:
             dataset = PreparedDataset.open(data.dir, data.name, data.version)
         except DatasetError as error:
-            short = f"rames made {SHORT_SIDE} pixels short: "
-            if labels:  # all else is in the model, and nobody need prepare the set
-                print(f"F{short}{str(error).partition('. ')[0]}.")
+            short = f"rames made {SHORT_SIDE} pixels short"
+            if labels:  # nobody need prepare the set
+                print(
+                    f"F{short}, as `prepare` does where nothing else is asked: the data "
+                    f"set {data.name!r} is not here. All else is in the model."
+                )
                 return cls(labels)
-            print(f"Class names unknown, f{short}{error}")
+            print(f"Class names unknown, f{short}: {error}")
             return cls([f"class {i}" for i in range(num_classes)])
         if len(dataset.classes) != num_classes:
             raise DatasetError(

@@ -125,7 +125,8 @@ def test_a_model_that_knows_its_classes_asks_nobody_to_prepare_a_set(tmp_path, c
     facts = Facts.of(tiny.config(tmp_path), 2, labels)
     assert facts.classes == labels
     said = capsys.readouterr().out
-    assert said.startswith("Frames made 256 pixels short: ") and "Run:" not in said
+    assert said.startswith("Frames made 256 pixels short, as `prepare` does")
+    assert "is not here. All else is in the model." in said and "Run:" not in said
     assert len(said.splitlines()) == 1
     assert Facts.of(tiny.config(tmp_path), 2).classes == ["class 0", "class 1"]
     assert "Class names unknown, frames made 256" in capsys.readouterr().out
