@@ -74,8 +74,8 @@ class Facts:
             short = f"rames made {SHORT_SIDE} pixels short"
             if labels:  # nobody need prepare the set
                 print(
-                    f"F{short}, as `prepare` does where nothing else is asked: the data "
-                    f"set {data.name!r} is not here. All else is in the model."
+                    f"F{short}, as `prepare` does where nothing else is asked: the "
+                    f"data set {data.name!r} is not here. All else is in the model."
                 )
                 return cls(labels)
             print(f"Class names unknown, f{short}: {error}")
