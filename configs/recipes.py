@@ -101,6 +101,15 @@ RECIPES: dict[str, dict[str, Any]] = {
         "train.label_smoothing": 0.1,
         "train.epochs": 120.0,
     },
+    # Bertasius et al. 2021, from ImageNet.
+    "timesformer": {
+        **SGD,
+        "optim.lr": 0.005,
+        "optim.reference_batch": 8,
+        "schedule.kind": "step",
+        "schedule.milestones": (11.0, 14.0),
+        "train.epochs": 15.0,
+    },
     # Tong et al. 2022, fine-tuned from its own pretraining.
     "videomae": {
         **ADAMW,
