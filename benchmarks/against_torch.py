@@ -33,8 +33,8 @@ from jaxact.backbones.resnet import ResNet
 from jaxact.backbones.timesformer import TimeSformer
 from jaxact.devices import platform
 from jaxact.devices.host_memory import keep_freed_memory
+from jaxact.layers.head import Head
 from jaxact.ledger import multiply_accumulates
-from jaxact.models.streams import Head
 
 CLASSES = 400
 

@@ -135,7 +135,13 @@ class TimeSformer(Staged):
     def stage_count(self) -> int:
         return self.depth
 
-    def run(self, *videos: jax.Array, train: bool = False, alone: bool = False) -> Run:
+    def run(
+        self,
+        *videos: jax.Array,
+        train: bool = False,
+        alone: bool = False,
+        places: jax.Array | None = None,
+    ) -> Run:
         """Embeds ``[b t h w c]`` and runs the blocks, a stage each; see `Backbone`.
 
         Clips that have not three channels get a patch embedding of their own.
@@ -144,6 +150,8 @@ class TimeSformer(Staged):
           videos, train: see `Backbone`.
           alone: every frame is a clip of its own, at its own time, which sees nothing
             of the others: b * t clips of one frame, ``(b t)``.
+          places: ``[b t u]``, the indicator of the frames that these are, of the u
+            for which there are times; None: all of them.
 
         Returns:
           token ``[b d]`` and patches ``[b t n d]``, both after the last norm, and
@@ -161,9 +169,11 @@ class TimeSformer(Staged):
         position_init = nn.initializers.truncated_normal(self.position_std)
         time_init = nn.initializers.truncated_normal(self.time_std)
         position = self.param("position", position_init, (1 + n, d))
-        time = self.param("time", time_init, (t, d))
-        place = position[None, 1:] + time[:, None]
-        patches = patches + place.astype(self.dtype)[None]
+        times = t if places is None else places.shape[-1]
+        time = self.param("time", time_init, (times, d))
+        time = time[None] if places is None else places @ time
+        place = position[None, None, 1:] + time[:, :, None]
+        patches = patches + place.astype(self.dtype)
         if alone:
             b, t = b * t, 1
             patches = patches.reshape(b, t, n, d)

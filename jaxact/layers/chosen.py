@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+import einops
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,6 +72,9 @@ class Choice:
 
     With frames that are given the scorer is not asked: it then has no parameters, and
     the estimators have nothing to estimate.
+
+    Raises:
+      ValueError: positions are given and not asked for.
     """
 
     frame_fractions: tuple[float, float]
@@ -84,6 +88,14 @@ class Choice:
     regions_from: str = "rollout"
     groups: int = 1
     ranked: bool = False
+
+    def __post_init__(self) -> None:
+        if self.positions and self.frames_from != "positions":
+            raise ValueError(
+                f"Got positions={self.positions} with frames_from="
+                f"{self.frames_from!r}, which does not ask for them; set "
+                "frames_from='positions'."
+            )
 
     def frame_counts(self, frames: int) -> tuple[int, int]:
         """Returns the numbers of key and secondary key frames among ``frames``."""
@@ -184,7 +196,9 @@ class Choice:
             places = selection.perturbed_gather(
                 rng(), grouped, of_each, self.sigma * left
             )
-            places = _side_by_side(places, self.groups)
+            places = side_by_side(
+                einops.rearrange(places, "(b g) k t -> b g k t", g=self.groups)
+            )
             order = ([KEY] * of_each[0] + [SECONDARY] * of_each[1]) * self.groups
             marks = jnp.array(order, jnp.int32)
             marks = jnp.broadcast_to(marks, (len(scores), sum(counts)))
@@ -220,12 +234,11 @@ def gather(places: jax.Array, x: jax.Array) -> jax.Array:
     return jnp.einsum("bkt,bt...->bk...", places.astype(x.dtype), x)
 
 
-def _side_by_side(places: jax.Array, groups: int) -> jax.Array:
-    """Makes one indicator of those of groups: ``[b*g k t]`` to ``[b g*k g*t]``."""
-    _, k, t = places.shape
-    own = jnp.eye(groups)
-    apart = jnp.einsum("bgkt,gh->bgkht", places.reshape(-1, groups, k, t), own)
-    return apart.reshape(-1, groups * k, groups * t)
+def side_by_side(places: jax.Array) -> jax.Array:
+    """Makes one indicator of those of groups, ``[b g k t]``: ``[b g*k g*t]``."""
+    groups = places.shape[1]
+    apart = jnp.einsum("bgkt,gh->bgkht", places, jnp.eye(groups))
+    return einops.rearrange(apart, "b g k h t -> b (g k) (h t)")
 
 
 def preference(frames: int, positions: tuple[int, ...] = ()) -> np.ndarray:

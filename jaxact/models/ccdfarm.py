@@ -21,8 +21,9 @@ from jaxact.batch import PRESENT
 from jaxact.config import ConfigError, ModelConfig
 from jaxact.layers.cross_modal import DSFM, MFFM, MMTM, TIAM, MMTMVariant
 from jaxact.layers.fusions import mean_of_present
+from jaxact.layers.head import Head
 from jaxact.losses import CrossEntropy
-from jaxact.models.streams import Head, normalized, stream_of, zero_if_missing
+from jaxact.models.streams import normalized, stream_of, zero_if_missing
 
 STREAMS = (("rgb", "skeleton"), ("rgb",), ("skeleton",))
 PLACES = (1, 2)

@@ -17,8 +17,9 @@ from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.config import ConfigError, ModelConfig
 from jaxact.layers import nonlocal_blocks
 from jaxact.layers.class_activation import class_activation_maps
+from jaxact.layers.head import Head
 from jaxact.losses import CrossEntropy
-from jaxact.models.streams import Head, normalized
+from jaxact.models.streams import normalized
 
 # Kinds of blocks a layout may name. Those of one relation look at all positions; with
 # "_time" or "_space" behind the name, along one axis.

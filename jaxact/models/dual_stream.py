@@ -17,9 +17,9 @@ from jaxact.backbones.table import OwnConfig, SharedConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import PRESENT, STREAMS
 from jaxact.layers.fusions.table import FUSIONS, FusionConfig
+from jaxact.layers.head import Head
 from jaxact.models.streams import (
     Branches,
-    Head,
     Layout,
     StreamsConfig,
     TimeSformerStreamsConfig,

@@ -6,6 +6,7 @@ the student's class token of them; the student learns from labels and teacher.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -21,12 +22,13 @@ from jaxact.layers import salience, selection
 from jaxact.layers.chosen import Choice, FramesFrom, RegionsFrom
 from jaxact.layers.distillation import PredictionDistillation, RegionDistillation
 from jaxact.layers.fusion import AdaptiveMaskedFusion
-from jaxact.layers.fusions import mean_of_present, only_present
-from jaxact.layers.fusions.plain import Add
+from jaxact.layers.head import Head
+from jaxact.layers.joint_token import JointToken
 from jaxact.layers.rollout import class_rollout
 from jaxact.layers.selection import Estimator
 from jaxact.losses import CrossEntropy, ScoreFunction
-from jaxact.models.streams import Branches, Head, TimeSformerStreamsConfig, in_time
+from jaxact.models.second_look import in_clip, look_again
+from jaxact.models.streams import Branches, TimeSformerStreamsConfig, in_time
 
 
 @dataclasses.dataclass
@@ -64,6 +66,10 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # Gaussian noise on the scores by which "straight_through", "perturbed" and "none"
     # mark frames in training, at the start; decays linearly to 0.
     mark_noise: float = 0.0
+    # What the student sees of the kept frames: the features that the backbone has of
+    # them among the others, as in the paper; or "again": those that it has of them
+    # alone, see `jaxact.models.second_look`. That is for compete="stream".
+    look: Literal["once", "again"] = "once"
     # Salient regions: fractions of a frame's patches, in key and secondary frames.
     r1: float = 0.60
     r2: float = 0.35
@@ -108,6 +114,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             selection=self.selection,
             fusion=self.fusion,
             choice=choice,
+            look_again=self.look == "again",
             residual_rollout=self.rollout == "residual",
             rollout_heads=self.rollout_heads,
             class_token=self.class_token,
@@ -125,12 +132,6 @@ class STAFusionConfig(TimeSformerStreamsConfig):
         )
 
     def _choice(self) -> Choice:
-        if self.positions and self.frames_from != "positions":
-            raise ValueError(
-                f"Got positions={self.positions} with frames_from="
-                f"{self.frames_from!r}, which does not ask for them; set "
-                "frames_from='positions'."
-            )
         chosen_lib.preference(self.frames * len(self.streams), self.positions)
         return Choice(
             frame_fractions=(self.k1, self.k2),
@@ -169,6 +170,16 @@ class STAFusionConfig(TimeSformerStreamsConfig):
                 f"Got ranking_weight={self.ranking_weight} with selection="
                 f"{self.selection} and frames_from={self.frames_from!r}: there is no "
                 "scorer to learn by it. Set ranking_weight=0, or frames_from='scores'."
+            )
+        by_stream = self.selection and self.compete == "stream"
+        own = self.student_gradient and self.estimator != "gathered"
+        if self.look == "again" and not (by_stream and own):
+            raise ValueError(
+                f"Got look='again' with selection={self.selection}, compete="
+                f"{self.compete!r}, estimator={self.estimator!r}, student_gradient="
+                f"{self.student_gradient}: it is a run of its own, over as many frames "
+                "of every stream. Set selection=True, compete='stream', "
+                "student_gradient=True and another estimator than 'gathered'."
             )
         if not self.student_gradient and not (
             self.distillation and self.teacher_weight
@@ -215,14 +226,9 @@ class STAFusionConfig(TimeSformerStreamsConfig):
                 for index, stream in enumerate(self.streams)
             ]
         if self.distillation:
-            if self.teacher_weight:
-                terms.append(
-                    CrossEntropy(
-                        name="teacher_cross_entropy",
-                        logits="teacher_logits",
-                        weight=self.teacher_weight,
-                    )
-                )
+            if weight := self.teacher_weight:
+                name, logits = "teacher_cross_entropy", "teacher_logits"
+                terms.append(CrossEntropy(name=name, logits=logits, weight=weight))
             terms.append(RegionDistillation(weight=self.distill_lambda))
             terms.append(PredictionDistillation(weight=1.0 - self.distill_lambda))
         return tuple(terms)
@@ -246,6 +252,7 @@ class STAFusion(nn.Module):
     selection: bool
     fusion: bool
     choice: Choice
+    look_again: bool
     residual_rollout: bool
     rollout_heads: str
     class_token: str
@@ -278,14 +285,12 @@ class STAFusion(nn.Module):
 
         Returns:
           ``logits`` and, with distillation, ``teacher_logits`` ``[b y]``, with a
-          stream's loss ``NAME_logits``,
-          ``teacher_patches`` and
-          ``student_patches`` ``[b s*t n d]``, ``frame_scores`` ``[b s*t]``,
-          ``frame_marks`` ``[b s*t]`` int32 in {0, 1, 2}, ``region_scores``
-          ``[b s*t n]`` and ``keep`` ``[b s*t n]`` bool. In training with a ranking
-          loss `salience.FRAME_CLASSES` and `salience.RAW_SCORES`; with "gathered"
-          marks, patches and keep are those of the k places that frames are gathered to;
-          with "score_function" there is ``log_choice [b]``.
+          stream's loss ``NAME_logits``, ``teacher_patches`` and ``student_patches``
+          ``[b s*t n d]``, ``frame_scores`` and ``frame_marks`` ``[b s*t]``, int32 in
+          {0, 1, 2}, ``region_scores`` and bool ``keep`` ``[b s*t n]``. In training
+          with a ranking loss `salience.FRAME_CLASSES` and `salience.RAW_SCORES`; with
+          "gathered" marks, patches and keep are of the k places that frames are
+          gathered to; with "score_function" there is ``log_choice [b]``.
         """
         features = self.branches(batch, train=train)
         tokens, teacher_patches = features["tokens"], in_time(features["patches"])
@@ -294,7 +299,8 @@ class STAFusion(nn.Module):
         if present is not None:
             of_stream = teacher_patches.shape[1] // present.shape[1]
             frames = jnp.repeat(present, of_stream, axis=1)
-        token = self._joint_token(tokens, present)
+        join = JointToken(self.class_token, self.dtype, name="join_tokens")
+        token = join(tokens, present)
         others = {}  # other heads' logits
         if self.distillation:
             head = Head(self.num_classes, name="teacher_head")
@@ -311,13 +317,7 @@ class STAFusion(nn.Module):
             query = self.param("query_token", start, token.shape[-1:])
             token = jnp.broadcast_to(query.astype(token.dtype), token.shape)
 
-        with jax.named_scope("rollout"):
-            region_scores = class_rollout(
-                [in_time(x) for x in features["queries"]],
-                [in_time(x) for x in features["keys"]],
-                self.residual_rollout,
-                self.rollout_heads,
-            )
+        region_scores = self._rollout(features)
         if self.selection:
             chosen = self.choice(
                 patches,
@@ -336,16 +336,23 @@ class STAFusion(nn.Module):
             others[salience.FRAME_CLASSES] = salience.FrameHeads(
                 self.branches.streams, self.num_classes, name="frame_heads"
             )(alone, present)
-        total = teacher_patches.shape[1]
-        marks, keep, weights = chosen.marks, chosen.keep, chosen.weights
-        if chosen.places is not None:
+        counts = self.choice.frame_counts(teacher_patches.shape[1])
+        seen = chosen  # what the student is given
+        if self.look_again:
+            again, patches, seen = look_again(
+                self.branches, batch, chosen, self.choice, self._rollout, train=train
+            )
+            if self.class_token != "learned":
+                token = join(again, present)
+        elif chosen.places is not None:
             patches = chosen_lib.gather(chosen.places, patches)
             teacher_patches = chosen_lib.gather(chosen.places, teacher_patches)
+        keep, weights = seen.keep, seen.weights
         if self.fusion:
             some = self.selection or present is not None
             fused = AdaptiveMaskedFusion(
                 self.heads,
-                self.choice.frame_counts(total),
+                counts,
                 selection.region_counts(keep.shape[2], *self.choice.region_fractions),
                 self.fusion_depth,
                 self.fusion_mlp_ratio,
@@ -358,7 +365,7 @@ class STAFusion(nn.Module):
                 name="fusion",
             )
             token, student_patches = fused(
-                token, patches, marks, keep, weights, train=train
+                token, patches, seen.marks, keep, weights, train=train
             )
         else:
             factors = weights[:, :, None, None].astype(patches.dtype)
@@ -367,6 +374,8 @@ class STAFusion(nn.Module):
                 number = jnp.maximum(keep.sum(axis=(1, 2)), 1)[:, None]
                 pooled = student_patches.sum(axis=(1, 2), dtype=jnp.float32) / number
                 token = token + pooled.astype(token.dtype)
+        if self.look_again:
+            student_patches, chosen = in_clip(student_patches, seen, chosen)
         return {
             "logits": Head(self.num_classes, name="head")(token),
             **others,
@@ -374,18 +383,17 @@ class STAFusion(nn.Module):
             "student_patches": student_patches,
             **chosen.more,
             "frame_scores": chosen.scores,
-            "frame_marks": marks,
+            "frame_marks": chosen.marks,
             "region_scores": chosen.region_scores,
-            "keep": keep,
+            "keep": chosen.keep,
         }
 
-    def _joint_token(self, tokens: jax.Array, present: jax.Array | None) -> jax.Array:
-        """Makes one class token of the streams' ``[b s d]``: ``[b d]``."""
-        if self.class_token == "concat":
-            joint = only_present(tokens, present).reshape(tokens.shape[0], -1)
-            width = tokens.shape[-1]
-            return nn.Dense(width, dtype=self.dtype, name="join_tokens")(joint)
-        if self.class_token == "mean":
-            mean = mean_of_present(tokens.astype(jnp.float32), present)
-            return mean.astype(tokens.dtype)
-        return Add(name="add")({"tokens": tokens}, present)["token"]
+    def _rollout(self, features: Mapping[str, Any]) -> jax.Array:
+        """Scores the patches ``[b s*t n]`` by what the class token attends to."""
+        with jax.named_scope("rollout"):
+            return class_rollout(
+                [in_time(x) for x in features["queries"]],
+                [in_time(x) for x in features["keys"]],
+                self.residual_rollout,
+                self.rollout_heads,
+            )

@@ -1,4 +1,4 @@
-"""Any backbone over any streams; what a batch's streams are to a model; the heads."""
+"""Any backbone over any streams; what a batch's streams are to a model."""
 
 import dataclasses
 import operator
@@ -266,6 +266,7 @@ class Branches(nn.Module):
         after: Sequence[int] = (),
         train: bool = False,
         alone: bool = False,
+        places: jax.Array | None = None,
     ) -> dict[str, Any]:
         """Returns the backbone's features ``[b s ...]``, s in the streams' order.
 
@@ -283,8 +284,10 @@ class Branches(nn.Module):
           train: whether dropout is on.
           alone: of a TimeSformer, every frame as a clip of its own: there are their
             ``tokens [b s t d]``, and nothing else.
+          places: of a TimeSformer, ``[b s t u]``: which of u frames of a stream these
+            are. Not with "time".
         """
-        walks = self._walks(batch, train, **({"alone": True} if alone else {}))
+        walks = self._walks(batch, train, alone, places)
         for stage in sorted(after, reverse=True):
             maps: dict[str, jax.Array] = {}
             for walk, names in walks:
@@ -323,12 +326,20 @@ class Branches(nn.Module):
         return {"tokens": out.pop("token"), **out}
 
     def _walks(
-        self, batch: Mapping[str, jax.Array], train: bool, **more: Any
+        self,
+        batch: Mapping[str, jax.Array],
+        train: bool,
+        alone: bool,
+        places: jax.Array | None,
     ) -> list[tuple[Walk, tuple[str, ...]]]:
-        """Returns the networks before their first stage, and the streams of each.
+        """Returns the networks before their first stage, and the streams of each."""
 
-        ``more``: what their `run` takes besides.
-        """
+        def more(names: Sequence[str]) -> dict[str, Any]:
+            if places is None:
+                return {"alone": True} if alone else {}
+            of = places[:, [self.streams.index(name) for name in names]]
+            return {"places": einops.rearrange(of, "b s t u -> (b s) t u")}
+
         backbone: Any = self.backbone
         common = Own("", backbone, self.mean, self.std)
         apart = {one.stream: one for one in self.own}
@@ -341,11 +352,11 @@ class Branches(nn.Module):
             clips = [self._clip(batch, name, common) for name in shared]
             if self.layout == "time":
                 clips = [jnp.concatenate(clips, axis=1)]
-            walks.append((Walk(backbone, clips, train, **more), tuple(shared)))
+            walks.append((Walk(backbone, clips, train, **more(shared)), tuple(shared)))
         for name, one in apart.items():
             network: Any = one.network.clone(name=f"backbone_{name}", parent=self)
             clips = [self._clip(batch, name, one)]
-            walks.append((Walk(network, clips, train, **more), (name,)))
+            walks.append((Walk(network, clips, train, **more([name])), (name,)))
         return walks
 
     def _of_each(self, walks: list[tuple[Walk, tuple[str, ...]]]) -> dict[str, Any]:
@@ -383,15 +394,3 @@ class Branches(nn.Module):
 def in_time(x: jax.Array) -> jax.Array:
     """Puts the frames of all streams behind one another: ``[b s*t ...]``."""
     return einops.rearrange(x, "b s t ... -> b (s t) ...")
-
-
-class Head(nn.Module):
-    """The classifier: ``[b d]`` to logits ``[b y]`` in float32."""
-
-    num_classes: int
-    dropout: float = 0.0
-
-    @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        x = nn.Dropout(self.dropout)(x, deterministic=not train)
-        return nn.Dense(self.num_classes, dtype=jnp.float32, name="fc")(x)

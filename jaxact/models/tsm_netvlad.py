@@ -24,10 +24,11 @@ from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD, PRESENT
 from jaxact.config import Experiment, ModelConfig
 from jaxact.layers.class_activation import class_activation_maps
 from jaxact.layers.fusions.plain import Average
+from jaxact.layers.head import Head
 from jaxact.layers.netvlad import NetVLAD
 from jaxact.losses import CrossEntropy
 from jaxact.models import netvlad_start
-from jaxact.models.streams import Head, normalized, video_inputs
+from jaxact.models.streams import normalized, video_inputs
 
 # What a pooled vector is multiplied by before the classifier, unless the config says.
 HEAD_SCALES = {"average": 1.0, "netvlad": 16.0}

@@ -18,7 +18,7 @@ import pytest
 from jaxact.backbones.i3d import I3D, MEAN, STD, Inception, pooled
 from jaxact.backbones.public_weights import initialize_from
 from jaxact.batch import normalize_video
-from jaxact.models.streams import Head
+from jaxact.layers.head import Head
 from tests.paths import GOLDEN
 
 NARROW, CLASSES = 1 / 29, 7

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from jaxact.backbones.public_weights import initialize_from, read_weights
 from jaxact.backbones.resnet import FRAME_WISE, ResNet, Temporal
-from jaxact.models.streams import Head
+from jaxact.layers.head import Head
 from tests.paths import GOLDEN
 
 SIZES = dict(blocks=(1, 2, 1, 1), width=3, time_strides=FRAME_WISE)

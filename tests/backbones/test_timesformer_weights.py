@@ -19,7 +19,7 @@ from jaxact.backbones import timesformer_weights
 from jaxact.backbones.public_weights import WeightsError, initialize_from, read_weights
 from jaxact.backbones.timesformer import TimeSformer
 from jaxact.layers.attention import attention_weights
-from jaxact.models.streams import Head
+from jaxact.layers.head import Head
 from tests.paths import GOLDEN
 
 SIZES = dict(patch=5, width=21, depth=3, heads=3, mlp_ratio=3.0)

@@ -1,0 +1,109 @@
+"""STAFusion's student looks again: at the kept frames, as if there were no others.
+
+Behind the backbone's time attention every frame's features know all of them, so that
+dropping frames then drops little of what they showed (measured: `docs/worlds.md`). In a
+second run of the backbone over the kept frames alone nothing of the others is left, at
+the price of that run. Samplers of frames do so (SCSampler, Korbar et al. 2019); the
+paper does not.
+
+Alphabet: b batch, s streams, t frames of a stream, k kept ones, n patches, d width.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import einops
+import jax
+import jax.numpy as jnp
+
+from jaxact.layers import chosen as chosen_lib
+from jaxact.layers.chosen import Choice, Chosen
+from jaxact.layers.selection import select_regions
+from jaxact.models.streams import Branches, in_time
+
+
+class Look(NamedTuple):
+    """What the second look sees, of the ``s * k`` kept frames.
+
+    Attributes:
+      tokens: the streams' class tokens ``[b s d]``.
+      patches: features ``[b s*k n d]``.
+      chosen: of the frames that are looked at, ``places`` says which they are.
+    """
+
+    tokens: jax.Array
+    patches: jax.Array
+    chosen: Chosen
+
+
+def look_again(
+    branches: Branches,
+    batch: Mapping[str, jax.Array],
+    chosen: Chosen,
+    choice: Choice,
+    rollout: Callable[[Mapping[str, Any]], jax.Array],
+    *,
+    train: bool,
+) -> Look:
+    """Runs the backbone over the kept frames; regions are chosen by what it sees there.
+
+    Args:
+      branches: the backbone, of TimeSformer.
+      batch: the streams ``[b t h w c]``, and which are ``present``.
+      chosen: what was chosen of all frames, as many in every stream.
+      choice: how; regions that the truth gives stay those.
+      rollout: the patches' scores ``[b s*k n]`` by the backbone's features.
+      train: whether dropout is on.
+    """
+    streams = branches.streams
+    number = sum(choice.frame_counts(chosen.marks.shape[1])) // len(streams)
+    marks = einops.rearrange(chosen.marks, "b (s t) -> b s t", s=len(streams))
+    # Kept ones first, in their order. Of a missing stream there is none: any will do.
+    at = jnp.argsort(marks == 0, axis=-1, stable=True)[..., :number]
+    kept = dict(batch)
+    for index, name in enumerate(streams):
+        where = at[:, index].reshape(*at.shape[::2], 1, 1, 1)
+        kept[name] = jnp.take_along_axis(batch[name], where, axis=1)
+    of_streams = jax.nn.one_hot(at, marks.shape[-1])
+    features = branches(kept, places=of_streams, train=train)
+    places = chosen_lib.side_by_side(of_streams)
+    scores = chosen.region_scores
+    regions = chosen_lib.gather(places, scores)
+    if choice.regions_from == "rollout":
+        regions = rollout(features)
+    of_places = chosen_lib.gather(places, chosen.marks)
+    return Look(
+        features["tokens"],
+        in_time(features["patches"]),
+        chosen._replace(
+            marks=of_places,
+            region_scores=regions,
+            keep=select_regions(regions, of_places, *choice.region_fractions),
+            weights=chosen_lib.gather(places, chosen.weights),
+            places=places,
+        ),
+    )
+
+
+def in_clip(
+    patches: jax.Array, seen: Chosen, chosen: Chosen
+) -> tuple[jax.Array, Chosen]:
+    """Puts what was seen of kept frames back among all of the clip.
+
+    Args:
+      patches: ``[b s*k n d]``.
+      seen: of the kept frames.
+      chosen: of all frames.
+
+    Returns:
+      The patches ``[b s*t n d]``, 0 of frames that are not kept; and what was chosen of
+      all frames, with the regions of the second look.
+    """
+    assert seen.places is not None
+    back = jnp.swapaxes(seen.places, 1, 2)
+    regions = chosen_lib.gather(back, seen.region_scores)
+    looked = chosen_lib.gather(back, jnp.ones(seen.marks.shape))[..., None] > 0
+    return chosen_lib.gather(back, patches), chosen._replace(
+        keep=chosen_lib.gather(back, seen.keep) > 0,
+        region_scores=jnp.where(looked, regions, chosen.region_scores),
+    )
