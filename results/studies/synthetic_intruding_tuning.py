@@ -39,6 +39,12 @@ STANDING = {
     "model.teacher_weight": 0.0,
     "optim.freeze": ("branches", "teacher_head"),
 }
+# What the student sees is of the kept frames alone, its class token, too.
+SECOND = {
+    "model.look": "again",
+    "model.class_token": "sum",
+    "model.compete": "stream",
+}
 CENTRED = {
     "model.scorer": "centred",
     "optim.part_lr": (("scorer", 10.0), ("frame_heads", 10.0)),
@@ -81,6 +87,14 @@ ROWS: dict[str, Network] = {
     "ranked, from the baseline": ("ranked", TAUGHT),
     "ranked, centred, from the baseline": ("ranked", TAUGHT | CENTRED),
     "frames by the truth, from the baseline": ("", LEARNED | TRUTH | TAUGHT),
+    "ranked, centred, second look, from the baseline": (
+        "ranked",
+        TAUGHT | CENTRED | SECOND,
+    ),
+    "frames by the truth, second look, from the baseline": (
+        "",
+        TRUTH | TAUGHT | SECOND,
+    ),
 }
 
 STUDY = Study(
