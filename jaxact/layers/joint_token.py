@@ -31,7 +31,8 @@ class JointToken(nn.Module):
             start = nn.linear.default_kernel_init
             kernel = self.param("kernel", start, (streams * width, width))
             bias = self.param("bias", nn.initializers.zeros_init(), (width,))
-            return joint @ kernel.astype(self.dtype) + bias.astype(self.dtype)
+            joint, kernel, bias = (x.astype(self.dtype) for x in (joint, kernel, bias))
+            return joint @ kernel + bias[None]
         if self.kind == "mean":
             mean = mean_of_present(tokens.astype(jnp.float32), present)
             return mean.astype(tokens.dtype)

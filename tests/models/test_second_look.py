@@ -93,6 +93,7 @@ def test_the_report_sees_the_frames_of_the_clip():
     np.testing.assert_array_equal(scores[~dropped], best[~dropped])
 
 
+@pytest.mark.long
 def test_gradients_reach_every_parameter_with_a_ranking_loss():
     fields = AGAIN | {
         "class_token": "learned",
@@ -106,6 +107,7 @@ def test_gradients_reach_every_parameter_with_a_ranking_loss():
             assert np.any(grad != 0), f"no gradient reaches {name}"
 
 
+@pytest.mark.long
 def test_a_clip_that_lacks_a_stream_is_what_the_other_shows():
     config = small(**AGAIN, class_token="sum")
     variables = variables_of((*AGAIN.items(), ("class_token", "sum")))

@@ -60,6 +60,7 @@ MODEL_CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "rollout": ("literal", {}),
     "rollout_heads": ("mean", {}),
     "class_token": ("concat", {}),
+    "look": ("again", {"compete": "stream"}),
     "transfer": ("mmtm", {"tiam": False, "mffm": False}),
     "mmtm_variant": ("code", {"transfer": "mmtm", "tiam": False, "mffm": False}),
     "places": ((2,), {}),
