@@ -95,6 +95,7 @@ ROWS: dict[str, Network] = {
         "",
         TRUTH | TAUGHT | SECOND,
     ),
+    "STAFusion, from the baseline": ("", TAUGHT),
 }
 
 STUDY = Study(
