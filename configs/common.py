@@ -93,10 +93,10 @@ def two_stages(experiment: Experiment, teacher: str) -> None:
 def ranked(experiment: Experiment, on: bool) -> None:
     """Has STAFusion's scorer learn from the labels which moments show the action.
 
-    Where frames matter (`docs/worlds.md`) it is what finds them: a ranking loss in
-    place of an estimator, a competition within each stream, and a student that has seen
-    nothing but what is kept. What single frames say is little, so that scorer and frame
-    heads learn at higher rates.
+    Where frames matter (`docs/worlds.md`) it is what finds them, and has the student
+    see no others: a ranking loss in place of an estimator, a competition within each
+    stream, and a second look at what is kept. What single frames say is little, so that
+    scorer and frame heads learn at higher rates.
 
     Args:
       experiment: of STAFusion; it is changed, after `two_stages` if that is asked for.
@@ -111,11 +111,13 @@ def ranked(experiment: Experiment, on: bool) -> None:
     if not isinstance(model, STAFusionConfig):
         raise ConfigError("The baseline has no scorer: leave out baseline or ranked.")
     experiment.name += "_ranked"
-    model.class_token = "learned"
+    model.class_token = "sum"
     model.compete = "stream"
+    model.scorer = "centred"
     model.estimator = "none"
     model.ranking_weight = 1.0
-    experiment.optim.part_lr = (("scorer", 30.0), ("frame_heads", 10.0))
+    model.look = "again"
+    experiment.optim.part_lr = (("scorer", 10.0), ("frame_heads", 10.0))
 
 
 def stafusion_or(

@@ -50,6 +50,13 @@ CENTRED = {
     "optim.part_lr": (("scorer", 10.0), ("frame_heads", 10.0)),
 }
 LEARNED = {"model.class_token": "learned"}
+# Ranked as it was before the second look, fusion from a learned query.
+ONCE = {
+    "model.look": "once",
+    "model.class_token": "learned",
+    "model.scorer": "linear",
+    "optim.part_lr": (("scorer", 30.0), ("frame_heads", 10.0)),
+}
 CLIP = {"model.compete": "clip"}
 TRUTH = {"model.frames_from": "truth", "data.truth": True}
 
@@ -68,24 +75,27 @@ ROWS: dict[str, Network] = {
     "learned query, score function": learned(estimator="score_function"),
     "ranked, streams together, rates 10 and 3": (
         "ranked",
-        {**CLIP, "optim.part_lr": (("scorer", 10.0), ("frame_heads", 3.0))},
+        ONCE | CLIP | {"optim.part_lr": (("scorer", 10.0), ("frame_heads", 3.0))},
     ),
-    "ranked, streams together": ("ranked", CLIP),
-    "ranked": ("ranked", {}),
+    "ranked, streams together": ("ranked", ONCE | CLIP),
+    "ranked": ("ranked", ONCE),
     "frames by the truth": ("", {**LEARNED, **TRUTH}),
     "baseline, 16 epochs": ("baseline", LONGER),
-    "ranked, 16 epochs": ("ranked", LONGER),
-    "ranked, centred, 16 epochs": ("ranked", LONGER | CENTRED),
+    "ranked, 16 epochs": ("ranked", ONCE | LONGER),
+    "ranked, centred, 16 epochs": ("ranked", ONCE | LONGER | CENTRED),
     "frames by the truth, 16 epochs": ("", {**LEARNED, **TRUTH, **LONGER}),
     "baseline, 16 + 8 epochs": ("baseline", AGAIN),
-    "ranked on a standing baseline": ("ranked", TAUGHT | STANDING),
-    "ranked, centred, on a standing baseline": ("ranked", TAUGHT | STANDING | CENTRED),
+    "ranked on a standing baseline": ("ranked", ONCE | TAUGHT | STANDING),
+    "ranked, centred, on a standing baseline": (
+        "ranked",
+        ONCE | TAUGHT | STANDING | CENTRED,
+    ),
     "frames by the truth on a standing baseline": (
         "",
         LEARNED | TRUTH | TAUGHT | STANDING,
     ),
-    "ranked, from the baseline": ("ranked", TAUGHT),
-    "ranked, centred, from the baseline": ("ranked", TAUGHT | CENTRED),
+    "ranked, from the baseline": ("ranked", ONCE | TAUGHT),
+    "ranked, centred, from the baseline": ("ranked", ONCE | TAUGHT | CENTRED),
     "frames by the truth, from the baseline": ("", LEARNED | TRUTH | TAUGHT),
     "ranked, centred, second look, from the baseline": (
         "ranked",

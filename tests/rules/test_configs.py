@@ -125,11 +125,13 @@ def test_presets_of_stafusion():
         loaded("ntu_stafusion:baseline,literal")
     assert changed(ranked) == {
         "name": "ntu60_xview_videos_stafusion_ranked",
-        "model.class_token": "learned",
+        "model.class_token": "sum",
         "model.compete": "stream",
+        "model.scorer": "centred",
         "model.estimator": "none",
         "model.ranking_weight": 1.0,
-        "optim.part_lr": (("scorer", 30.0), ("frame_heads", 10.0)),
+        "model.look": "again",
+        "optim.part_lr": (("scorer", 10.0), ("frame_heads", 10.0)),
     }
     with pytest.raises(ConfigError, match="baseline has no scorer"):
         loaded("ntu_stafusion:baseline,ranked")
