@@ -16,11 +16,13 @@ from results.studies import (
     nagoya,
     precog_hcn,
     synthetic_ccdfarm,
+    synthetic_complementary,
     synthetic_dam,
     synthetic_head_scale,
     synthetic_intruding,
     synthetic_intruding_tuning,
     synthetic_option_strengths,
+    synthetic_product,
     synthetic_stafusion,
     synthetic_stafusion_longer,
     synthetic_table1,
@@ -28,17 +30,20 @@ from results.studies import (
     synthetic_table_rates,
     synthetic_training_options,
     synthetic_tsm_netvlad,
+    synthetic_xor,
 )
 
 ROOT = pathlib.Path(__file__).parent.parent
 STUDIES = (
     precog_hcn.STUDY,
     synthetic_ccdfarm.STUDY,
+    synthetic_complementary.STUDY,
     synthetic_dam.STUDY,
     synthetic_head_scale.STUDY,
     synthetic_intruding.STUDY,
     synthetic_intruding_tuning.STUDY,
     synthetic_option_strengths.STUDY,
+    synthetic_product.STUDY,
     synthetic_stafusion.STUDY,
     synthetic_stafusion_longer.STUDY,
     synthetic_table1.STUDY,
@@ -46,6 +51,7 @@ STUDIES = (
     synthetic_table_rates.STUDY,
     synthetic_training_options.STUDY,
     synthetic_tsm_netvlad.STUDY,
+    synthetic_xor.STUDY,
 )
 TABLES: dict[str, Callable[[], str]] = {
     **{one.name: functools.partial(study.table, one) for one in STUDIES},

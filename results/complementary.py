@@ -1,0 +1,72 @@
+"""CC-DFARM's rows in a world in which neither video nor skeleton says all.
+
+Each stream is first trained alone. Then all go on from these two networks, for as long:
+the streams alone, the mean of their scores, and the networks that join them, trained as
+one. So no row has had more training, and none a better start.
+"""
+
+from results.study import Network, Study
+
+FIRST = {"train.epochs": 24.0}
+VIDEO, BODY = "I3D alone, first", "HCN alone, first"
+STREAMS = {"train.init_from": f"<{VIDEO}>,<{BODY}>", "train.init_part": "all"}
+BOTH_READINGS = {"model.dsfm_standardised": True, "model.dsfm_masked": True}
+ALONE = "mean of the two alone"
+
+
+def again(first: str) -> dict[str, object]:
+    """Returns what has a stream go on alone."""
+    return {"train.init_from": f"<{first}>", "train.init_part": "all"}
+
+
+def fused(tiam: bool, transfer: str, mffm: bool, **fields: object) -> Network:
+    """Returns the network with these modules; without any, its streams do not meet."""
+    switches = {"tiam": tiam, "transfer": transfer, "mffm": mffm, **fields}
+    return "model=ccdfarm", STREAMS | {f"model.{k}": v for k, v in switches.items()}
+
+
+VIDEO_AGAIN: Network = ("model=rgb", again(VIDEO))
+BODY_AGAIN: Network = ("model=skeleton", again(BODY))
+ROWS: dict[str, Network | tuple[Network, ...]] = {
+    VIDEO: ("model=rgb", FIRST),
+    BODY: ("model=skeleton", FIRST),
+    "I3D alone": VIDEO_AGAIN,
+    "HCN alone": BODY_AGAIN,
+    ALONE: (VIDEO_AGAIN, BODY_AGAIN),
+    "mean of both, trained as one": fused(False, "none", False),
+    "MMTM": ("model=mmtm", STREAMS),
+    "DSFM": fused(False, "dsfm", False),
+    "DSFM, standardised": fused(False, "dsfm", False, dsfm_standardised=True),
+    "DSFM, masked": fused(False, "dsfm", False, dsfm_masked=True),
+    "MFFM": fused(False, "none", True),
+    "DSFM + MFFM": fused(False, "dsfm", True),
+    "TIAM + DSFM": fused(True, "dsfm", False),
+    "CC-DFARM": fused(True, "dsfm", True),
+    "CC-DFARM, standardised and masked": (
+        "model=ccdfarm",
+        STREAMS | BOTH_READINGS,
+    ),
+}
+
+
+def study(world: str, classes: int) -> Study:
+    """Returns the study of a world of ``input_pipeline.synthetic --actions``.
+
+    Args:
+      world: its name, and that of the folder in data/.
+      classes: how many it has.
+    """
+    return Study(
+        name=f"synthetic_{world}",
+        config="configs/demo_ccdfarm.py",
+        rows=ROWS,
+        recipe={
+            "data.dir": f"data/{world}",
+            "model.num_classes": classes,
+            "train.epochs": 12.0,
+            "train.eval_every": 0.0,
+            "schedule.warmup_epochs": 0.5,
+            "optim.lr": 1e-3,
+        },
+        against=ALONE,
+    )

@@ -1,0 +1,16 @@
+"""Two classes that colour and joints tell together, and neither alone: who solves it.
+
+    python -m results.studies.synthetic_xor --seeds 5
+
+Rows: see `results.complementary`; the world is that of ``--actions xor``, see
+`docs/worlds.md`. Compared with the mean of the scores of both streams, trained alone
+for as long.
+"""
+
+from results.complementary import study
+from results.study import main
+
+STUDY = study("xor", classes=2)
+
+if __name__ == "__main__":
+    main(STUDY)
