@@ -75,11 +75,14 @@ results: $(STAMP)  ## Train every row of every results table (many hours; resuma
 		--bystander 0 --noisy_skeleton 0
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW)_pretraining \
 		--out data/pretraining
-	$(BIN)/python -m input_pipeline.synthetic --out $(RAW)_intruding --seed 2 \
-		--subjects 20 --occluded 0 --dark_rgb 0 --warm_background 0 \
-		--bystander 0 --noisy_skeleton 0 --intruding 0.5
-	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW)_intruding \
-		--out data/intruding
+	@set -e; for world in "intruding 0.5" "blinding 1"; do \
+		set -- $$world; \
+		$(BIN)/python -m input_pipeline.synthetic --out $(RAW)_$$1 --seed 2 \
+			--subjects 20 --occluded 0 --dark_rgb 0 --warm_background 0 \
+			--bystander 0 --noisy_skeleton 0 --$$1 $$2; \
+		$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW)_$$1 \
+			--out data/$$1; \
+	done
 	@set -e; for world in "complementary 20" "product 20" "xor 40"; do \
 		set -- $$world; \
 		$(BIN)/python -m input_pipeline.synthetic --out $(RAW)_$$1 --seed 3 \

@@ -15,6 +15,7 @@ from results import exports, selection_ceiling, study, topologies
 from results.studies import (
     nagoya,
     precog_hcn,
+    synthetic_blinding,
     synthetic_ccdfarm,
     synthetic_complementary,
     synthetic_dam,
@@ -36,6 +37,7 @@ from results.studies import (
 ROOT = pathlib.Path(__file__).parent.parent
 STUDIES = (
     precog_hcn.STUDY,
+    synthetic_blinding.STUDY,
     synthetic_ccdfarm.STUDY,
     synthetic_complementary.STUDY,
     synthetic_dam.STUDY,
