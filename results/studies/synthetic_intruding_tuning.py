@@ -66,6 +66,14 @@ def learned(**fields: Any) -> Network:
     return "", LEARNED | {f"model.{name}": value for name, value in fields.items()}
 
 
+LOOKING: Network = ("ranked", TAUGHT | CENTRED | SECOND)
+
+
+def with_more(**fields: Any) -> Network:
+    """The ranked scorer with a second look, from the baseline, and something else."""
+    return LOOKING[0], LOOKING[1] | fields
+
+
 ROWS: dict[str, Network] = {
     "baseline": ("baseline", {}),
     "STAFusion": ("", {}),
@@ -97,10 +105,12 @@ ROWS: dict[str, Network] = {
     "ranked, from the baseline": ("ranked", ONCE | TAUGHT),
     "ranked, centred, from the baseline": ("ranked", ONCE | TAUGHT | CENTRED),
     "frames by the truth, from the baseline": ("", LEARNED | TRUTH | TAUGHT),
-    "ranked, centred, second look, from the baseline": (
-        "ranked",
-        TAUGHT | CENTRED | SECOND,
-    ),
+    "ranked, centred, second look, from the baseline": LOOKING,
+    "the same, on a standing baseline": with_more(**STANDING),
+    "the same, without distillation": with_more(**{"model.distillation": False}),
+    "the same, without fusion": with_more(**{"model.fusion": False}),
+    "the same, lambda 0.5": with_more(**{"model.distill_lambda": 0.5}),
+    "the same, lambda 0.9": with_more(**{"model.distill_lambda": 0.9}),
     "frames by the truth, second look, from the baseline": (
         "",
         TRUTH | TAUGHT | SECOND,
