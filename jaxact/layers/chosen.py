@@ -230,8 +230,16 @@ class Choice:
 
 
 def gather(places: jax.Array, x: jax.Array) -> jax.Array:
-    """Fills places ``[b k t]`` from frames ``[b t ...]``: ``[b k ...]``."""
-    return jnp.einsum("bkt,bt...->bk...", places.astype(x.dtype), x)
+    """Fills places ``[b k t]`` from frames ``[b t ...]``: ``[b k ...]``.
+
+    As a product of two matrices a clip, of real numbers: export formats have no other.
+    Where an indicator says one frame a place the values stay as they are, on TPU too.
+    """
+    real = x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else jnp.float32
+    flat = x.reshape(*x.shape[:2], -1).astype(real)
+    exactly = jax.lax.Precision.HIGHEST
+    filled = jnp.einsum("bkt,btx->bkx", places.astype(real), flat, precision=exactly)
+    return filled.reshape(*filled.shape[:2], *x.shape[2:]).astype(x.dtype)
 
 
 def side_by_side(places: jax.Array) -> jax.Array:

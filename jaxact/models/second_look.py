@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import einops
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxact.layers import chosen as chosen_lib
 from jaxact.layers.chosen import Choice, Chosen
@@ -58,13 +59,10 @@ def look_again(
     streams = branches.streams
     number = sum(choice.frame_counts(chosen.marks.shape[1])) // len(streams)
     marks = einops.rearrange(chosen.marks, "b (s t) -> b s t", s=len(streams))
-    # Kept ones first, in their order. Of a missing stream there is none: any will do.
-    at = jnp.argsort(marks == 0, axis=-1, stable=True)[..., :number]
+    of_streams = indicator(marks > 0, number)
     kept = dict(batch)
     for index, name in enumerate(streams):
-        where = at[:, index].reshape(*at.shape[::2], 1, 1, 1)
-        kept[name] = jnp.take_along_axis(batch[name], where, axis=1)
-    of_streams = jax.nn.one_hot(at, marks.shape[-1])
+        kept[name] = chosen_lib.gather(of_streams[:, index], batch[name])
     features = branches(kept, places=of_streams, train=train)
     places = chosen_lib.side_by_side(of_streams)
     scores = chosen.region_scores
@@ -83,6 +81,25 @@ def look_again(
             places=places,
         ),
     )
+
+
+def indicator(kept: jax.Array, number: int) -> jax.Array:
+    """Returns which frame stands at which of so many places: the kept ones in order.
+
+    By products alone, which every export format has; they are exact.
+
+    Args:
+      kept: bool ``[b s t]``.
+      number: of places; where fewer are kept the last ones are empty.
+
+    Returns:
+      float32 ``[b s k t]``.
+    """
+    frames = kept.shape[-1]
+    before = np.triu(np.ones((frames, frames), np.float32), 1)
+    rank = jnp.einsum("bsu,ut->bst", kept.astype(jnp.float32), before)
+    places = np.arange(number, dtype=np.float32)[None, None, :, None]
+    return ((rank[:, :, None] == places) & kept[:, :, None]).astype(jnp.float32)
 
 
 def in_clip(
@@ -104,6 +121,6 @@ def in_clip(
     regions = chosen_lib.gather(back, seen.region_scores)
     looked = chosen_lib.gather(back, jnp.ones(seen.marks.shape))[..., None] > 0
     return chosen_lib.gather(back, patches), chosen._replace(
-        keep=chosen_lib.gather(back, seen.keep) > 0,
+        keep=chosen_lib.gather(back, seen.keep),
         region_scores=jnp.where(looked, regions, chosen.region_scores),
     )

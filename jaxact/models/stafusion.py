@@ -6,6 +6,7 @@ the student's class token of them; the student learns from labels and teacher.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -317,7 +318,9 @@ class STAFusion(nn.Module):
             query = self.param("query_token", start, token.shape[-1:])
             token = jnp.broadcast_to(query.astype(token.dtype), token.shape)
 
-        region_scores = self._rollout(features)
+        # No method: Flax would name a scope of it, and the ledger read that.
+        rollout = functools.partial(_roll, self.residual_rollout, self.rollout_heads)
+        region_scores = rollout(features)
         if self.selection:
             chosen = self.choice(
                 patches,
@@ -340,7 +343,7 @@ class STAFusion(nn.Module):
         seen = chosen  # what the student is given
         if self.look_again:
             again, patches, seen = look_again(
-                self.branches, batch, chosen, self.choice, self._rollout, train=train
+                self.branches, batch, chosen, self.choice, rollout, train=train
             )
             if self.class_token != "learned":
                 token = join(again, present)
@@ -388,12 +391,11 @@ class STAFusion(nn.Module):
             "keep": chosen.keep,
         }
 
-    def _rollout(self, features: Mapping[str, Any]) -> jax.Array:
-        """Scores the patches ``[b s*t n]`` by what the class token attends to."""
-        with jax.named_scope("rollout"):
-            return class_rollout(
-                [in_time(x) for x in features["queries"]],
-                [in_time(x) for x in features["keys"]],
-                self.residual_rollout,
-                self.rollout_heads,
-            )
+
+def _roll(residual: bool, heads: str, features: Mapping[str, Any]) -> jax.Array:
+    """Scores the patches ``[b s*t n]`` by what the class token attends to."""
+    queries, keys = (
+        [in_time(x) for x in features[name]] for name in ("queries", "keys")
+    )
+    with jax.named_scope("rollout"):
+        return class_rollout(queries, keys, residual, heads)

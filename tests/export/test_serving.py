@@ -24,8 +24,11 @@ def primitives(jaxpr, found=None):
     return found
 
 
-def test_portable_stafusion_neither_sorts_nor_asks_for_erf():
-    experiment = jaxact.load_experiment(CONFIG, SMALL | {"model.dtype": "bfloat16"})
+@pytest.mark.parametrize(
+    "config", [CONFIG, pytest.param(f"{CONFIG}:ranked", marks=pytest.mark.long)]
+)
+def test_portable_stafusion_neither_sorts_nor_asks_for_erf(config):
+    experiment = jaxact.load_experiment(config, SMALL | {"model.dtype": "bfloat16"})
     batch = jaxact.example_batch(experiment, 3)
     clips = {name: batch[name] for name in experiment.model.inputs()}
     network = make_network(experiment.model, tiny.mesh_of(1))

@@ -15,8 +15,9 @@ pytest.importorskip("onnxruntime", reason='needs pip install -e ".[onnx]"')
 
 
 @pytest.mark.long
-def test_stafusion_leaves_for_onnx(tmp_path):
-    experiment = jaxact.load_experiment(CONFIG, SMALL)
+@pytest.mark.parametrize("config", [CONFIG, f"{CONFIG}:ranked"])
+def test_stafusion_leaves_for_onnx(tmp_path, config):
+    experiment = jaxact.load_experiment(config, SMALL)
     variables = make_network(experiment.model, tiny.mesh_of(1)).init(jax.random.key(0))
     batch = jaxact.example_batch(experiment, 3)
     clips = {name: np.asarray(batch[name]) for name in ("rgb", "ir")}

@@ -33,10 +33,11 @@ def test_tflite_has_a_fixed_number_of_clips(model, tmp_path):  # noqa: F811
 
 
 @pytest.mark.long
-def test_stafusion_leaves_for_tflite(tmp_path):
+@pytest.mark.parametrize("config", [CONFIG, f"{CONFIG}:ranked"])
+def test_stafusion_leaves_for_tflite(tmp_path, config):
     import jax
 
-    experiment = jaxact.load_experiment(CONFIG, SMALL)
+    experiment = jaxact.load_experiment(config, SMALL)
     variables = make_network(experiment.model, tiny.mesh_of(1)).init(jax.random.key(0))
     batch = jaxact.example_batch(experiment, 2)
     clips = {name: np.asarray(batch[name]) for name in ("rgb", "ir")}

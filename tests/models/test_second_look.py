@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxact.models.second_look import indicator
 from tests.models.test_stafusion import batch_of, gradients, run, small, variables_of
 
 AGAIN = {"look": "again", "compete": "stream"}
@@ -13,6 +14,13 @@ GIVEN = {"frames_from": "positions", "positions": (2, 0, 6, 4)}
 SHARED = pytest.mark.parametrize(
     "share", [True, pytest.param(False, marks=pytest.mark.long)]
 )
+
+
+def test_the_kept_frames_stand_in_order():
+    kept = np.array([[[0, 1, 0, 1], [1, 0, 0, 0]]], bool)
+    found = indicator(kept, 2)
+    want = [[[0, 1, 0, 0], [0, 0, 0, 1]], [[1, 0, 0, 0], [0, 0, 0, 0]]]
+    np.testing.assert_array_equal(found, [want])
 
 
 def random_batch(config):
