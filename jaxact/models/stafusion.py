@@ -394,8 +394,6 @@ class STAFusion(nn.Module):
 
 def _roll(residual: bool, heads: str, features: Mapping[str, Any]) -> jax.Array:
     """Scores the patches ``[b s*t n]`` by what the class token attends to."""
-    queries, keys = (
-        [in_time(x) for x in features[name]] for name in ("queries", "keys")
-    )
+    queries, keys = ([in_time(x) for x in features[k]] for k in ("queries", "keys"))
     with jax.named_scope("rollout"):
         return class_rollout(queries, keys, residual, heads)
