@@ -1,8 +1,11 @@
 """The counts printed next to the papers' tables."""
 
+import pytest
+
 from jaxact.models import dam_tables
 
 
+@pytest.mark.long
 def test_dam_x_12_next_to_the_paper_s(monkeypatch):
     monkeypatch.setattr(dam_tables, "DAM_COUNTS", {12: ()})
     header, *_, row = (
@@ -17,6 +20,7 @@ def test_dam_x_12_next_to_the_paper_s(monkeypatch):
     assert small < large < quadratic and paper == 10.17
 
 
+@pytest.mark.long
 def test_the_relations_of_table_3_next_to_the_paper_s():
     """By hand on c = 1024, n = 4 x 16 x 16: 1.25 c^2, c^2 + (c/4)^2, 3 c^2; 2 c each.
 
@@ -38,6 +42,7 @@ def test_the_relations_of_table_3_next_to_the_paper_s():
     assert abs(poly / 1e6 - 1.15) < 0.04 and abs(directed / 1e6 - 1.35) < 0.04
 
 
+@pytest.mark.long
 def test_directed_attention_at_the_first_stage_next_to_the_paper_s(monkeypatch):
     monkeypatch.setattr(dam_tables, "TABLE_4", {1: {"da_nl": (24.27, 237.92)}})
     row = next(r for r in dam_tables.table_4().splitlines() if r.startswith("Res1"))

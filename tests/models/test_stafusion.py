@@ -101,9 +101,9 @@ def test_gradients_reach_every_parameter():
     ("estimator", "learns"),
     [
         ("straight_through", True),
-        ("perturbed", True),
-        ("gathered", True),
-        ("score_function", True),
+        pytest.param("perturbed", True, marks=pytest.mark.long),
+        pytest.param("gathered", True, marks=pytest.mark.long),
+        pytest.param("score_function", True, marks=pytest.mark.long),
         ("none", False),
     ],
 )
