@@ -79,9 +79,9 @@ def two_stages(experiment: Experiment, teacher: str) -> None:
     """
     if not teacher:
         return
-    model = experiment.model
-    if not isinstance(model, STAFusionConfig):
-        raise ConfigError("The baseline has no teacher: leave out one of them.")
+    model = _stafusion(
+        experiment, "The baseline has no teacher: leave out one of them."
+    )
     experiment.name += "_two_stages"
     model.class_token = "sum"
     model.teacher_weight = 0.0
@@ -107,9 +107,9 @@ def ranked(experiment: Experiment, on: bool) -> None:
     """
     if not on:
         return
-    model = experiment.model
-    if not isinstance(model, STAFusionConfig):
-        raise ConfigError("The baseline has no scorer: leave out baseline or ranked.")
+    model = _stafusion(
+        experiment, "The baseline has no scorer: leave out baseline or ranked."
+    )
     experiment.name += "_ranked"
     model.class_token = "sum"
     model.compete = "stream"
@@ -118,6 +118,13 @@ def ranked(experiment: Experiment, on: bool) -> None:
     model.ranking_weight = 1.0
     model.look = "again"
     experiment.optim.part_lr = (("scorer", 10.0), ("frame_heads", 10.0))
+
+
+def _stafusion(experiment: Experiment, otherwise: str) -> STAFusionConfig:
+    """Returns the model, or raises ConfigError with what is said of any other."""
+    if not isinstance(experiment.model, STAFusionConfig):
+        raise ConfigError(otherwise)
+    return experiment.model
 
 
 def stafusion_or(

@@ -65,10 +65,10 @@ def look_again(
         kept[name] = chosen_lib.gather(of_streams[:, index], batch[name])
     features = branches(kept, places=of_streams, train=train)
     places = chosen_lib.side_by_side(of_streams)
-    scores = chosen.region_scores
-    regions = chosen_lib.gather(places, scores)
     if choice.regions_from == "rollout":
         regions = rollout(features)
+    else:
+        regions = chosen_lib.gather(places, chosen.region_scores)
     of_places = chosen_lib.gather(places, chosen.marks)
     return Look(
         features["tokens"],
@@ -119,7 +119,7 @@ def in_clip(
     assert seen.places is not None
     back = jnp.swapaxes(seen.places, 1, 2)
     regions = chosen_lib.gather(back, seen.region_scores)
-    looked = chosen_lib.gather(back, jnp.ones(seen.marks.shape))[..., None] > 0
+    looked = chosen.marks[..., None] > 0
     return chosen_lib.gather(back, patches), chosen._replace(
         keep=chosen_lib.gather(back, seen.keep),
         region_scores=jnp.where(looked, regions, chosen.region_scores),
