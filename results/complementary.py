@@ -9,14 +9,15 @@ from results.study import Network, Study
 
 FIRST = {"train.epochs": 24.0}
 VIDEO, BODY = "I3D alone, first", "HCN alone, first"
-STREAMS = {"train.init_from": f"<{VIDEO}>,<{BODY}>", "train.init_part": "all"}
-BOTH_READINGS = {"model.dsfm_standardised": True, "model.dsfm_masked": True}
 ALONE = "mean of the two alone"
 
 
-def again(first: str) -> dict[str, object]:
-    """Returns what has a stream go on alone."""
-    return {"train.init_from": f"<{first}>", "train.init_part": "all"}
+def start(*rows: str) -> dict[str, object]:
+    """Returns what has a network go on from the runs of these rows."""
+    return {"train.init_from": ",".join(f"<{row}>" for row in rows)}
+
+
+STREAMS = start(VIDEO, BODY)
 
 
 def fused(tiam: bool, transfer: str, mffm: bool, **fields: object) -> Network:
@@ -25,8 +26,8 @@ def fused(tiam: bool, transfer: str, mffm: bool, **fields: object) -> Network:
     return "model=ccdfarm", STREAMS | {f"model.{k}": v for k, v in switches.items()}
 
 
-VIDEO_AGAIN: Network = ("model=rgb", again(VIDEO))
-BODY_AGAIN: Network = ("model=skeleton", again(BODY))
+VIDEO_AGAIN: Network = ("model=rgb", start(VIDEO))
+BODY_AGAIN: Network = ("model=skeleton", start(BODY))
 ROWS: dict[str, Network | tuple[Network, ...]] = {
     VIDEO: ("model=rgb", FIRST),
     BODY: ("model=skeleton", FIRST),
@@ -42,9 +43,8 @@ ROWS: dict[str, Network | tuple[Network, ...]] = {
     "DSFM + MFFM": fused(False, "dsfm", True),
     "TIAM + DSFM": fused(True, "dsfm", False),
     "CC-DFARM": fused(True, "dsfm", True),
-    "CC-DFARM, standardised and masked": (
-        "model=ccdfarm",
-        STREAMS | BOTH_READINGS,
+    "CC-DFARM, standardised and masked": fused(
+        True, "dsfm", True, dsfm_standardised=True, dsfm_masked=True
     ),
 }
 

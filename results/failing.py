@@ -14,7 +14,7 @@ from jaxact.batch import Batch, Data, Facts
 from jaxact.config import Experiment
 from jaxact.report import predictions
 from jaxact.report.robustness import OF_ITSELF, name_of
-from results.study import Run, spread
+from results.study import Run, cells, of_row
 
 WHOLE = "nothing fails"
 # What is done to each stream. A table shows the strongest; the data hold all.
@@ -99,9 +99,7 @@ def lines(runs: Sequence[Run]) -> list[str]:
     found = []
     for figure, title in FIGURES.items():
         keys = [f"{case}/{figure}" for case in cases]
-        some = [
-            row for row in rows if any(key in runs_of(runs, row)[0] for key in keys)
-        ]
+        some = [row for row in rows if any(key in of_row(runs, row)[0] for key in keys)]
         if not some:
             continue
         found += [
@@ -110,18 +108,9 @@ def lines(runs: Sequence[Run]) -> list[str]:
             "|---|" + "---|" * len(cases),
         ]
         for row in some:
-            mine = runs_of(runs, row)
-            cells = [
-                spread([entry[key] for entry in mine]) if key in mine[0] else ""
-                for key in keys
-            ]
-            found.append(f"| {row} | {' | '.join(cells)} |")
+            shown = cells(of_row(runs, row), keys)
+            found.append(f"| {row} | {' | '.join(shown)} |")
     return found
-
-
-def runs_of(runs: Sequence[Run], row: str) -> list[Run]:
-    """Returns the runs of one row."""
-    return [entry for entry in runs if entry["row"] == row]
 
 
 def _cases(runs: Sequence[Run]) -> list[str]:

@@ -13,7 +13,7 @@ import json
 import pathlib
 import re
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -214,6 +214,28 @@ def read(path: pathlib.Path) -> list[Run]:
     return list({(entry["row"], entry["seed"]): entry for entry in runs}.values())
 
 
+def of_row(runs: Sequence[Run], row: str) -> list[Run]:
+    """Returns the runs of one row."""
+    return [entry for entry in runs if entry["row"] == row]
+
+
+def best(study: Study, rows: Sequence[str]) -> str:
+    """Returns the row of the best Top-1 by mean; of equals, as of none, the first."""
+    runs = read(study.data)
+
+    def mean(row: str) -> float:
+        return statistics.mean([e["top1"] for e in of_row(runs, row)] or [0.0])
+
+    return max(rows, key=mean)
+
+
+def cells(runs: Sequence[Run], keys: Iterable[str]) -> list[str]:
+    """Returns the cells of a row; empty where its runs have no such figure."""
+    return [
+        spread([entry[key] for entry in runs]) if key in runs[0] else "" for key in keys
+    ]
+
+
 def spread(values: Sequence[float]) -> str:
     """Returns mean and standard deviation of fractions, in percent."""
     mean = 100 * statistics.mean(values)
@@ -234,20 +256,16 @@ def table(study: Study) -> str:
         head.append(f"points above {study.against} (95 % interval)")
     lines = [f"| | {' | '.join(head)} |", "|" + "---|" * (len(head) + 1)]
     names = [each for row in study.rows for each in (row, study.of_branch(row))]
-    by_row = {name: [entry for entry in runs if entry["row"] == name] for name in names}
+    by_row = {name: of_row(runs, name) for name in names}
     for name, mine in by_row.items():
         if mine:
-            cells = [
-                spread([entry[key] for entry in mine]) if key in mine[0] else ""
-                for key in columns
-            ]
-            cells.append(str(len(mine)))
+            found = [*cells(mine, columns), str(len(mine))]
             if name == study.against:
-                cells.append("")
+                found.append("")
             elif study.against:
                 apart = paired.difference(mine, by_row[study.against])
-                cells.append(paired.cell(apart))
-            lines.append(f"| {name} | {' | '.join(cells)} |")
+                found.append(paired.cell(apart))
+            lines.append(f"| {name} | {' | '.join(found)} |")
     return "\n".join(lines + study.more(runs))
 
 

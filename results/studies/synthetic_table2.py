@@ -7,11 +7,12 @@ baseline's network, and STAFusion; trained as the rows of `synthetic_table1`. Ea
 then evaluated while one of its streams fails, see `results.failing`.
 """
 
+import dataclasses
+
 from jaxact.layers.fusions.table import FUSIONS
-from results import failing
+from results.studies import synthetic_table1 as table1
 from results.studies import synthetic_table_rates as rates
-from results.studies.synthetic_table1 import STAFUSION, stafusion
-from results.study import Network, Study, main
+from results.study import Network, main
 
 ALONE = {"infrared alone": "streams=ir", "visible alone": "streams=rgb"}
 CLIPS = 1920  # of the set: QMF remembers how hard each was
@@ -29,17 +30,10 @@ def rows() -> dict[str, Network]:
     }
     arg, of_qmf = of_baseline["qmf"]
     of_baseline["qmf"] = (arg, of_qmf | {"model.fusion.history": CLIPS})
-    return {**of_baseline, STAFUSION: stafusion()}
+    return {**of_baseline, table1.STAFUSION: table1.stafusion()}
 
 
-STUDY = Study(
-    name="synthetic_table2",
-    config="configs/demo_infar.py",
-    rows=rows(),
-    recipe=rates.SETTING,
-    measured=failing.measured,
-    more=failing.lines,
-)
+STUDY = dataclasses.replace(table1.STUDY, name="synthetic_table2", rows=rows())
 
 if __name__ == "__main__":
     main(STUDY)

@@ -7,23 +7,14 @@ validation clips of `synthetic_option_strengths`; where that was not run, at the
 Trained on all training subjects, tested on the test clips, three seeds.
 """
 
-import statistics
-
 from results.studies import synthetic_option_strengths as tuned
-from results.study import Network, Study, main, read
+from results.study import Network, Study, best, main
 
 
 def chosen(option: str) -> str:
     """Returns the strength of an option that was best on validation clips, by mean."""
-    found: dict[str, list[float]] = {}
-    for entry in read(tuned.STUDY.data):
-        found.setdefault(entry["row"], []).append(entry["top1"])
-    strengths = list(tuned.OPTIONS[option])
-
-    def of(strength: str) -> float:
-        return statistics.mean(found.get(f"{option} {strength}".strip(), [0.0]))
-
-    return max(strengths, key=of)  # of equals the first
+    strengths = {f"{option} {s}".strip(): s for s in tuned.OPTIONS[option]}
+    return strengths[best(tuned.STUDY, list(strengths))]
 
 
 def rows() -> dict[str, Network]:
