@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env demo docs test test-all lint format bench results constraints clean
+.PHONY: help env demo docs test test-all notebooks lint format bench results constraints clean
 
 help:  ## Show this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -52,6 +52,9 @@ test: $(STAMP)  ## The tests, without the long ones
 
 test-all: $(STAMP)  ## All tests, the long ones too
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+notebooks: $(STAMP)  ## Both notebooks from top to bottom, small
+	$(BIN)/python -m pytest -n $(WORKERS) -m long tests/docs/test_notebooks.py
 
 lint: $(STAMP)  ## Format, lint and type checks
 	$(BIN)/ruff format --check .

@@ -32,10 +32,7 @@ def with_bodies(fusion, net="timesformer", **own):
 
 @pytest.mark.parametrize(
     "fusion",
-    [
-        pytest.param(x, marks=() if x in ("add", "mmtm") else pytest.mark.long)
-        for x in FUSIONS
-    ],
+    [pytest.param(x, marks=() if x == "add" else pytest.mark.long) for x in FUSIONS],
 )
 def test_a_step_with_bodies_beside_videos_reaches_every_parameter(fusion):
     before, after, loss = one_step(with_bodies(fusion))
