@@ -5,7 +5,9 @@
 Rows: the baseline, and each option of `docs/training.md` at two strengths, trained on
 some of the training subjects of the staged set and compared on the others, all from one
 backbone that was trained in a world of other people (the intruders' study's). No test
-clip is looked at; `synthetic_training_options` takes the stronger ones there.
+clip is looked at; `synthetic_training_options` takes the better ones there. The last
+rows train four times as long: what keeps a network from learning its clips by heart
+shows its worth where it has the time to.
 """
 
 from results.studies import synthetic_intruding_tuning as intruding
@@ -21,6 +23,8 @@ RECIPE = {
     "optim.lr": 1e-3,
 }
 PLAIN = "baseline"
+LONGER = 16.0
+IN_LONGER = ("mixup 0.2", "cutmix 0.5", "cutmix in time 0.5", "RandAugment 3")
 # By option and strength, what it changes.
 OPTIONS: dict[str, dict[str, dict[str, object]]] = {
     "averaged weights": {d: {"train.ema_decay": float(d)} for d in ("0.99", "0.998")},
@@ -43,12 +47,20 @@ OPTIONS: dict[str, dict[str, dict[str, object]]] = {
 }
 
 
+def longer(row: str) -> str:
+    """Returns the name of a row that is trained longer."""
+    return f"{row}, {LONGER:g} epochs"
+
+
 def rows() -> dict[str, Network]:
     """Returns each row's name and network."""
     table: dict[str, Network] = {PLAIN: ("baseline", {})}
     for option, strengths in OPTIONS.items():
         for strength, changes in strengths.items():
             table[f"{option} {strength}".strip()] = ("baseline", changes)
+    for row in (PLAIN, *IN_LONGER):
+        arg, changes = table[row]
+        table[longer(row)] = (arg, {**changes, "train.epochs": LONGER})
     return table
 
 
