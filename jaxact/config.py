@@ -53,9 +53,9 @@ class ModelConfig(Config):
         """Returns the loss terms, see `jaxact.losses`."""
         raise TypeError(f"{type(self).__name__} must define losses().")
 
-    def reads_truth(self) -> bool:
-        """Says whether the model asks a batch where the actor is, see `jaxact.out`."""
-        return False
+    def reads(self) -> tuple[str, ...]:
+        """Returns what the model asks of a batch besides streams, see `jaxact.out`."""
+        return ()
 
     def notes(self, experiment: "Experiment") -> list[str]:
         """Returns what a person should know of these values before the first step."""

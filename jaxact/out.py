@@ -18,7 +18,7 @@ SELECTION = (FRAME_SCORES, FRAME_MARKS, REGION_SCORES, KEEP, ACTIVATION, ASSIGNM
 # Entries of a batch that they are compared with, where a data set has the truth.
 ACTOR_VISIBLE, ACTOR_BOX, DIFFICULTY = "actor_visible", "actor_box", "difficulty"
 TRUTH = (ACTOR_VISIBLE, ACTOR_BOX, DIFFICULTY)
-# Where the camera sees the joints: they are only drawn, and never go to the devices.
+# Where the camera sees the joints: for pictures, and for a model that reads it.
 JOINTS_SEEN = "joints_seen"
 # The share of the streams' cost that a clip needs, [b], where a model chooses.
 EXPECTED_COST = "expected_cost"

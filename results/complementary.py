@@ -23,7 +23,10 @@ STREAMS = start(VIDEO, BODY)
 def fused(tiam: bool, transfer: str, mffm: bool, **fields: object) -> Network:
     """Returns the network with these modules; without any, its streams do not meet."""
     switches = {"tiam": tiam, "transfer": transfer, "mffm": mffm, **fields}
-    return "model=ccdfarm", STREAMS | {f"model.{k}": v for k, v in switches.items()}
+    changes = STREAMS | {f"model.{k}": v for k, v in switches.items()}
+    if "mffm_joints" in fields:
+        changes["data.joints_seen"] = True
+    return "model=ccdfarm", changes
 
 
 VIDEO_AGAIN: Network = ("model=rgb", start(VIDEO))
@@ -40,6 +43,7 @@ ROWS: dict[str, Network | tuple[Network, ...]] = {
     "DSFM, standardised": fused(False, "dsfm", False, dsfm_standardised=True),
     "DSFM, masked": fused(False, "dsfm", False, dsfm_masked=True),
     "MFFM": fused(False, "none", True),
+    "MFFM, joints in the map": fused(False, "none", True, mffm_joints=True),
     "DSFM + MFFM": fused(False, "dsfm", True),
     "TIAM + DSFM": fused(True, "dsfm", False),
     "CC-DFARM": fused(True, "dsfm", True),

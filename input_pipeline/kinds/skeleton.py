@@ -74,8 +74,11 @@ def seen_in(
     shapes: Mapping[str, tuple[int, ...]],
     lens: tf.Tensor,
     draws: Draws,
+    mirror: tuple[int, ...] | None,
 ) -> tf.Tensor:
     """Returns where joints are seen in the first view of a video, [t m v 2].
+
+    In a mirrored view a joint is where the joint is that it then is, see `read`.
 
     Args:
       record: the clip.
@@ -83,7 +86,8 @@ def seen_in(
       image: the video.
       shapes: of both, as the model reads them.
       lens: of the clip's camera and this video, float32 [2 4].
-      draws: those of evaluation.
+      draws: when, where and whether mirrored the video is sampled.
+      mirror: the joint that each joint of a flipped body is; None: none is flipped.
     """
     stored = points(record, STREAMS[stream].stored)
     t, h, w, _ = shapes[image]
@@ -95,4 +99,9 @@ def seen_in(
     index = sampling.timed_indices(ticks, tf.shape(stored, tf.int64)[1], times, t)
     persons = shapes[stream][0]
     chosen = ops.skeleton_at(stored, tf.cast(index, tf.float64), persons)
-    return ops.project_skeleton(chosen, lens, video.size(record, frames), part)
+    seen = ops.project_skeleton(chosen, lens, video.size(record, frames), part)
+    if mirror is None:
+        return seen
+    column, row = tf.unstack(tf.gather(seen, mirror, axis=2), axis=-1)
+    opposite = tf.stack([1 - column, row], axis=-1)
+    return tf.where(draws.mirrored(image)[0], opposite, seen)

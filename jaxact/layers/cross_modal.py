@@ -253,14 +253,25 @@ class MFFM(nn.Module):
     the result is ``w_sp F_ch``. All convolutions are 1x1x1.
 
     A second stream of other channels is projected to those of F_1 first; one without
-    axes of time and space is the same everywhere.
+    axes of time and space is the same everywhere: as printed, it can brighten or darken
+    the map and not point into it. With ``places`` it can: where a joint is, F_2 has a
+    learned vector of that joint more. They start at 0, so that the gate starts as
+    printed. That is a reading of our own, in no paper.
     """
 
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, first: jax.Array, second: jax.Array) -> jax.Array:
-        """Fuses ``[b ... c]`` with ``[b ... d]`` or ``[b d]`` to ``[b ... c]``."""
+    def __call__(
+        self, first: jax.Array, second: jax.Array, places: jax.Array | None = None
+    ) -> jax.Array:
+        """Fuses ``[b ... c]`` with ``[b ... d]`` or ``[b d]`` to ``[b ... c]``.
+
+        Args:
+          first, second: F_1 and F_2.
+          places: ``[b ... v]``, what of each joint lies where, see
+            `jaxact.layers.joint_map`; None: as printed.
+        """
         channels = first.shape[-1]
 
         def conv(features: int, name: str) -> nn.Dense:
@@ -272,6 +283,15 @@ class MFFM(nn.Module):
             ones = (1,) * (first.ndim - 2)
             second = second.reshape(second.shape[0], *ones, channels)
         second = jnp.broadcast_to(second, first.shape).astype(first.dtype)
+        if places is not None:
+            of_joints = nn.Dense(
+                channels,
+                use_bias=False,
+                kernel_init=nn.initializers.zeros_init(),
+                dtype=self.dtype,
+                name="joints",
+            )
+            second = second + of_joints(places.astype(self.dtype)).astype(second.dtype)
         shape = first.shape
         # One axis of places: LiteRT has no product over five where all but one are 1.
         first, second = (x.reshape(shape[0], -1, channels) for x in (first, second))

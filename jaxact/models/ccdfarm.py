@@ -13,17 +13,20 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxact import errors
 from jaxact.backbones import i3d
 from jaxact.backbones.hcn import HCN, HCNConfig
 from jaxact.backbones.i3d import I3D
 from jaxact.backbones.protocol import Walk
-from jaxact.batch import PRESENT
+from jaxact.batch import PRESENT, Batch
 from jaxact.config import ConfigError, ModelConfig
 from jaxact.layers.cross_modal import DSFM, MFFM, MMTM, TIAM, MMTMVariant
 from jaxact.layers.fusions import mean_of_present
 from jaxact.layers.head import Head
+from jaxact.layers.joint_map import joint_map
 from jaxact.losses import CrossEntropy
 from jaxact.models.streams import normalized, stream_of, zero_if_missing
+from jaxact.out import JOINTS_SEEN
 
 STREAMS = (("rgb", "skeleton"), ("rgb",), ("skeleton",))
 PLACES = (1, 2)
@@ -58,6 +61,9 @@ class CCDFARMConfig(ModelConfig):
     # The switches of Tables 5 and 6, with transfer="dsfm".
     tiam: bool = True
     mffm: bool = True  # False: the mean of the streams' logits
+    # MFFM reads where the video shows the joints, a reading of our own; the batches
+    # must say it (data.joints_seen), and the data set know its lenses.
+    mffm_joints: bool = False
     tiam_scaled: bool = False  # see jaxact.layers.cross_modal.TIAM
     head_dropout: float = 0.5
     # Cross-entropy of each stream's own head besides the fused one; the paper has one
@@ -86,8 +92,17 @@ class CCDFARMConfig(ModelConfig):
             dropout=self.dropout,
         )
 
+    def reads(self) -> tuple[str, ...]:
+        return (JOINTS_SEEN,) if self.mffm_joints else ()
+
     def build(self) -> "CCDFARM":
         self.inputs()  # raises what it cannot do
+        if self.mffm_joints and not (self.mffm and len(self.streams) == 2):
+            raise ConfigError(
+                f"Got model.mffm_joints=True with model.mffm={self.mffm} and "
+                f"model.streams={self.streams}; there are joints in the map of MFFM "
+                "alone, which joins two streams. Set it to False."
+            )
         if not set(self.places) <= set(PLACES) or len(self.blocks) != len(PLACES):
             raise ConfigError(
                 f"Got model.places={self.places} and model.blocks={self.blocks}; "
@@ -118,6 +133,7 @@ class CCDFARMConfig(ModelConfig):
             tiam=self.tiam,
             tiam_scaled=self.tiam_scaled,
             mffm=self.mffm,
+            mffm_joints=self.mffm_joints,
             head_dropout=self.head_dropout,
             dtype=dtype,
         )
@@ -150,6 +166,7 @@ class CCDFARM(nn.Module):
     tiam: bool
     tiam_scaled: bool
     mffm: bool
+    mffm_joints: bool
     head_dropout: float
     dtype: DTypeLike
 
@@ -209,7 +226,7 @@ class CCDFARM(nn.Module):
             within = skeleton_walk.end()
             out |= {name: within[name] for name in ("positions", "motion")}
         self._join(out, 2, "mixed_5c", "fc7", train)
-        return out | self._heads(out, batch.get(PRESENT), train)
+        return out | self._heads(out, batch, train)
 
     def _interaction(self, train: bool) -> Any:
         """Returns TIAM as HCN's `Interaction`, or None."""
@@ -242,7 +259,7 @@ class CCDFARM(nn.Module):
             out[body] = jnp.stack(persons, axis=1) if place == 1 else persons[0]
 
     def _heads(
-        self, out: dict[str, jax.Array], present: jax.Array | None, train: bool
+        self, out: dict[str, jax.Array], batch: Batch, train: bool
     ) -> dict[str, jax.Array]:
         """Returns the logits, and the fused map if there is one."""
 
@@ -262,8 +279,32 @@ class CCDFARM(nn.Module):
         }
         if not self.mffm:
             both = jnp.stack([logits[f"{name}_logits"] for name in self.streams], 1)
-            return {"logits": mean_of_present(both, present), **logits}
-        fused = MFFM(self.dtype, name="mffm")(out["mixed_5c"], out["fc7"])
+            return {"logits": mean_of_present(both, batch.get(PRESENT)), **logits}
+        places = self._places(batch, out["mixed_5c"]) if self.mffm_joints else None
+        fused = MFFM(self.dtype, name="mffm")(out["mixed_5c"], out["fc7"], places)
         feature = einops.reduce(fused.astype(jnp.float32), "b t h w c -> b c", "mean")
         fused_logits = head("head", self.head_dropout)(feature)
         return {"logits": fused_logits, **logits, "fused": fused}
+
+    def _places(self, batch: Batch, video: jax.Array) -> jax.Array:
+        """Returns where the joints are in the video's map, ``[b t h w v]``."""
+        if self.is_initializing() and JOINTS_SEEN not in batch:
+            joints = batch["skeleton"].shape[3]
+            return jnp.zeros((*video.shape[:-1], joints))
+        if JOINTS_SEEN not in batch:
+            raise errors.UserError(
+                "The model reads where the video shows the joints (model.mffm_joints), "
+                "but the batch does not say it. In training set "
+                "--config.data.joints_seen=True, with a data set that knows its "
+                "cameras' lenses, such as NTU; of other clips nobody knows it, and "
+                "they need a model with mffm_joints=False."
+            )
+        seen = batch[JOINTS_SEEN]
+        if len(seen) != len(video):
+            raise errors.UserError(
+                "The model reads where the video shows the joints (model.mffm_joints), "
+                f"which is known of {len(seen)} clips, but there are {len(video)} "
+                "views of them: of several only the first has it. Set "
+                "data.eval_views_time and eval_views_space to 1, eval_flip to False."
+            )
+        return joint_map(seen, *video.shape[1:4])

@@ -148,8 +148,9 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             ranked=bool(self.ranking_weight),  # there is a scorer, see _check
         )
 
-    def reads_truth(self) -> bool:
-        return self.selection and "truth" in (self.frames_from, self.regions_from)
+    def reads(self) -> tuple[str, ...]:
+        given = self.selection and "truth" in (self.frames_from, self.regions_from)
+        return chosen_lib.TRUTH if given else ()
 
     def _check(self) -> None:
         """Raises ValueError where the fields leave nothing to learn from."""

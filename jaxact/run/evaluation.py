@@ -78,6 +78,7 @@ def evaluate_batches(
       ValueError: an example came twice, or not all came.
     """
     inputs = network.inputs
+    unread = {out.JOINTS_SEEN, VIEW} - set(network.reads)
     rows: dict[str, list[np.ndarray]] = {}
     pairs: dict[str, metrics.Pair] = {}
     examples: list[dict[str, Any]] = []
@@ -87,9 +88,7 @@ def evaluate_batches(
         part = int(batch[VIEW].max()) // _views(batch, inputs) if VIEW in batch else 0
         parts = max(parts, part + 1)
         views = _views(batch, inputs) * parts
-        read = {
-            name: v for name, v in batch.items() if name not in (out.JOINTS_SEEN, VIEW)
-        }
+        read = {name: v for name, v in batch.items() if name not in unread}
         on_device = distributed.put_batch(read, network.mesh)
         result = dict(network.eval_step(variables, on_device))
         result |= {name: on_device[name] for name in out.TRUTH if name in batch}

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxact import config as config_lib
 from jaxact import errors
 from jaxact.batch import FARTHEST, PRESENT, STREAMS, TARGET, WEIGHT
-from jaxact.out import TRUTH
+from jaxact.out import JOINTS_SEEN, TRUTH
 from jaxact.state import Inputs
 
 # What a mixture of two clips has not: one label, and a row of the index.
@@ -76,10 +76,11 @@ class Teaching:
         target = jax.nn.one_hot(batch["label"], self.classes)
         batch = dict(batch)
         if self.mixes:
-            if told := [name for name in TRUTH if name in batch]:
+            if told := [name for name in (*TRUTH, JOINTS_SEEN) if name in batch]:
                 raise errors.UserError(
                     f"The batches have {', '.join(told)}, which a mixture of two clips "
-                    "has not. Set data.truth to False, or mix.mixup and cutmix to 0."
+                    "has not. Set data.truth and data.joints_seen to False, or "
+                    "mix.mixup and cutmix to 0."
                 )
             streams, share = mixed(key, batch, self.mix, self.inputs)
             batch |= streams

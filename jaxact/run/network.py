@@ -22,6 +22,7 @@ class Network:
     Attributes:
       module: see `ModelConfig.build`.
       inputs: its streams by name, in their order.
+      reads: what else it asks of a batch, see `ModelConfig.reads`.
       mesh: the devices.
       init: random key -> variables, "params" and "batch_stats".
       abstract: shapes, dtypes and shardings of the variables.
@@ -30,6 +31,7 @@ class Network:
 
     module: nn.Module
     inputs: Inputs
+    reads: tuple[str, ...]
     mesh: Mesh
     init: Callable[[jax.Array], dict[str, Any]]
     abstract: dict[str, Any]
@@ -52,7 +54,7 @@ def make_network(model: config_lib.ModelConfig, mesh: Mesh) -> Network:
         raise config_lib.ConfigError(f"The model cannot be built. {error}") from error
     abstract = distributed.abstract_on(shapes, mesh)
     eval_step = steps.make_eval_step(module, inputs, mesh=mesh)
-    return Network(module, inputs, mesh, init, abstract, eval_step)
+    return Network(module, inputs, model.reads(), mesh, init, abstract, eval_step)
 
 
 def initializer(

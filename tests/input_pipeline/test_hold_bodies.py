@@ -81,13 +81,16 @@ def root(tmp_path_factory):
     facts = json.loads(file.read_text())
     wide = [list(map(float, row)) for row in test_video.WIDE]
     lenses = {"-1": {"rgb": wide, "ir": wide}}
-    facts["streams"]["skeleton"] = {"joints": tiny.JOINTS, "lenses": lenses}
+    layout = {"layout": "five", "mirror": [0, 2, 1, 4, 3], "bones": []}
+    about = {"joints": tiny.JOINTS, "lenses": lenses, **layout}
+    facts["streams"]["skeleton"] = about
     file.write_text(json.dumps(facts))
     return path
 
 
 def config(root, **changes):
-    return test_video.staged_config(root, flip=0.0, allow_missing=True, **changes)
+    changes = {"flip": 0.0, "allow_missing": True} | changes
+    return test_video.staged_config(root, **changes)
 
 
 def whole(batch):
@@ -115,6 +118,36 @@ def test_bodies_are_whole_in_every_crop_of_both_videos(root):
     corners = np.concatenate([joints.min(2), joints.max(2)], -1)[..., [1, 0, 3, 2]]
     np.testing.assert_allclose(corners, batch["actor_box"], atol=0.03)
     assert not whole(next(eval_batches(loose, inputs, "test", 4))).any()
+
+
+def test_training_batches_say_where_the_joints_are_in_crop_and_mirror(root):
+    inputs = VIDEOS | BODIES
+    held = config(root, hold_bodies=True, truth=True, joints_seen=True, flip=0.5)
+    batches = take(train_batches(held, inputs, 4, seed=0), 6)
+    left, right = 1, 2
+    flips = set()
+    for batch in batches:
+        joints = batch["joints_seen"][:, :, 0]
+        corners = np.concatenate([joints.min(2), joints.max(2)], -1)[..., [1, 0, 3, 2]]
+        np.testing.assert_allclose(corners, batch["actor_box"], atol=0.03)
+        # Whose hand is the left one is said alike by both.
+        apart = joints[:, :, left, 0] - joints[:, :, right, 0]
+        body = (
+            batch["skeleton"][:, 0, :, left, 0] - batch["skeleton"][:, 0, :, right, 0]
+        )
+        assert (np.sign(apart.mean(1)) == np.sign(body.mean(1))).all()
+        flips |= set((joints[:, :, 0, 0].mean(1) > 0.5).tolist())
+    assert flips == {True, False}
+
+
+def test_joints_are_seen_by_a_model_of_both_alone(root):
+    asked = config(root, joints_seen=True)
+    for inputs in (VIDEOS, BODIES):
+        with pytest.raises(DataConfigError, match="joints_seen is True.*Set it to"):
+            next(train_batches(asked, inputs, 4, seed=0))
+    with pytest.raises(DataConfigError, match="joints do not move with the pixels"):
+        drawn = config(root, joints_seen=True, rand_ops=1)
+        next(train_batches(drawn, VIDEOS | BODIES, 4, seed=0))
 
 
 def test_a_clip_without_a_skeleton_is_cropped_as_ever(root):

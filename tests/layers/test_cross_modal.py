@@ -306,3 +306,25 @@ def test_bfloat16_streams_stay_bfloat16_and_finite():
             assert leaf.dtype == jnp.float32
         for x in jax.tree.leaves(run(module, variables, a, b)):
             assert x.dtype == jnp.bfloat16 and bool(jnp.isfinite(x).all())
+
+
+def test_joints_let_the_gate_point_into_the_map():
+    first, second = random_streams((2, 3, 5, 7), (2, 11))
+    places = np.zeros((2, 3, 5, 4), np.float32)
+    places[0, 1, 2, 3] = 1  # joint 3 of the first clip is in one place
+    variables = variables_of(MFFM(), first, second, places)
+    params = dict(variables["params"])
+    plain = {"params": {k: v for k, v in params.items() if k != "joints"}}
+    printed = run(MFFM(), plain, first, second)
+    np.testing.assert_array_equal(
+        run(MFFM(), variables, first, second, places), printed
+    )  # at the start as printed
+    params["joints"] = {"kernel": np.zeros((4, 7), np.float32)}
+    params["joints"]["kernel"][3] = 10 * params["place_gate_2"]["kernel"][:, 0]
+    moved = np.asarray(run(MFFM(), {"params": params}, first, second, places))
+    np.testing.assert_array_equal(moved[1], printed[1])
+    # The channels' gate reads the mean of the map, so that all places change a little;
+    # but one stands out.
+    changed = np.abs(moved[0] / np.asarray(printed[0]) - 1).mean(-1)
+    others = np.delete(changed.ravel(), 1 * 5 + 2)
+    assert changed[1, 2] > 3 * others.max()

@@ -8,6 +8,7 @@ import pytest
 
 from jaxact.batch import example_batch
 from jaxact.config import ConfigError, Experiment
+from jaxact.errors import UserError
 from jaxact.models.ccdfarm import CCDFARMConfig
 
 MMTM = dict(transfer="mmtm", tiam=False, mffm=False)
@@ -188,6 +189,7 @@ def test_gradients_reach_every_parameter_and_the_loss_falls(fields):
         (dict(places=(3,)), "Got model.places=.3,."),
         (dict(blocks=(64,)), "one number for each in blocks"),
         (dict(skeleton_frames=8), "needs 16 or more"),
+        (dict(mffm_joints=True, mffm=False), "mffm_joints=True with model.mffm=False"),
     ],
     ids=str,
 )
@@ -214,6 +216,46 @@ def test_a_stream_that_a_clip_lacks_has_no_influence(missing):
     other[1] = other[1, ::-1] + 1
     again = apply(variables, batch | {missing: other})
     np.testing.assert_array_equal(out["logits"], again["logits"])
+
+
+def test_joints_are_read_where_the_video_shows_them():
+    fields = (("mffm_joints", True), ("transfer", "none"), ("tiam", False))
+    config = small(**dict(fields))
+    batch, variables = batch_of(config), variables_of(fields)
+    assert batch["joints_seen"].shape == (2, 9, 2, 7, 2)
+    apply = jax.jit(config.build().apply)
+    out = apply(variables, batch)
+    seen = batch["joints_seen"].copy()
+    seen[1] = np.nan
+    nowhere = apply(variables, batch | {"joints_seen": seen})
+    np.testing.assert_array_equal(out["logits"][0], nowhere["logits"][0])
+    assert np.abs(out["logits"][1] - nowhere["logits"][1]).max() > 1e-4
+    plain = small(transfer="none", tiam=False).build()
+    params = jax.tree.map(lambda x: x, variables["params"])
+    del params["mffm"]["joints"]
+    printed = plain.apply({**variables, "params": params}, batch)
+    np.testing.assert_allclose(
+        nowhere["logits"][1], printed["logits"][1], rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda seen: {}, "does not say it. In training set --config.data.joints_seen"),
+        (lambda seen: {"joints_seen": seen[:1]}, "known of 1 clips, but there are 2"),
+    ],
+    ids=["missing", "views"],
+)
+def test_batches_that_do_not_say_where_the_joints_are(change, message):
+    config = small(mffm_joints=True)
+    batch = batch_of(config)
+    seen = batch.pop("joints_seen")
+    variables = jax.eval_shape(
+        lambda b: config.build().init(jax.random.key(0), b), batch
+    )
+    with pytest.raises(UserError, match=message):
+        jax.eval_shape(config.build().apply, variables, batch | change(seen))
 
 
 def test_a_missing_stream_is_named():
