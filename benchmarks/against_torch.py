@@ -1,22 +1,21 @@
 """Speed of the backbones, forward and training, float32, alone or against PyTorch.
 
-    python -m benchmarks.against_torch --net i3d resnet timesformer
+    python -m benchmarks.against_torch --net i3d video_swin
     python -m benchmarks.against_torch --torch_python OTHER_ENV/bin/python
 
-With an interpreter that has torch, numpy, safetensors and what the net is made of
-(`resnet`: torchvision, `timesformer`: transformers) it also runs the same network of
-their layers: the same weights (converted, logits compared: this is the check at full
-size), the same batch, by turns in one run. Above 1 jaxact is the faster one.
+With an interpreter that has torch, numpy, safetensors and the package that the net is
+of (`torch/nets.py`) it also runs the public implementation of the same network: the
+same weights (converted, logits compared: this is the check at full size), the same
+batch, by turns in one run. Above 1 jaxact is the faster one.
 """
 
 import argparse
-import dataclasses
 import functools
 import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
 from typing import Any
 
 import flax.linen as nn
@@ -26,68 +25,35 @@ import numpy as np
 import optax
 
 from benchmarks.arguments import at_least
+from benchmarks.nets import NETS, Net
 from benchmarks.turns import by_turns, row, timed
-from jaxact.backbones.i3d import I3D, pooled
 from jaxact.backbones.public_weights import initialize_from
-from jaxact.backbones.resnet import ResNet
-from jaxact.backbones.timesformer import TimeSformer
 from jaxact.devices import platform
 from jaxact.devices.host_memory import keep_freed_memory
+from jaxact.layers.conv3d import FORMS
 from jaxact.layers.head import Head
 from jaxact.ledger import multiply_accumulates
 
 CLASSES = 400
-
-
-@dataclasses.dataclass(frozen=True)
-class Net:
-    """One network: what it is for people, its module, and what its head reads."""
-
-    about: str
-    backbone: Callable[[str], nn.Module]  # of the form of 3-D convolutions
-    feature: Callable[[Any], jax.Array]  # of what the backbone returns, [b d]
-    frames: int
-
-
-NETS = {
-    "i3d": Net(
-        "I3D",
-        lambda form: I3D(form=form),
-        lambda out: pooled(out["mixed_5c"]),
-        16,
-    ),
-    "resnet": Net(
-        "ResNet50-C2D",
-        lambda form: ResNet(),
-        lambda out: out["features"].mean(axis=(1, 2, 3)),
-        32,
-    ),
-    "timesformer": Net(
-        "TimeSformer-B, 10 layers",
-        lambda form: TimeSformer(depth=10),
-        lambda out: out["token"],
-        8,
-    ),
-}
+PASSES = {"forward": 1, "train": 3}  # calls, and their products by those of the first
 
 
 class Classifier(nn.Module):
     """A backbone and its head, on a normalised clip."""
 
     backbone: nn.Module
-    feature: Callable[[Any], jax.Array]
 
     @nn.compact
     def __call__(self, video: jax.Array, *, train: bool = False) -> jax.Array:
         out = self.backbone(video, train=train)
-        return Head(CLASSES, name="head")(self.feature(out))
+        return Head(CLASSES, name="head")(out["token"])
 
 
 class Ours:
     """The jaxact side: calls, and the state they work on."""
 
     def __init__(self, net: Net, shape: tuple[int, ...], form: str) -> None:
-        model = Classifier(net.backbone(form), net.feature)
+        model = Classifier(net.of_form(form).build(jnp.float32))
         optimizer = optax.sgd(1e-4, momentum=0.9, nesterov=True)
         random = np.random.default_rng(0)
         self.video = jnp.asarray(random.normal(size=shape), jnp.float32)
@@ -161,8 +127,8 @@ class Theirs:
         if not line:
             sys.exit(
                 "The torch side ended without an answer, see above. --torch_python must"
-                " name an interpreter with torch, numpy, safetensors and, for resnet, "
-                "torchvision; for timesformer, transformers."
+                " name an interpreter with torch, numpy, safetensors and the net's "
+                "package, see benchmarks/torch/nets.py."
             )
         return line
 
@@ -192,7 +158,8 @@ def compare(name: str, args: argparse.Namespace) -> None:
     ours, theirs = Ours(net, shape, args.form), None
     if args.torch_python:
         sizes = dict(batch=shape[0], frames=shape[1], size=shape[2], classes=CLASSES)
-        options = [f"--{key}={value}" for key, value in {"net": name, **sizes}.items()]
+        options = {"net": name, "clock": args.clock, **sizes}.items()
+        options = [f"--{key}={value}" for key, value in options]
         if args.torch_compile:
             options.append("--compile")
         theirs = Theirs(args.torch_python, *options)
@@ -201,13 +168,13 @@ def compare(name: str, args: argparse.Namespace) -> None:
             theirs.ask(f"save {folder}")
             error, scale = ours.difference(pathlib.Path(folder))
         print(f"  logits differ by {error:.1e} at most; the largest is {scale:.2f}")
-    for kind, passes in (("forward", 1), ("train", 3)):  # thrice as many products
-        sides = {"jaxact": timed(getattr(ours, kind))}
+    for kind in args.calls:
+        sides = {"jaxact": timed(getattr(ours, kind), getattr(time, args.clock))}
         if theirs is not None:
             sides = {"torch": functools.partial(theirs.seconds, kind), **sides}
         print(row(kind, by_turns(sides, args.turns)), flush=True)
         if theirs is not None:
-            least = passes * ours.macs / float(theirs.ask("peak"))
+            least = PASSES[kind] * ours.macs / float(theirs.ask("peak"))
             print(f"    if all were its fastest matrix products: {least * 1e3:.1f} ms")
     if theirs is not None:
         theirs.close()
@@ -222,7 +189,16 @@ def main() -> None:
     parser.add_argument("--frames", type=at_least(0), default=0, help="0: as published")
     parser.add_argument("--size", type=at_least(1), default=224)
     parser.add_argument("--turns", type=at_least(1), default=5)
-    parser.add_argument("--form", default="auto", help="of I3D: auto, taps or native")
+    parser.add_argument(
+        "--form", default="auto", choices=FORMS, help="of 3-D convolutions"
+    )
+    parser.add_argument("--calls", nargs="+", default=list(PASSES), choices=PASSES)
+    parser.add_argument(
+        "--clock",
+        default="perf_counter",
+        choices=("perf_counter", "process_time"),
+        help="process_time: seconds of CPU, on a machine that does other things too",
+    )
     args = parser.parse_args()
     keep_freed_memory()  # as the scripts do
     for name in args.net:

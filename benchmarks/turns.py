@@ -8,13 +8,15 @@ from typing import Any
 import jax
 
 
-def timed(call: Callable[[], Any]) -> Callable[[], float]:
+def timed(
+    call: Callable[[], Any], clock: Callable[[], float] = time.perf_counter
+) -> Callable[[], float]:
     """Returns a call that waits for what another computes, and returns its seconds."""
 
     def seconds() -> float:
-        start = time.perf_counter()
+        start = clock()
         jax.block_until_ready(call())
-        return time.perf_counter() - start
+        return clock() - start
 
     return seconds
 

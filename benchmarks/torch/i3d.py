@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-ABOUT = "I3D"
 MODULES = {
     "Mixed_3b": (64, 96, 128, 16, 32, 32),
     "Mixed_3c": (128, 128, 192, 32, 96, 64),

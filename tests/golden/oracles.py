@@ -4,6 +4,7 @@ Needs torch 2.13 (CPU), mmaction2 1.2.0, mmcv-lite 2.1.0, mmengine and torchvisi
 0.28.0, the last four installed with ``pip install --no-deps``.
 """
 
+import contextlib
 import importlib.machinery
 import sys
 import types
@@ -40,7 +41,11 @@ _LIBRARY: list[torch.library.Library] = []
 
 
 def torchvision_models():
-    """Imports torchvision.models beside a torch that has none of its operators."""
+    """Imports torchvision.models, also beside a torch without its operators."""
+    with contextlib.suppress(RuntimeError):  # "operator does not exist"
+        import torchvision.models as models
+
+        return models
     if not _LIBRARY:
         library = torch.library.Library("torchvision", "DEF")
         for schema in _OPERATORS:
