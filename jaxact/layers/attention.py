@@ -4,11 +4,19 @@ Alphabet: ``...`` any leading axes, q/k query and key positions, a heads, d widt
 head. Softmax is always computed in float32.
 """
 
+import math
+
 import einops
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
+
+from jaxact.devices import platform
+
+# On CPU, from so many logits on, heads are attended one after another, and in the
+# backward pass anew: one head's logits stay in the cache, all heads' do not.
+ONE_BY_ONE = 2**23
 
 
 def attention_weights(query: jax.Array, key: jax.Array) -> jax.Array:
@@ -43,6 +51,30 @@ def attend(
     query, key, value = (
         einops.rearrange(x, "... n a d -> ... a n d") for x in (query, key, value)
     )
+    heads, queries, keys = query.shape[-3], query.shape[-2], key.shape[-2]
+    logits = math.prod(query.shape[:-2]) * queries * keys
+    if platform.platform() != "cpu" or logits < ONE_BY_ONE or heads == 1:
+        pairs = None if pairs is None else pairs[..., None, :, :]
+        out = _attended(query, key, value, bias, pairs=pairs)
+    else:
+        if bias is not None:
+            shape = jnp.broadcast_shapes(bias.shape, (heads, 1, 1))
+            bias = jnp.broadcast_to(bias, shape)
+        each = jax.tree.map(lambda x: jnp.moveaxis(x, -3, 0), (query, key, value, bias))
+        one = jax.checkpoint(lambda x: _attended(*x, pairs=pairs), prevent_cse=False)
+        out = jnp.moveaxis(jax.lax.map(one, each), 0, -3)
+    return einops.rearrange(out, "... a n d -> ... n a d")
+
+
+def _attended(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    bias: jax.Array | None,
+    *,
+    pairs: jax.Array | None,
+) -> jax.Array:
+    """Returns ``[... q d]`` of three ``[... n d]``; see `attend`."""
     logits = jnp.einsum(
         "...qd,...kd->...qk", query, key, preferred_element_type=jnp.float32
     )
@@ -50,7 +82,6 @@ def attend(
     if bias is not None:
         logits = logits + bias.astype(jnp.float32)
     if pairs is not None:
-        pairs = pairs[..., None, :, :]
         # A finite floor in place of -inf: a row without any pair has no NaN.
         logits = jnp.where(pairs, logits, jnp.finfo(jnp.float32).min)
     # Softmax does not depend on what is subtracted, so no gradient is lost.
@@ -68,7 +99,7 @@ def attend(
         value,
         preferred_element_type=jnp.float32,
     )
-    return einops.rearrange(out / total, "... a n d -> ... n a d").astype(value.dtype)
+    return (out / total).astype(value.dtype)
 
 
 class QKV(nn.Module):

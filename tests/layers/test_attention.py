@@ -1,8 +1,11 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxact.devices import platform
+from jaxact.layers import attention
 from jaxact.layers.attention import QKV, attend, attention_weights
 
 
@@ -57,3 +60,34 @@ def test_attend_is_softmax_times_values_in_value_and_gradient(scale, tolerance):
     for one, two in zip(*both, strict=True):
         atol = tolerance * float(jnp.abs(two).max())
         np.testing.assert_allclose(one, two, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("with_pairs", [False, True])
+@pytest.mark.parametrize("bias_shape", [None, (1, 1, 5, 7, 6), (2, 1, 1, 7, 6)])
+def test_heads_one_by_one_are_all_heads_in_value_and_gradient(
+    monkeypatch, with_pairs, bias_shape
+):
+    keys = iter(jax.random.split(jax.random.key(4), 5))
+    query = jax.random.normal(next(keys), (2, 3, 7, 5, 11))
+    key, value = (jax.random.normal(next(keys), (2, 3, 6, 5, 11)) for _ in "kv")
+    bias = None if bias_shape is None else jax.random.normal(next(keys), bias_shape)
+    pairs = jax.random.bernoulli(next(keys), 0.5, (1, 3, 7, 6)).at[0, 0, 0].set(False)
+    pairs = pairs if with_pairs else None
+
+    def gradients(*args):
+        # A function of its own for each form: what was traced once is kept.
+        loss = lambda *xs: (attend(*xs[:3], pairs, xs[3]) ** 2).sum()  # noqa: E731
+        argnums = (0, 1, 2) if bias is None else (0, 1, 2, 3)
+        return jax.value_and_grad(loss, argnums)(*args)
+
+    def text(*args):
+        return str(jax.make_jaxpr(lambda *xs: attend(*xs[:3], pairs, xs[3]))(*args))
+
+    args = (query, key, value, bias)
+    assert "scan" not in text(*args)
+    at_once = gradients(*args)
+    monkeypatch.setattr(attention, "ONE_BY_ONE", 0)
+    assert "scan" in text(*args)
+    chex.assert_trees_all_close(gradients(*args), at_once, rtol=1e-5, atol=1e-5)
+    with platform.compiling_for("tpu"):
+        assert "scan" not in text(*args)
