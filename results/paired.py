@@ -45,17 +45,19 @@ class Difference(NamedTuple):
 
 
 def difference(runs: Sequence[Run], others: Sequence[Run]) -> Difference | None:
-    """Compares two rows by the seeds that both have; None where these are fewer than 2.
+    """Compares two rows by the seeds that both have, of as many clips.
+
+    None where these are fewer than 2.
 
     The interval has two parts, added in squares: what another seed would change, t of
     the seeds' differences, and what other clips would, from each clip's difference,
     the mean of its seeds. The first holds some of the second: it is on the safe side.
     """
-    by_seed = {run["seed"]: run for run in others if RIGHT in run}
+    of_others = {(run["seed"], run["clips"]): run for run in others if RIGHT in run}
     pairs = [
-        (run, by_seed[run["seed"]])
+        (run, of_others[run["seed"], run["clips"]])
         for run in runs
-        if RIGHT in run and run["seed"] in by_seed
+        if RIGHT in run and (run["seed"], run["clips"]) in of_others
     ]
     if len(pairs) < 2:
         return None

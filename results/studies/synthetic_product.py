@@ -10,7 +10,7 @@ for as long.
 from results.complementary import study
 from results.study import main
 
-STUDY = study("product", classes=4)
+STUDY = study("product")
 
 if __name__ == "__main__":
     main(STUDY)

@@ -54,3 +54,7 @@ def test_only_seeds_of_both_are_compared():
     assert found.p == 0.0  # all seeds differ alike
     assert paired.difference(first, other[:1]) is None
     assert paired.cell(None) == ""
+
+
+def test_runs_of_other_clips_are_not_compared():
+    assert paired.difference(runs([[1, 1]] * 2), runs([[0, 0, 0]] * 2)) is None
