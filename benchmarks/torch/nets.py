@@ -190,7 +190,7 @@ NETS: dict[str, Net | Own] = {
     "i3d": Own("torch", "i3d"),
     "resnet": Own("torchvision", "resnet"),
     "tsm": Net("mmaction2", TSM, of_frames),
-    "tanet": Net("mmaction2", TANET, of_frames),
+    "tanet": Net("mmaction2", TANET, of_frames, torch.channels_last),
     "slowfast": Net("pytorchvideo", slowfast, two_paths),
     "ir_csn": Net("pytorchvideo", ir_csn),
     "ip_csn": Net("mmaction2", IP_CSN, of_clips),
