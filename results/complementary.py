@@ -17,8 +17,11 @@ ALONE = "mean of the two alone"
 
 
 def start(*rows: str) -> dict[str, object]:
-    """Returns what has a network go on from the runs of these rows."""
-    return {"train.init_from": ",".join(f"<{row}>" for row in rows)}
+    """Returns what has a network go on from the runs of these rows, heads apart."""
+    return {
+        "train.init_from": ",".join(f"<{row}>" for row in rows),
+        "train.init_part": "all_but_heads",
+    }
 
 
 STREAMS = start(VIDEO, BODY)
