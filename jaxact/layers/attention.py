@@ -53,7 +53,8 @@ def attend(
     )
     heads, queries, keys = query.shape[-3], query.shape[-2], key.shape[-2]
     logits = math.prod(query.shape[:-2]) * queries * keys
-    if platform.platform() != "cpu" or logits < ONE_BY_ONE or heads == 1:
+    known = isinstance(logits, int)  # not so where an export takes any batch
+    if platform.platform() != "cpu" or not known or logits < ONE_BY_ONE or heads == 1:
         pairs = None if pairs is None else pairs[..., None, :, :]
         out = _attended(query, key, value, bias, pairs=pairs)
     else:

@@ -91,3 +91,11 @@ def test_heads_one_by_one_are_all_heads_in_value_and_gradient(
     chex.assert_trees_all_close(gradients(*args), at_once, rtol=1e-5, atol=1e-5)
     with platform.compiling_for("tpu"):
         assert "scan" not in text(*args)
+
+
+def test_an_export_of_any_batch_attends_to_all_heads_at_once():
+    batch = jax.export.symbolic_shape("b")[0]
+    clips = jax.ShapeDtypeStruct((batch, 5, 2, 3), jnp.float32)
+    exported = jax.export.export(jax.jit(lambda x: attend(x, x, x)))(clips)
+    x = jax.random.normal(jax.random.key(0), (4, 5, 2, 3))
+    chex.assert_trees_all_close(exported.call(x), attend(x, x, x), rtol=1e-5, atol=1e-6)
