@@ -87,7 +87,7 @@ class ExampleReader:
     def _known_lenses(
         self, field: str, videos: Sequence[str]
     ) -> tuple[np.ndarray, tf.Tensor]:
-        """The lenses of every camera and stored video, and each row's camera."""
+        """The lenses of every camera and these videos, and each row's camera."""
         found = lenses.of_rows(self.dataset, videos)
         if found is None:
             raise DataConfigError(
@@ -270,10 +270,8 @@ class ExampleReader:
         camera = tf.gather(tf.constant(matrices), tf.gather(slots, row))
         seen = []
         for i, stream in enumerate(self.videos):
-            look = functools.partial(
-                skeleton.seen_in, record, body, stream, self.shapes, camera[i], draws
-            )
-            look = functools.partial(look, self._mirror)
+            about = (stream, self.shapes, camera[i], draws, self._mirror)
+            look = functools.partial(skeleton.seen_in, record, body, *about)
             shape = (self.shapes[stream][0], persons, joints, 2)
             nothing = functools.partial(tf.fill, shape, np.float32("nan"))
             both = present[body] & present[stream]

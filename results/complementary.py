@@ -30,10 +30,13 @@ STREAMS = start(VIDEO, BODY)
 def fused(tiam: bool, transfer: str, mffm: bool, **fields: object) -> Network:
     """Returns the network with these modules; without any, its streams do not meet."""
     switches = {"tiam": tiam, "transfer": transfer, "mffm": mffm, **fields}
-    changes = STREAMS | {f"model.{k}": v for k, v in switches.items()}
-    if "mffm_joints" in fields:
-        changes["data.joints_seen"] = True
-    return "model=ccdfarm", changes
+    return "model=ccdfarm", STREAMS | {f"model.{k}": v for k, v in switches.items()}
+
+
+def pointing(network: Network) -> Network:
+    """Returns a network whose MFFM reads where the video shows the joints."""
+    arg, changes = network
+    return arg, {**changes, "model.mffm_joints": True, "data.joints_seen": True}
 
 
 VIDEO_AGAIN: Network = ("model=rgb", start(VIDEO))
@@ -48,7 +51,7 @@ ROWS: dict[str, Network | tuple[Network, ...]] = {
     "DSFM, standardised": fused(False, "dsfm", False, dsfm_standardised=True),
     "DSFM, masked": fused(False, "dsfm", False, dsfm_masked=True),
     "MFFM": fused(False, "none", True),
-    "MFFM, joints in the map": fused(False, "none", True, mffm_joints=True),
+    "MFFM, joints in the map": pointing(fused(False, "none", True)),
     "DSFM + MFFM": fused(False, "dsfm", True),
     "TIAM + DSFM": fused(True, "dsfm", False),
     "CC-DFARM": fused(True, "dsfm", True),

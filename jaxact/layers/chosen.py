@@ -27,7 +27,7 @@ from jaxact.out import ACTOR_BOX, ACTOR_VISIBLE, KEY, SECONDARY, patch_grid
 FramesFrom = Literal["scores", "truth", "positions"]
 RegionsFrom = Literal["rollout", "truth"]
 # What a batch must say where the truth chooses.
-TRUTH = (ACTOR_VISIBLE, ACTOR_BOX)
+GIVEN = (ACTOR_VISIBLE, ACTOR_BOX)
 
 
 class Chosen(NamedTuple):
@@ -307,7 +307,7 @@ def _truth(
     """Returns which frames ``[b t]`` show the actor, and the boxes ``[b t 4]``."""
     if initializing:
         return jnp.zeros(shape, bool), jnp.zeros((*shape, 4))
-    if any(name not in batch for name in TRUTH):
+    if any(name not in batch for name in GIVEN):
         raise errors.UserError(
             "The truth is to choose what the model sees (model.frames_from or "
             "model.regions_from is 'truth'), but the batch does not carry it. In "

@@ -288,10 +288,9 @@ class CCDFARM(nn.Module):
 
     def _places(self, batch: Batch, video: jax.Array) -> jax.Array:
         """Returns where the joints are in the video's map, ``[b t h w v]``."""
-        if self.is_initializing() and JOINTS_SEEN not in batch:
-            joints = batch["skeleton"].shape[3]
-            return jnp.zeros((*video.shape[:-1], joints))
         if JOINTS_SEEN not in batch:
+            if self.is_initializing():
+                return jnp.zeros((*video.shape[:-1], batch["skeleton"].shape[3]))
             raise errors.UserError(
                 "The model reads where the video shows the joints (model.mffm_joints), "
                 "but the batch does not say it. In training set "

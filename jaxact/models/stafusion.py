@@ -150,7 +150,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
 
     def reads(self) -> tuple[str, ...]:
         given = self.selection and "truth" in (self.frames_from, self.regions_from)
-        return chosen_lib.TRUTH if given else ()
+        return chosen_lib.GIVEN if given else ()
 
     def _check(self) -> None:
         """Raises ValueError where the fields leave nothing to learn from."""
