@@ -23,7 +23,7 @@ from jaxact.backbones.protocol import (
 )
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.attention import attend
-from jaxact.layers.mlp import DropPath, Mlp
+from jaxact.layers.mlp import DropPath, Mlp, TransformerDense
 from jaxact.layers.patches import PatchConvolution, place_and_time
 from jaxact.layers.windows import from_windows, max_of_windows, to_windows
 
@@ -61,7 +61,7 @@ class MaskUnitAttention(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Takes ``[b t h w c]``, returns ``[b t h w width]`` of the pooled grid."""
         grid = x.shape[1:4]
-        qkv = nn.Dense(3 * self.width, dtype=self.dtype, name="qkv")(x)
+        qkv = TransformerDense(3 * self.width, dtype=self.dtype, name="qkv")(x)
         query, key, value = (
             einops.rearrange(part, "... (a d) -> ... a d", a=self.heads)
             for part in jnp.split(qkv, 3, axis=-1)
@@ -77,7 +77,7 @@ class MaskUnitAttention(nn.Module):
         y = einops.rearrange(y, "b g n a d -> b g n (a d)")
         size = [n // s for n, s in zip(grid, self.stride, strict=True)]
         y = from_windows(y, size, pooled)
-        return nn.Dense(self.width, dtype=self.dtype, name="out_proj")(y)
+        return TransformerDense(self.width, dtype=self.dtype, name="out_proj")(y)
 
 
 class HieraBlock(nn.Module):
@@ -101,7 +101,7 @@ class HieraBlock(nn.Module):
 
         y = norm("attention_norm")(x)
         if x.shape[-1] != self.width:
-            skip = nn.Dense(self.width, dtype=self.dtype, name="skip")(y)
+            skip = TransformerDense(self.width, dtype=self.dtype, name="skip")(y)
             x = max_of_windows(skip, self.stride)
         y = MaskUnitAttention(
             self.width,
@@ -112,7 +112,7 @@ class HieraBlock(nn.Module):
             name="attention",
         )(y)
         x = x + DropPath(self.drop_path)(y, train=train)
-        mlp = Mlp(self.mlp_ratio, dtype=self.dtype, name="mlp")
+        mlp = Mlp(self.mlp_ratio, dtype=self.dtype, dense=TransformerDense, name="mlp")
         y = mlp(norm("mlp_norm")(x), train=train)
         return x + DropPath(self.drop_path)(y, train=train)
 

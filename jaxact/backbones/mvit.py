@@ -25,7 +25,7 @@ from jaxact.backbones.protocol import (
 )
 from jaxact.layers.attention import attend
 from jaxact.layers.conv3d import depthwise_conv3d, max_pool3d
-from jaxact.layers.mlp import DropPath, Mlp
+from jaxact.layers.mlp import DropPath, Mlp, TransformerDense
 from jaxact.layers.patches import PatchConvolution, place_and_time
 
 EPSILON = 1e-6
@@ -122,7 +122,7 @@ class PoolingAttention(nn.Module):
         def pool(name: str, strides: Grid) -> AttentionPool:
             return AttentionPool(strides, self.form, self.dtype, name=f"pool_{name}")
 
-        qkv = nn.Dense(3 * self.width, dtype=self.dtype, name="qkv")(x)
+        qkv = TransformerDense(3 * self.width, dtype=self.dtype, name="qkv")(x)
         query, key, value = (
             einops.rearrange(part, "b n (a d) -> b n a d", a=self.heads)
             for part in jnp.split(qkv, 3, axis=-1)
@@ -137,7 +137,8 @@ class PoolingAttention(nn.Module):
         if self.second:  # but to the class token (v2's section 4.1)
             y = jnp.concatenate([y[:, :1], y[:, 1:] + query[:, 1:]], axis=1)
         y = einops.rearrange(y, "b n a d -> b n (a d)")
-        return nn.Dense(self.width, dtype=self.dtype, name="out_proj")(y), of_queries
+        out = TransformerDense(self.width, dtype=self.dtype, name="out_proj")
+        return out(y), of_queries
 
     def _positions(self, query: jax.Array, of_queries: Grid, of_keys: Grid) -> Any:
         """Returns what is added to the logits, ``[b a q k]`` (v2's section 4.1).
@@ -197,7 +198,7 @@ class MViTBlock(nn.Module):
             return nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name=name)
 
         def skip(y: jax.Array) -> jax.Array:
-            return nn.Dense(self.width, dtype=self.dtype, name="skip")(y)
+            return TransformerDense(self.width, dtype=self.dtype, name="skip")(y)
 
         widens = x.shape[-1] != self.width
         y = norm("attention_norm")(x)
@@ -215,7 +216,13 @@ class MViTBlock(nn.Module):
         x = self._pooled(x, grid) + DropPath(self.drop_path)(attended, train=train)
         y = norm("mlp_norm")(x)
         x = skip(y) if widens and not self.second else x
-        mlp = Mlp(self.mlp_ratio, dtype=self.dtype, features=self.width, name="mlp")
+        mlp = Mlp(
+            self.mlp_ratio,
+            dtype=self.dtype,
+            features=self.width,
+            dense=TransformerDense,
+            name="mlp",
+        )
         return x + DropPath(self.drop_path)(mlp(y, train=train), train=train)
 
     def _pooled(self, x: jax.Array, grid: Grid) -> jax.Array:

@@ -21,7 +21,7 @@ from jaxact.backbones.protocol import (
 )
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.conv3d import conv3d, depthwise_conv3d
-from jaxact.layers.mlp import DropPath, Mlp, gelu
+from jaxact.layers.mlp import DropPath, Mlp, TransformerDense, gelu
 from jaxact.layers.patches import patches
 
 EPSILON = 1e-5
@@ -102,8 +102,11 @@ class FocalModulation(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         c, last = x.shape[-1], self.levels + 1
 
-        def dense(name: str, features: int) -> nn.Dense:
-            return nn.Dense(features, dtype=self.dtype, name=name)
+        def dense(name: str, features: int) -> TransformerDense:
+            return TransformerDense(features, dtype=self.dtype, name=name)
+
+        def pointwise(name: str) -> nn.Dense:
+            return nn.Dense(c, dtype=self.dtype, name=name)
 
         def levels(name: str, space: bool) -> list[Callable[[jax.Array], jax.Array]]:
             sizes = [self.window + 2 * level for level in range(self.levels)]
@@ -123,7 +126,7 @@ class FocalModulation(nn.Module):
         space = aggregate(context, gates, levels("space", True), (2, 3))
         context, gates = jnp.split(dense("time_in", c + last)(x), [c], axis=-1)
         time = aggregate(context, gates, levels("time", False), (1,))
-        y = query * dense("space_out", c)(space) * dense("time_out", c)(time)
+        y = query * pointwise("space_out")(space) * pointwise("time_out")(time)
         y = dense("out_proj", c)(y)
         return nn.Dropout(self.dropout)(y, deterministic=not train)
 
@@ -156,7 +159,9 @@ class FocalBlock(nn.Module):
         )
         y = modulation(norm("modulation_norm")(x), train)
         x = x + DropPath(self.drop_path)(y, train=train)
-        mlp = Mlp(self.mlp_ratio, self.dropout, self.dtype, name="mlp")
+        mlp = Mlp(
+            self.mlp_ratio, self.dropout, self.dtype, dense=TransformerDense, name="mlp"
+        )
         y = mlp(norm("mlp_norm")(x), train=train)
         return x + DropPath(self.drop_path)(y, train=train)
 

@@ -26,7 +26,7 @@ from jaxact.backbones.protocol import (
 )
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.attention import QKV, attend
-from jaxact.layers.mlp import DropPath, Mlp
+from jaxact.layers.mlp import DropPath, Mlp, TransformerDense
 from jaxact.layers.patches import patches
 from jaxact.layers.windows import from_windows, to_windows
 
@@ -117,11 +117,13 @@ class WindowAttention(nn.Module):
         )
         bias = table[relative_index(actual, self.window)]
         bias = einops.rearrange(bias, "q k a -> 1 1 a q k")
-        query, key, value = QKV(self.heads, self.dtype, name="in_proj")(x)
+        query, key, value = QKV(
+            self.heads, self.dtype, TransformerDense, name="in_proj"
+        )(x)
         mask = None if pairs is None else jnp.asarray(pairs)[None]
         out = attend(query, key, value, mask, bias)
         out = einops.rearrange(out, "... a d -> ... (a d)")
-        return nn.Dense(x.shape[-1], dtype=self.dtype, name="out_proj")(out)
+        return TransformerDense(x.shape[-1], dtype=self.dtype, name="out_proj")(out)
 
 
 class SwinBlock(nn.Module):
@@ -158,7 +160,9 @@ class SwinBlock(nn.Module):
         y = jnp.roll(y, shift, axis=(1, 2, 3))
         y = y[:, : size[0], : size[1], : size[2]]
         x = x + DropPath(self.drop_path)(y, train=train)
-        mlp = Mlp(self.mlp_ratio, self.dropout, self.dtype, name="mlp")
+        mlp = Mlp(
+            self.mlp_ratio, self.dropout, self.dtype, dense=TransformerDense, name="mlp"
+        )
         y = mlp(norm("mlp_norm")(x), train=train)
         return x + DropPath(self.drop_path)(y, train=train)
 
@@ -177,7 +181,9 @@ class PatchMerging(nn.Module):
         x = einops.rearrange(x, "b t (h p) w c -> b t h w p c", p=2)
         x = einops.rearrange(x, "b t h (w q) p c -> b t h w (q p c)", q=2)
         x = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="norm")(x)
-        return nn.Dense(2 * c, use_bias=False, dtype=self.dtype, name="reduction")(x)
+        return TransformerDense(
+            2 * c, use_bias=False, dtype=self.dtype, name="reduction"
+        )(x)
 
 
 class VideoSwin(Staged):

@@ -23,7 +23,7 @@ from jaxact.backbones.protocol import (
 )
 from jaxact.batch import IMAGENET_MEAN, IMAGENET_STD
 from jaxact.layers.attention import attend
-from jaxact.layers.mlp import DropPath, Mlp
+from jaxact.layers.mlp import DropPath, Mlp, TransformerDense
 from jaxact.layers.patches import patches
 
 EPSILON = 1e-6
@@ -71,7 +71,7 @@ class QVAttention(nn.Module):
         zeros = nn.initializers.zeros_init()
         of_query = self.param("query_bias", zeros, (width,))
         of_value = self.param("value_bias", zeros, (width,))
-        x = nn.Dense(3 * width, use_bias=False, dtype=self.dtype, name="qkv")(x)
+        x = TransformerDense(3 * width, use_bias=False, dtype=self.dtype, name="qkv")(x)
         query, key, value = jnp.split(x, 3, axis=-1)
         query = query + of_query.astype(self.dtype)[None, None]
         value = value + of_value.astype(self.dtype)[None, None]
@@ -80,7 +80,7 @@ class QVAttention(nn.Module):
             for part in (query, key, value)
         )
         x = einops.rearrange(attend(query, key, value), "b n a d -> b n (a d)")
-        x = nn.Dense(width, dtype=self.dtype, name="out_proj")(x)
+        x = TransformerDense(width, dtype=self.dtype, name="out_proj")(x)
         return nn.Dropout(self.dropout)(x, deterministic=not train)
 
 
@@ -103,7 +103,9 @@ class ViTBlock(nn.Module):
         attention = QVAttention(self.heads, self.dropout, self.dtype, name="attention")
         y = attention(norm("attention_norm")(x), train)
         x = x + DropPath(self.drop_path)(y, train=train)
-        mlp = Mlp(self.mlp_ratio, self.dropout, self.dtype, name="mlp")
+        mlp = Mlp(
+            self.mlp_ratio, self.dropout, self.dtype, dense=TransformerDense, name="mlp"
+        )
         y = mlp(norm("mlp_norm")(x), train=train)
         return x + DropPath(self.drop_path)(y, train=train)
 

@@ -107,10 +107,14 @@ class QKV(nn.Module):
     """Projects ``[... n c]`` to query, key and value, three ``[... n a d]`` arrays.
 
     One fused dense layer, its output ordered (query, key, value), then heads.
+
+    Attributes:
+      dense: what the layer is.
     """
 
     heads: int
     dtype: DTypeLike = jnp.float32
+    dense: type[nn.Dense] = nn.Dense
 
     @nn.compact
     def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -120,7 +124,7 @@ class QKV(nn.Module):
                 f"Got width {width} and {self.heads} heads; the width must be a "
                 "multiple of the number of heads."
             )
-        qkv = nn.Dense(3 * width, dtype=self.dtype, name="qkv")(x)
+        qkv = self.dense(3 * width, dtype=self.dtype, name="qkv")(x)
         # Split before the heads: the backward pass is then one concatenation.
         query, key, value = (
             einops.rearrange(part, "... (a d) -> ... a d", a=self.heads)

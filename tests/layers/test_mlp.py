@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxact.devices import platform
 from jaxact.layers import mlp
-from jaxact.layers.mlp import DropPath, gelu
+from jaxact.layers.mlp import DropPath, Mlp, TransformerDense, gelu
 
 
 def test_drop_path_keeps_the_expectation():
@@ -36,3 +36,12 @@ def test_the_portable_erf_is_as_exact_as_xlas():
     with platform.compiling_for(platform.PORTABLE):
         portable = gelu(x)
     np.testing.assert_allclose(portable, gelu(x), atol=5e-7)
+
+
+def test_transformers_start_as_their_recipes_do():
+    module = Mlp(dense=TransformerDense)
+    params = module.init(jax.random.key(0), jnp.zeros((1, 64)), train=False)["params"]
+    for layer in ("fc1", "fc2"):
+        assert abs(params[layer]["kernel"].std() - 0.02) < 0.0005
+        assert abs(params[layer]["kernel"]).max() > 0.06  # not cut at two deviations
+        assert not params[layer]["bias"].any()
