@@ -52,8 +52,8 @@ class Study:
       config: the experiment all networks are variations of.
       rows: by name, the network; of several the scores are averaged.
       recipe: what is overridden in every network.
-      pretraining: the network whose weights the recipe starts from, and its folder;
-        None: there is none.
+      pretraining: by folder, the network that is trained there, from whose weights the
+        recipe or a row starts.
       classes: by name, classes whose accuracy has a column of its own.
       difficulties: likewise, clips with this difficulty.
       columns: heads of more columns, by what else evaluation found, where it did.
@@ -68,7 +68,7 @@ class Study:
     config: str
     rows: Mapping[str, Network | tuple[Network, ...]]
     recipe: Mapping[str, Any]
-    pretraining: tuple[Network, str] | None = None
+    pretraining: Mapping[str, Network] = dataclasses.field(default_factory=dict)
     classes: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     difficulties: Sequence[str] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -119,15 +119,13 @@ class Study:
 
     def pretrain(self, rows: Sequence[str]) -> None:
         """Trains what the networks of rows start from, unless it is there."""
-        if self.pretraining is None:
-            return
-        (arg, changes), folder = self.pretraining
         networks = [network for row in rows for network in self.networks(row)]
         for network in networks:
             networks += self.starts(network)  # these are looked at, too
         starts = {self.experiment(each, 0).train.init_from for each in networks}
-        if any(folder in start for start in starts):
-            reported(self._load(arg, changes), pathlib.Path(folder))
+        for folder, (arg, changes) in self.pretraining.items():
+            if any(folder in start for start in starts):
+                reported(self._load(arg, changes), pathlib.Path(folder))
 
     def _load(self, arg: str, changes: Mapping[str, Any]) -> Experiment:
         name = f"{self.config}:{arg}" if arg else self.config

@@ -51,7 +51,7 @@ STUDY = Study(
         "schedule.warmup_epochs": 0.5,
         "optim.lr": 1e-3,
     },
-    pretraining=(pretraining(), PRETRAINED),
+    pretraining={PRETRAINED: pretraining()},
     difficulties=("dark_rgb", "noisy_skeleton"),
 )
 

@@ -44,7 +44,7 @@ STUDY = Study(
         "train.init_part": "backbone",
         "schedule.warmup_epochs": 0.5,
     },
-    pretraining=(("row=trunk,position=none", WITHOUT_DIFFICULTIES), PRETRAINED),
+    pretraining={PRETRAINED: ("row=trunk,position=none", WITHOUT_DIFFICULTIES)},
     classes={
         "told by their order": ORDERED,
         "others": [name for name in ACTIONS if name not in ORDERED],

@@ -41,10 +41,9 @@ STUDY = Study(
         "schedule.warmup_epochs": 0.5,
         "optim.lr": 1e-3,
     },
-    pretraining=(
-        ("row=average,stream=rgb", WITHOUT_DIFFICULTIES | VALIDATION),
-        PRETRAINED,
-    ),
+    pretraining={
+        PRETRAINED: ("row=average,stream=rgb", WITHOUT_DIFFICULTIES | VALIDATION)
+    },
 )
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ STUDY = Study(
     config="configs/demo_stafusion.py",
     rows=ROWS,
     recipe={**RECIPE, **VALIDATION},
-    pretraining=(("baseline", PRETRAINING), PRETRAINED),
+    pretraining={PRETRAINED: ("baseline", PRETRAINING)},
     branch="teacher",
     columns={"frame_precision": "of the kept frames, show the actor %"},
 )

@@ -75,7 +75,7 @@ STUDY = Study(
     config="configs/demo_stafusion.py",
     rows=rows(),
     recipe=RECIPE,
-    pretraining=(("baseline", PRETRAINING), PRETRAINED),
+    pretraining={PRETRAINED: ("baseline", PRETRAINING)},
     more=selection,
 )
 

@@ -3,8 +3,9 @@
     python -m results.studies.synthetic_table2    # trains what is not trained yet
 
 Rows: a stream alone, the paper's fusions and the others of the library over the
-baseline's network, and STAFusion; trained as the rows of `synthetic_table1`. Each is
-then evaluated while one of its streams fails, see `results.failing`.
+baseline's network, and STAFusion; trained as the rows of `synthetic_table1`, all from
+the baseline's weights of another world. Each is then evaluated while one of its streams
+fails, see `results.failing`.
 """
 
 import dataclasses
@@ -24,13 +25,14 @@ def rows() -> dict[str, Network]:
     """Returns each row's name and network."""
     others = (fusion for fusion in FUSIONS if fusion not in FIRST)
     table = ALONE | {fusion: f"fusion={fusion}" for fusion in (*FIRST, *others)}
-    changes = {**rates.ATTENDING, "optim.lr": rates.rate("tokens")}
-    of_baseline = {
-        name: (f"net=timesformer,{words}", changes) for name, words in table.items()
+    net = "timesformer"
+    found = {
+        name: table1.row(rates.network(net, f",{words}"), net)
+        for name, words in table.items()
     }
-    arg, of_qmf = of_baseline["qmf"]
-    of_baseline["qmf"] = (arg, of_qmf | {"model.fusion.history": CLIPS})
-    return {**of_baseline, table1.STAFUSION: table1.stafusion()}
+    arg, of_qmf = found["qmf"]
+    found["qmf"] = (arg, of_qmf | {"model.fusion.history": CLIPS})
+    return {**found, **table1.stafusion()}
 
 
 STUDY = dataclasses.replace(table1.STUDY, name="synthetic_table2", rows=rows())

@@ -47,7 +47,7 @@ STUDY = Study(
         "schedule.warmup_epochs": 0.5,
         "optim.lr": 1e-3,
     },
-    pretraining=(("row=average,stream=rgb", WITHOUT_DIFFICULTIES), PRETRAINED),
+    pretraining={PRETRAINED: ("row=average,stream=rgb", WITHOUT_DIFFICULTIES)},
     classes={
         "told by their order": ORDERED,
         "others": [name for name in ACTIONS if name not in ORDERED],

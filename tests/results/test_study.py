@@ -127,7 +127,7 @@ def test_a_network_that_starts_from_a_row_is_given_that_rows_run(monkeypatch):
         config="configs/demo_stafusion.py",
         recipe={"train.init_from": "runs/before"},
         rows={"first": first, "second": second},
-        pretraining=(first, "runs/before"),
+        pretraining={"runs/before": first, "runs/nobody": second},
     )
     for seed in (0, 3):
         spec = given.experiment(second, seed)
