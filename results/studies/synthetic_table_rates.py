@@ -38,10 +38,10 @@ ATTENDING = {f"model.backbone.{key}": value for key, value in TIMESFORMER.items(
 STAFUSION = {f"model.{key}": value for key, value in TIMESFORMER.items()}
 # Where all come from: other people, none of the set's difficulties.
 PRETRAINED = "runs/synthetic_table_pretrained"
-PRETRAINING = {**SETTING, "data.dir": "data/pretraining", "train.epochs": 20.0}
+PRETRAINING = {**SETTING, "data.dir": "data/pretraining", "train.epochs": 12.0}
 # The network that stands for each kind, and the rate it learns the first world with.
 KINDS = {"convolutional": ("tsm", 5e-3), "tokens": ("timesformer", 2e-3)}
-RATES = (5e-4, 1e-3, 2e-3, 5e-3)
+RATES = (1e-3, 2e-3, 5e-3)
 
 
 def kind(net: str) -> str:

@@ -116,11 +116,11 @@ def test_the_tables_show_the_strongest_of_each_failure_and_a_gap_where_there_is_
 
 def test_rows_have_the_rate_of_their_kind_and_one_budget(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "DATA", tmp_path)
-    assert rates.rate("tokens") == rates.RATES[0]  # nothing was compared yet
+    assert rates.rate("timesformer") == rates.RATES[0]  # nothing was compared yet
     best = rates.name("tokens", rates.RATES[1])
     rates.STUDY.data.write_text(f'{{"row": "{best}", "seed": 0, "top1": 0.5}}\n')
-    assert rates.rate("tokens") == rates.RATES[1]
-    assert rates.rate("convolutional") == rates.RATES[0]
+    assert {rates.rate(net) for net in rates.TOKENS} == {rates.RATES[1]}
+    assert {rates.rate(net) for net in rates.CONVOLUTIONAL} == {rates.RATES[0]}
     found = {
         row: table2.STUDY.experiment(network, 0)
         for row, network in table2.rows().items()
@@ -128,6 +128,9 @@ def test_rows_have_the_rate_of_their_kind_and_one_budget(tmp_path, monkeypatch):
     assert {spec.optim.lr for spec in found.values()} == {rates.RATES[1]}
     assert len({spec.train.epochs for spec in found.values()}) == 1
     assert len({spec.model.frames for spec in found.values()}) == 1
+    start = rates.pretraining("timesformer")[0]
+    assert {spec.train.init_from for spec in found.values()} == {start}
+    assert start in rates.STUDY.pretraining
     sizes = {row: spec.model.inputs() for row, spec in found.items()}
     assert list(sizes["infrared alone"]) == ["ir"]
     ours, baseline = found["stafusion"].model, found["add"].model.backbone
