@@ -22,8 +22,15 @@ from tests.models.test_dual_stream import (
 )
 
 
-@pytest.mark.parametrize("fusion", ["mmtm", "dsfm"])
-@pytest.mark.parametrize("layout", ["passes", "unshared"])
+@pytest.mark.parametrize(
+    ("fusion", "layout"),
+    [
+        ("mmtm", "passes"),
+        ("dsfm", "unshared"),
+        pytest.param("mmtm", "unshared", marks=pytest.mark.long),
+        pytest.param("dsfm", "passes", marks=pytest.mark.long),
+    ],
+)
 def test_units_between_networks_that_are_open_change_nothing(fusion, layout):
     """An open gate is 1; with the balance at 1 split attention multiplies by 1."""
     config, plain = small(fusion=fusion, layout=layout), small(layout=layout)
@@ -68,7 +75,11 @@ def test_units_between_networks_know_which_streams_are_missing(fusion):
 @pytest.mark.parametrize(
     ("net", "fusion"),
     [
-        pytest.param(net, fusion, marks=() if net == "tsm" else pytest.mark.long)
+        pytest.param(
+            net,
+            fusion,
+            marks=() if (net, fusion) == ("tsm", "dsfm") else pytest.mark.long,
+        )
         for net in NETS
         for fusion in ("mmtm", "dsfm")
     ],

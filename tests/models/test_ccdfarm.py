@@ -233,7 +233,7 @@ def test_joints_are_read_where_the_video_shows_them():
     plain = small(transfer="none", tiam=False).build()
     params = jax.tree.map(lambda x: x, variables["params"])
     del params["mffm"]["joints"]
-    printed = plain.apply({**variables, "params": params}, batch)
+    printed = jax.jit(plain.apply)({**variables, "params": params}, batch)
     np.testing.assert_allclose(
         nowhere["logits"][1], printed["logits"][1], rtol=1e-4, atol=1e-5
     )

@@ -70,7 +70,7 @@ WIDTHS |= {
 # stand does not matter, in the published networks either.
 UNREAD = re.compile(r"backbone/blocks_1/attention/(pool_query/kernel|relative_)")
 # One of each kind takes a step in the short tests.
-STEPPED = ("tsm", "timesformer", "videomae", "hiera", "csn")
+STEPPED = ("tsm", "timesformer", "hiera")
 SIZES = dict(num_classes=5, frames=5, image_size=24, dtype="float32")
 
 

@@ -72,7 +72,14 @@ def test_every_stream_may_have_a_network_of_its_own():
     np.testing.assert_allclose(got, expected["ir_logits"], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("fusion", ["add", "cross_attention", "dsfm"])
+@pytest.mark.parametrize(
+    "fusion",
+    [
+        "add",
+        pytest.param("cross_attention", marks=pytest.mark.long),
+        pytest.param("dsfm", marks=pytest.mark.long),
+    ],
+)
 def test_bodies_that_are_missing_have_no_influence(fusion):
     config = with_bodies(fusion)
     variables, batch = filled(config), batch_of(config)

@@ -1,4 +1,5 @@
 import functools
+import itertools
 
 import chex
 import flax
@@ -298,9 +299,13 @@ def test_distillation_weights_are_lambda_and_its_complement():
     assert [term.name for term in literal] == ["cross_entropy"]
 
 
-@pytest.mark.parametrize("selection", [True, False])
-@pytest.mark.parametrize("fusion", [True, False])
-@pytest.mark.parametrize("distillation", [True, False])
+@pytest.mark.parametrize(
+    ("selection", "fusion", "distillation"),
+    [
+        pytest.param(*row, marks=() if all(row) else pytest.mark.long)
+        for row in itertools.product([True, False], repeat=3)
+    ],
+)
 def test_the_rows_of_table_3_train(selection, fusion, distillation):
     config = small(selection=selection, fusion=fusion, distillation=distillation)
     batch = batch_of(config)
@@ -317,15 +322,14 @@ def test_the_rows_of_table_3_train(selection, fusion, distillation):
 @pytest.mark.parametrize(
     "fields",
     [
-        dict(share_backbone=False),
+        pytest.param(dict(share_backbone=False), marks=pytest.mark.long),
         pytest.param(dict(ir_embedding="single"), marks=pytest.mark.long),
         pytest.param(dict(class_token="concat"), marks=pytest.mark.long),
-        dict(class_token="learned"),
+        pytest.param(dict(class_token="learned"), marks=pytest.mark.long),
         dict(rollout="literal", rollout_heads="mean"),
         dict(masked_attention=False, masked_mlp=False),
         dict(k1=0.0, k2=0.5),
         pytest.param(dict(dropout=0.1, drop_path=0.1), marks=pytest.mark.long),
-        dict(remat=True),
         dict(dtype="bfloat16"),
     ],
     ids=str,
@@ -342,6 +346,7 @@ def test_variants_are_finite_in_value_and_gradient(fields):
     chex.assert_tree_all_finite(grads)
 
 
+@pytest.mark.long
 def test_remat_changes_nothing():
     first, second = (
         gradients(small(remat=remat), variables_of()) for remat in (False, True)

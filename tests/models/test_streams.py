@@ -75,7 +75,7 @@ def test_a_published_size_that_starts_from_random_weights_is_said():
     assert small.model.notes(small) == []
 
 
-@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("share", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_frame_alone_is_a_clip_of_one_frame_at_its_own_time(share):
     """Frame 2 of a stream by itself: what a network of one frame, whose time embedding
     is that of frame 2, says of it, whatever the other frames show."""

@@ -155,7 +155,9 @@ def test_first_convolutions_start_from_the_mean_over_rgb():
     assert params["backbone_rgb_diff"]["conv1"]["kernel"].shape == (7, 7, 15, 3)
 
 
-@pytest.mark.parametrize("stream", ["rgb", "rgb_diff"])
+@pytest.mark.parametrize(
+    "stream", [pytest.param("rgb", marks=pytest.mark.long), "rgb_diff"]
+)
 def test_frozen_batch_norm_does_not_move_in_ten_steps(stream):
     """Of a stream of differences all but the first is frozen (TSN, TSM)."""
     model = config(streams=(stream,))
