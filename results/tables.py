@@ -15,6 +15,7 @@ from results import exports, selection_ceiling, study, topologies
 from results.studies import (
     nagoya,
     precog_hcn,
+    synthetic_any_moment,
     synthetic_blinding,
     synthetic_ccdfarm,
     synthetic_complementary,
@@ -37,6 +38,7 @@ from results.studies import (
 ROOT = pathlib.Path(__file__).parent.parent
 STUDIES = (
     precog_hcn.STUDY,
+    synthetic_any_moment.STUDY,
     synthetic_blinding.STUDY,
     synthetic_ccdfarm.STUDY,
     synthetic_complementary.STUDY,

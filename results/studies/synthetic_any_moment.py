@@ -1,0 +1,42 @@
+"""STAFusion and its baseline where any moment shows the action: what choosing costs.
+
+    python -m results.studies.synthetic_any_moment    # trains what is not trained yet
+
+The counterpart of `synthetic_intruding` on the demo's set, in the sizes and with the
+rates of `synthetic_table2`: every row but the first is a second training, as long, from
+the same first one, the baseline's, of the same seed. Compared with the baseline clip by
+clip.
+"""
+
+from results.studies import synthetic_table1 as table1
+from results.studies import synthetic_table_rates as rates
+from results.study import Network, Study, main
+
+FIRST = "baseline, 10 epochs"
+AGAIN = {"train.init_from": f"<{FIRST}>", "train.init_part": "all"}
+TAUGHT = AGAIN | {"train.init_part": "teacher"}
+BASELINE = table1.row(rates.network("timesformer"), "timesformer")
+
+
+def again(given: Network, start: dict[str, str]) -> Network:
+    """Returns a network that goes on from the first row's."""
+    return given[0], {**given[1], **start}
+
+
+STUDY = Study(
+    name="synthetic_any_moment",
+    config="configs/demo_infar.py",
+    rows={
+        FIRST: BASELINE,
+        "baseline": again(BASELINE, AGAIN),
+        **{name: again(given, TAUGHT) for name, given in table1.stafusion().items()},
+    },
+    recipe=rates.SETTING,
+    pretraining=dict([rates.pretraining("timesformer")]),
+    branch="teacher",
+    columns={"frame_precision": "of the kept frames, show the actor %"},
+    against="baseline",
+)
+
+if __name__ == "__main__":
+    main(STUDY)
