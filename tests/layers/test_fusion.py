@@ -54,7 +54,7 @@ def random_variables(module, case, seed=1):
     )
 
 
-@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_packed_and_masked_forms_are_equal_in_value_and_gradient(depth):
     case = fusion_case()
 

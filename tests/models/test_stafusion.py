@@ -330,7 +330,7 @@ def test_the_rows_of_table_3_train(selection, fusion, distillation):
         dict(masked_attention=False, masked_mlp=False),
         dict(k1=0.0, k2=0.5),
         pytest.param(dict(dropout=0.1, drop_path=0.1), marks=pytest.mark.long),
-        dict(dtype="bfloat16"),
+        pytest.param(dict(dtype="bfloat16"), marks=pytest.mark.long),
     ],
     ids=str,
 )

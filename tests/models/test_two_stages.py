@@ -91,6 +91,7 @@ def test_networks_of_another_head_do_not_teach(changes, message):
     assert "a baseline with fusion=add" in str(caught.value)
 
 
+@pytest.mark.long
 def test_the_teacher_is_the_baseline_before_and_after_training():
     """Its logits to the digit, with dropout in the config; the student's change."""
     params, filled, fresh, _ = started()
