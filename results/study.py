@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from input_pipeline.synthetic.actions import ACTIONS, REVERSALS
 from jaxact.config import Experiment, load_experiment
 from jaxact.devices.host_memory import keep_freed_memory
 from jaxact.report import predictions as score_fusion
@@ -33,6 +34,13 @@ Run = dict[str, Any]
 # overridden. In its ``train.init_from`` "<ROW>" is the run of another row of the study
 # with the same seed.
 Network = tuple[str, Mapping[str, Any]]
+
+# Classes of which one is the other backwards in time: single frames cannot tell them.
+_ORDERED = [name for pair in REVERSALS for name in pair]
+BY_ORDER = {
+    "told by their order": _ORDERED,
+    "others": [name for name in ACTIONS if name not in _ORDERED],
+}
 
 # For questions that have nothing to do with what makes the set difficult: the staged
 # world without it, which `make results` prepares beside the set. Evaluated at the end.

@@ -10,7 +10,7 @@ clip.
 
 from results.studies import synthetic_table1 as table1
 from results.studies import synthetic_table_rates as rates
-from results.study import Network, Study, main
+from results.study import BY_ORDER, Network, Study, main
 
 FIRST = "baseline, 10 epochs"
 AGAIN = {"train.init_from": f"<{FIRST}>", "train.init_part": "all"}
@@ -33,6 +33,7 @@ STUDY = Study(
     },
     recipe=rates.SETTING,
     pretraining=dict([rates.pretraining("timesformer")]),
+    classes=BY_ORDER,
     branch="teacher",
     columns={"frame_precision": "of the kept frames, show the actor %"},
     against="baseline",

@@ -8,10 +8,8 @@ classes of which one is the other backwards in time stand in a column of their o
 else makes the set difficult is left out.
 """
 
-from input_pipeline.synthetic.actions import ACTIONS, REVERSALS
-from results.study import WITHOUT_DIFFICULTIES, Network, Study, main
+from results.study import BY_ORDER, WITHOUT_DIFFICULTIES, Network, Study, main
 
-ORDERED = [name for pair in REVERSALS for name in pair]
 PRETRAINED = "runs/synthetic_dam_pretrained"
 ROWS = {
     "ResNet-C2D": "trunk",
@@ -45,10 +43,7 @@ STUDY = Study(
         "schedule.warmup_epochs": 0.5,
     },
     pretraining={PRETRAINED: ("row=trunk,position=none", WITHOUT_DIFFICULTIES)},
-    classes={
-        "told by their order": ORDERED,
-        "others": [name for name in ACTIONS if name not in ORDERED],
-    },
+    classes=BY_ORDER,
 )
 
 if __name__ == "__main__":

@@ -11,10 +11,8 @@ the other backwards in time stand in a column of their own: from single frames t
 cannot be told apart. What else makes the set difficult is left out.
 """
 
-from input_pipeline.synthetic.actions import ACTIONS, REVERSALS
-from results.study import WITHOUT_DIFFICULTIES, Network, Study, main
+from results.study import BY_ORDER, WITHOUT_DIFFICULTIES, Network, Study, main
 
-ORDERED = [name for pair in REVERSALS for name in pair]
 PRETRAINED = "runs/synthetic_tsm_pretrained"
 
 
@@ -48,10 +46,7 @@ STUDY = Study(
         "optim.lr": 1e-3,
     },
     pretraining={PRETRAINED: ("row=average,stream=rgb", WITHOUT_DIFFICULTIES)},
-    classes={
-        "told by their order": ORDERED,
-        "others": [name for name in ACTIONS if name not in ORDERED],
-    },
+    classes=BY_ORDER,
 )
 
 if __name__ == "__main__":
