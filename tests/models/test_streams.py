@@ -92,7 +92,7 @@ def test_a_frame_alone_is_a_clip_of_one_frame_at_its_own_time(share):
         )
         return config.branches()
 
-    variables = branches(3).init(jax.random.key(0), batch)
+    variables = jax.jit(branches(3).init)(jax.random.key(0), batch)
     variables = jax.tree.map(
         lambda x: x + 0.3 * random.normal(size=x.shape).astype(np.float32), variables
     )
@@ -104,7 +104,7 @@ def test_a_frame_alone_is_a_clip_of_one_frame_at_its_own_time(share):
         for name, value in variables["params"].items()
     }
     one = {name: video[:, 2:] for name, video in batch.items()}
-    single = branches(1).apply({"params": at_two}, one)["tokens"]
+    single = jax.jit(branches(1).apply)({"params": at_two}, one)["tokens"]
     np.testing.assert_allclose(found[:, :, 2], single, atol=2e-5)
     other = {name: video.copy() for name, video in batch.items()}
     other["ir"][:, 0] = 255 - other["ir"][:, 0]
