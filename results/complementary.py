@@ -6,7 +6,7 @@ long: the streams alone, the mean of their scores, and the networks that join th
 trained as one. So no row has had more training, and none a better start.
 """
 
-from results.study import Network, Study
+from results.study import Network, Study, going_on
 
 # I3D small enough for a row to take two minutes of one core.
 SIZE = {"model.frames": 8, "model.width": 0.125}
@@ -16,15 +16,8 @@ VIDEO, BODY = "I3D alone, first", "HCN alone, first"
 ALONE = "mean of the two alone"
 
 
-def start(*rows: str) -> dict[str, object]:
-    """Returns what has a network go on from the runs of these rows, heads apart."""
-    return {
-        "train.init_from": ",".join(f"<{row}>" for row in rows),
-        "train.init_part": "all_but_heads",
-    }
-
-
-STREAMS = start(VIDEO, BODY)
+BUT_HEADS = "all_but_heads"
+STREAMS = going_on(VIDEO, BODY, part=BUT_HEADS)
 
 
 def fused(tiam: bool, transfer: str, mffm: bool, **fields: object) -> Network:
@@ -39,8 +32,8 @@ def pointing(network: Network) -> Network:
     return arg, {**changes, "model.mffm_joints": True, "data.joints_seen": True}
 
 
-VIDEO_AGAIN: Network = ("model=rgb", start(VIDEO))
-BODY_AGAIN: Network = ("model=skeleton", start(BODY))
+VIDEO_AGAIN: Network = ("model=rgb", going_on(VIDEO, part=BUT_HEADS))
+BODY_AGAIN: Network = ("model=skeleton", going_on(BODY, part=BUT_HEADS))
 ROWS: dict[str, Network | tuple[Network, ...]] = {
     "I3D alone": VIDEO_AGAIN,
     "HCN alone": BODY_AGAIN,

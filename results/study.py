@@ -51,6 +51,17 @@ WITHOUT_DIFFICULTIES = {
 }
 
 
+def going_on(*rows: str, part: str = "all") -> dict[str, Any]:
+    """Returns what has a network start from the runs of rows of its study and seed.
+
+    Args:
+      rows: whose runs, each giving its streams' part.
+      part: the weights that are taken, as in ``train.init_part``.
+    """
+    given = ",".join(f"<{row}>" for row in rows)
+    return {"train.init_from": given, "train.init_part": part}
+
+
 @dataclasses.dataclass(frozen=True)
 class Study:
     """One table.

@@ -10,11 +10,10 @@ clip.
 
 from results.studies import synthetic_table1 as table1
 from results.studies import synthetic_table_rates as rates
-from results.study import BY_ORDER, Network, Study, main
+from results.study import BY_ORDER, Network, Study, going_on, main
 
 FIRST = "baseline, 10 epochs"
-AGAIN = {"train.init_from": f"<{FIRST}>", "train.init_part": "all"}
-TAUGHT = AGAIN | {"train.init_part": "teacher"}
+AGAIN, TAUGHT = going_on(FIRST), going_on(FIRST, part="teacher")
 BASELINE = table1.row(rates.network("timesformer"), "timesformer")
 
 

@@ -12,7 +12,7 @@ there, with more seeds.
 
 from typing import Any
 
-from results.study import Network, Study, main
+from results.study import Network, Study, going_on, main
 
 DATA = {"data.dir": "data/intruding"}
 VALIDATION = {"data.protocol": "xsub_dev", "eval.split": "val"}
@@ -33,8 +33,7 @@ RECIPE = {
 LONGER = {"train.epochs": 16.0}
 # A second training that starts from the first; the baseline's is the teacher's.
 FIRST = "baseline, 16 epochs"
-AGAIN = {"train.init_from": f"<{FIRST}>", "train.init_part": "all"}
-TAUGHT = AGAIN | {"train.init_part": "teacher"}
+AGAIN, TAUGHT = going_on(FIRST), going_on(FIRST, part="teacher")
 STANDING = {
     "model.teacher_weight": 0.0,
     "optim.freeze": ("branches", "teacher_head"),
