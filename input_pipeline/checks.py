@@ -54,8 +54,9 @@ def check_inputs(
             fits = fits and shape[2] == joints
             want = f"(persons, frames, {joints}"
             cure = (
-                f"Set model.joints to {joints}, and model.origin to a joint or two in "
-                "the middle of the body, counted from 0."
+                f"Set the joints of the model's network of skeletons to {joints} "
+                f"(model.joints, or model.own.{stream}.joints), and its origin beside "
+                "them to a joint or two in the middle of the body, counted from 0."
             )
         if not fits:
             raise DatasetError(

@@ -113,6 +113,8 @@ def robustness(args: argparse.Namespace) -> str:
     distributed.initialize()
     experiment = load_experiment(args.config, args.overrides)
     names = [word.strip() for word in args.failures.split(",") if word.strip()]
+    if args.failures and not names:
+        raise ConfigError(f"--failures is {args.failures!r}; expected missing,noisy.")
     measuring.cases(experiment.model.inputs(), names)
     out = pathlib.Path(args.out or default_workdir(experiment) / "robustness")
     output.check(out)

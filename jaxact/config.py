@@ -249,8 +249,10 @@ LENGTHS = {
     "time_strides": (3, 3),
     "window": (3, 3),
 }
-# What is left out at random: less than all.
-LEFT_OUT = ("dropout", "head_dropout", "drop_path")
+# What is left out at random, and what running statistics keep: less than all.
+LESS_THAN_ONE = ("dropout", "head_dropout", "drop_path", "norm_momentum")
+# Numbers with a fraction that something is divided by, or that nothing is left of at 0.
+MORE_THAN_ZERO = ("temperature", "weights", "width")
 
 
 def check_sizes(config: Any, prefix: str = "model") -> None:
@@ -259,7 +261,7 @@ def check_sizes(config: Any, prefix: str = "model") -> None:
 
     Raises:
       ConfigError: one is negative or has no end, zero where there must be something,
-        or leaves out everything; or there are too few of them, or too many.
+        or one where there must be less; or there are too few of them, or too many.
     """
     for field in dataclasses.fields(config):
         value, key = getattr(config, field.name), f"{prefix}.{field.name}"
@@ -275,7 +277,9 @@ def check_sizes(config: Any, prefix: str = "model") -> None:
                 raise ConfigError(f"{key} is {value}; expected {least} or more.")
             if type(number) is float and not 0 <= number < math.inf:
                 raise ConfigError(f"{key} is {value}; expected 0 or more, and an end.")
-        if field.name in LEFT_OUT and value >= 1:
+            if field.name in MORE_THAN_ZERO and not number:
+                raise ConfigError(f"{key} is {value}; expected more than 0.")
+        if field.name in LESS_THAN_ONE and value >= 1:
             raise ConfigError(f"{key} is {value}; expected less than 1.")
 
 

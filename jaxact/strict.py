@@ -22,7 +22,8 @@ def unknown_key_message(config: Any, name: str) -> str:
     close = difflib.get_close_matches(name, fields, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     kind = type(config).__name__
-    return f"{kind} has no field {name!r}.{hint} Its fields are: {', '.join(fields)}."
+    known = f"Its fields are: {', '.join(fields)}." if fields else "It has none."
+    return f"{kind} has no field {name!r}.{hint} {known}"
 
 
 class Config:
@@ -186,6 +187,13 @@ def checked(key: str, value: Any, old: Any) -> Any:
         value = float(value)
     if isinstance(old, tuple) and isinstance(value, list | tuple):
         value = tuple(value)
+    if dataclasses.is_dataclass(old) and type(value) is not type(old):
+        one = next((f".{field.name}" for field in dataclasses.fields(old)), "")
+        raise ConfigError(
+            f"Key {key!r}: got {value!r}, but this is a {type(old).__name__}: set its "
+            f"fields ({key}{one}=...), or choose another by the config's argument, as "
+            "its file says."
+        )
     if type(value) is not type(old):
         cure = " Write it as this is written." if isinstance(old, tuple) else ""
         raise ConfigError(

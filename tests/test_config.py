@@ -12,6 +12,7 @@ from jaxact.config import (
     parse_arg,
     set_value,
 )
+from jaxact.layers.fusions.table import FUSIONS
 from jaxact.models.ccdfarm import CCDFARMConfig
 from jaxact.models.dual_stream import DualStreamConfig
 from jaxact.models.stafusion import STAFusionConfig
@@ -90,6 +91,24 @@ def test_no_share_is_left_out_that_there_is_not(value, ends):
     with pytest.raises(ConfigError, match=f"head_dropout is {value}; expected {ends}"):
         check_sizes(DualStreamConfig(head_dropout=value))
     check_sizes(CCDFARMConfig(origin=(0, 3)))
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [("average", "weights", (1.0, 0.0)), ("dynmm", "temperature", 0.0)],
+)
+def test_nothing_is_divided_by_zero(name, field, value):
+    fusion = FUSIONS[name](**{field: value})
+    with pytest.raises(
+        ConfigError, match=f"fusion.{field} is .*; expected more than 0"
+    ):
+        check_sizes(DualStreamConfig(fusion=fusion))
+
+
+def test_another_part_is_not_chosen_by_its_name():
+    config = Experiment("test", DualStreamConfig(), None)
+    with pytest.raises(ConfigError, match=r"backbone\.patch=...\), or choose another"):
+        set_value(config, "model.backbone", "hiera")
 
 
 def test_files_that_are_no_config(tmp_path):

@@ -91,8 +91,8 @@ class EvidentialLoss:
       evidence: name of the joined evidence in out, ``[b y]``.
       opinions: name of the single ones, ``[b s y]``; a stream that is not present has
         no loss.
-      annealing: share of the training after which the divergence counts whole; the
-        public code anneals over 50 epochs (TMC) or 10 (ETMC).
+      annealing: share of the training after which the divergence counts whole, 0: at
+        once; the public code anneals over 50 epochs (TMC) or 10 (ETMC).
     """
 
     name: str = "evidential"
@@ -107,7 +107,9 @@ class EvidentialLoss:
         target = batch.get(TARGET)
         if target is None:
             target = jax.nn.one_hot(batch["label"], joined.shape[-1])
-        share = jnp.minimum(1.0, batch.get(PROGRESS, 1.0) / self.annealing)
+        share = jnp.ones(())
+        if self.annealing:
+            share = jnp.minimum(share, batch.get(PROGRESS, 1.0) / self.annealing)
 
         def loss(evidence: jax.Array, target: jax.Array) -> jax.Array:
             rest = divergence_of_the_rest(evidence, target)

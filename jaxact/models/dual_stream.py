@@ -54,12 +54,15 @@ class DualStreamConfig(StreamsConfig):
             if name in STREAMS and STREAMS[name].kind == "joints"
         }
         videos = tuple(name for name in self.streams if name not in joints)
-        found = joints
-        if videos or not joints:
-            found = joints | video_inputs(videos, self.frames, self.image_size)
-        if len(found) < len(self.streams):
-            raise ValueError(f"Got streams {self.streams}; expected each of them once.")
-        return {name: found[name] for name in self.streams}
+        once = len(set(self.streams)) == len(self.streams)
+        if not (self.streams and once and set(self.streams) <= set(STREAMS)):
+            raise ValueError(
+                f"Got streams {self.streams}; expected one or more of "
+                f"{tuple(STREAMS)}, each of them once."
+            )
+        if videos:
+            joints |= video_inputs(videos, self.frames, self.image_size)
+        return {name: joints[name] for name in self.streams}
 
     def _own(self) -> dict[str, BackboneConfig]:
         return {

@@ -89,6 +89,8 @@ def test_the_loss_of_all_opinions_grows_with_the_training():
     for progress, share in ((0.0, 0.0), (0.25, 0.5), (0.5, 1.0), (1.0, 1.0)):
         found = loss(out, batch | {"progress": progress})
         np.testing.assert_allclose(found, [3 * (one + share * rest)], rtol=1e-5)
+    at_once = EvidentialLoss(annealing=0.0)(out, batch | {"progress": 0.0})
+    np.testing.assert_allclose(at_once, [3 * (one + rest)], rtol=1e-5)
     batch["present"] = jnp.array([[True, False]])
     np.testing.assert_allclose(loss(out, batch), [2 * (one + rest)], rtol=1e-5)
 

@@ -322,6 +322,7 @@ def test_further_stems_start_from_the_mean_over_rgb():
         (dict(layout="time", streams=("rgb", "rgb_diff")), "Got layout='time'"),
         (dict(layout="time", ir_embedding="single"), "repeat a single channel"),
         (dict(streams=("rgb", "rgb")), "each of them once"),
+        (dict(streams=("rgb", "heat")), "one or more of .*'depth', 'skeleton'"),
         (dict(streams=("skeleton", "skeleton")), "each of them once"),
         (dict(layout="time", streams=("rgb", "ir", "skeleton")), "of their own for"),
     ],

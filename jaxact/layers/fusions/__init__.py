@@ -53,6 +53,19 @@ class Fusion(Protocol):
         ...
 
 
+def check_several(count: int, what: str) -> None:
+    """Refuses one vector where a fusion works between several.
+
+    Raises:
+      ValueError: the count of the streams' vectors is one.
+    """
+    if count < 2:
+        raise ValueError(
+            f"Got one vector for {what}; expected two streams or more, each with a "
+            "pass of its own (layout='passes' or 'unshared')."
+        )
+
+
 def sequences(streams: Mapping[str, Any], present: jax.Array | None) -> list[jax.Array]:
     """Returns each stream's tokens ``[b 1+n d]``: its vector, and then its map.
 

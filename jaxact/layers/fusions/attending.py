@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxact.layers.attention import attend
-from jaxact.layers.fusions import mean_of_present, sequences
+from jaxact.layers.fusions import check_several, mean_of_present, sequences
 from jaxact.layers.fusions.blocks import norm
 from jaxact.layers.mlp import gelu
 from jaxact.losses import CrossEntropy
@@ -52,6 +52,7 @@ class CrossAttention(nn.Module):
         """Returns ``token [b d]``."""
         each = sequences(streams, present)
         b, s = each[0].shape[0], len(each)
+        check_several(s, "streams that ask one another")
         there = jnp.ones((b, s), bool) if present is None else present
         # Of whom a stream's queries may ask: keys [b s 1 n], of all streams' tokens.
         asked = there[:, None] & ~jnp.eye(s, dtype=bool)[None]

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxact.layers.fusions import only_present
+from jaxact.layers.fusions import check_several, only_present
 from jaxact.losses import CrossEntropy
 
 
@@ -35,11 +35,7 @@ class Gated(nn.Module):
         """Returns ``token [b d]`` and ``gates [b s d]``, float32."""
         tokens = only_present(streams["tokens"], present).astype(jnp.float32)
         b, s, d = tokens.shape
-        if s < 2:
-            raise ValueError(
-                "Got one vector for gates between streams; expected two streams or "
-                "more, each with a pass of its own (layout='passes' or 'unshared')."
-            )
+        check_several(s, "gates between streams")
         hidden = jnp.stack(
             [jnp.tanh(nn.Dense(d, name=f"hidden_{i}")(tokens[:, i])) for i in range(s)],
             axis=1,

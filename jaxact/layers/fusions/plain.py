@@ -71,7 +71,8 @@ class Average(nn.Module):
     Attributes:
       of_probabilities: average softmax scores and return their logarithm, whose softmax
         is that average; otherwise the logits themselves are averaged.
-      weights: of each stream, of which only the proportions count; (): all alike.
+      weights: of each stream, more than 0, of which only the proportions count; ():
+        all alike.
     """
 
     of_probabilities: bool = False
@@ -89,6 +90,12 @@ class Average(nn.Module):
         logits = streams["logits"]
         if not self.of_probabilities and not self.weights:
             return {"logits": mean_of_present(logits, present)}
+        if self.weights and len(self.weights) != logits.shape[1]:
+            raise ValueError(
+                f"Got {len(self.weights)} weights {self.weights} for the scores of "
+                f"{logits.shape[1]} streams; expected one each, in the streams' order "
+                "(model.fusion.weights)."
+            )
         logits = only_present(logits, present)
         weights = jnp.asarray(self.weights or (1.0,) * logits.shape[1], logits.dtype)
         if present is not None:

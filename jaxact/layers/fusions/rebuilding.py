@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxact.batch import Batch
-from jaxact.layers.fusions import only_present
+from jaxact.layers.fusions import check_several, only_present
 from jaxact.layers.fusions.blocks import Block, norm
 from jaxact.losses import CrossEntropy
 from jaxact.out import Out
@@ -73,6 +73,7 @@ class ActionMAE(nn.Module):
         ``reconstruction_error [b]``; all is float32."""
         tokens = only_present(streams["tokens"], present).astype(jnp.float32)
         b, s, d = tokens.shape
+        check_several(s, "streams to leave out and rebuild")
         there = jnp.ones((b, s), bool) if present is None else present
         kept = keep_some(self.make_rng("dropout"), there) if train else there
         init = nn.initializers.normal(0.02)

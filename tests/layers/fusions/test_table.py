@@ -38,6 +38,26 @@ def test_every_fusion_is_built_by_its_name():
     assert all(issubclass(config, FusionConfig) for config in FUSIONS.values())
 
 
+@pytest.mark.parametrize(
+    ("fusion", "message"),
+    [
+        (FUSIONS["gated"](), "Got one vector for gates"),
+        (FUSIONS["cross_attention"](heads=2), "Got one vector for streams that ask"),
+        (FUSIONS["actionmae"](heads=2), "Got one vector for streams to leave out"),
+        (
+            FUSIONS["average"](weights=(2.0, 1.0)),
+            "Got 2 weights .* scores of 1 streams",
+        ),
+    ],
+    ids=["gated", "cross_attention", "actionmae", "average"],
+)
+def test_one_stream_where_there_must_be_several(fusion, message):
+    one = {name: jax.ShapeDtypeStruct((4, 1, 6), jnp.float32) for name in READ[::2]}
+    one["patches"] = (jax.ShapeDtypeStruct((4, 2, 6), jnp.float32),)
+    with pytest.raises(ValueError, match=message):
+        jax.eval_shape(fusion.build().init, jax.random.key(0), one)
+
+
 RANDOM = np.random.default_rng(3)
 STREAMS = {
     "tokens": jnp.asarray(RANDOM.normal(size=(4, 3, 4)), jnp.float32),
