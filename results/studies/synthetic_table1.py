@@ -9,7 +9,8 @@ its network learnt in another world, of other people and without the set's diffi
 as the paper's rows start from public weights; heads and fusions are fresh. All are
 trained alike: the same data, epochs, batches and frames, the rate that
 `synthetic_table_rates` found for their kind. Each is then evaluated while one of its
-streams fails, see `results.failing`.
+streams fails, see `results.failing`. Two rows are trained once more with streams left
+out at random.
 """
 
 from results import failing
@@ -34,10 +35,20 @@ def stafusion() -> dict[str, Network]:
     }
 
 
+def dropping(net: str) -> tuple[str, Network]:
+    """Returns a row of which each stream of a clip is left out at times, never all."""
+    arg, changes = row(rates.network(net), net)
+    return f"{net}, streams dropped", (arg, {**changes, "data.stream_dropout": 0.3})
+
+
 STUDY = Study(
     name="synthetic_table1",
     config="configs/demo_infar.py",
-    rows={net: row(rates.network(net), net) for net in NETS} | stafusion(),
+    rows={
+        **{net: row(rates.network(net), net) for net in NETS},
+        **stafusion(),
+        **dict(dropping(net) for net in ("tsm", "timesformer")),
+    },
     recipe=rates.SETTING,
     pretraining=dict(rates.pretraining(net) for net in NETS),
     measured=failing.measured,
