@@ -222,7 +222,9 @@ def main(arguments: list[str] | None = None) -> None:
     experiment_help = "configs/FILE.py[:ARG]; --config.KEY=VALUE sets a value"
     one = commands.add_parser("ledger", help="a config's model, by part")
     one.add_argument("config", help="configs/FILE.py or configs/FILE.py:ARG")
-    one.add_argument("override", nargs="*", help="key=value, as model.depth=2")
+    one.add_argument(
+        "override", nargs="*", default=[], help="key=value, as model.depth=2"
+    )
     one.add_argument("--depth", type=int, default=2, help="levels of module names")
     for name, (_, help_text) in TABLES.items():
         commands.add_parser(name, help=help_text)
