@@ -41,7 +41,7 @@ NETS: dict[str, BackboneConfig] = {
     "tanet": TANetConfig(**RESIDUAL),  # type: ignore[arg-type]
     "video_focalnet": VideoFocalNetConfig(width=16, depths=(1, 1, 2)),
     "video_swin": VideoSwinConfig(
-        width=24, depths=(1, 1, 2), heads=(1, 2, 4), window=(4, 4, 4)
+        width=24, depths=(1, 1, 2), heads=(1, 2, 4), window=(4, 4, 4), bias_std=0.5
     ),
     "mvit": MViTConfig(width=16, depth=4, downscale=(1, 3), key_strides=(1, 4, 4)),
     "timesformer": TimeSformerConfig(

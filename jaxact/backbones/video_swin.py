@@ -102,6 +102,7 @@ class WindowAttention(nn.Module):
 
     heads: int
     window: Grid  # that the table of biases is made for
+    bias_std: float = 0.02
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -112,7 +113,7 @@ class WindowAttention(nn.Module):
         rows = int(np.prod([2 * size - 1 for size in self.window]))
         table = self.param(
             "relative_position_bias",
-            nn.initializers.truncated_normal(0.02),
+            nn.initializers.truncated_normal(self.bias_std),
             (rows, self.heads),
         )
         bias = table[relative_index(actual, self.window)]
@@ -135,6 +136,7 @@ class SwinBlock(nn.Module):
     mlp_ratio: float = 4.0
     dropout: float = 0.0
     drop_path: float = 0.0
+    bias_std: float = 0.02
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -153,7 +155,7 @@ class SwinBlock(nn.Module):
         y = jnp.roll(y, [-s for s in shift], axis=(1, 2, 3))
         y = to_windows(y, window)
         attention = WindowAttention(
-            self.heads, self.window, self.dtype, name="attention"
+            self.heads, self.window, self.bias_std, self.dtype, name="attention"
         )
         y = attention(y, window, same_region(grid, window, shift))
         y = from_windows(y, grid, window)
@@ -195,6 +197,8 @@ class VideoSwin(Staged):
       window: of attention, in tokens of t, h and w; odd blocks shift it by half.
       patch: pixels of a token along t, h and w.
       drop_path: of the last block; grows linearly from 0.
+      bias_std: of the biases of distances at the start. With the published 0.02 all
+        tokens of a window are alike at first; short trainings hardly learn places.
       remat: recompute the blocks' activations in the backward pass.
     """
 
@@ -206,6 +210,7 @@ class VideoSwin(Staged):
     mlp_ratio: float = 4.0
     dropout: float = 0.0
     drop_path: float = 0.1
+    bias_std: float = 0.02
     remat: bool = False
     dtype: DTypeLike = jnp.float32
 
@@ -249,6 +254,7 @@ class VideoSwin(Staged):
                     self.mlp_ratio,
                     self.dropout,
                     self.drop_path * number / max(total - 1, 1),
+                    self.bias_std,
                     self.dtype,
                     name=f"stage{stage + 1}_{block}",
                 )(x, train)
@@ -275,6 +281,7 @@ class VideoSwinConfig(BackboneConfig):
     mlp_ratio: float = 4.0
     dropout: float = 0.0
     drop_path: float = 0.1
+    bias_std: float = 0.02  # of the biases of distances at the start
     remat: bool = False
 
     def build(self, dtype: DTypeLike) -> VideoSwin:
