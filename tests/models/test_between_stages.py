@@ -89,7 +89,7 @@ def test_a_step_with_units_between_networks_reaches_every_parameter(net, fusion)
     config.fusion.stages = (2, 1) if net != "i3d" else (4, 2)
     if fusion == "dsfm":
         config.fusion.block = 8
-    before, after, loss = one_step(config)
+    before, after, loss = one_step(config, gain=1.0)  # with more, gates saturate
     assert np.isfinite(loss) and any("fusion/unit_2" in name for name in before)
     for name, value in after.items():
         if UNREAD.search(name):

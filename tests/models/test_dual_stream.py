@@ -89,22 +89,22 @@ def shapes_of(config):
     return variables, out
 
 
-def filled(config):
+def filled(config, gain=1.5):
     """Variables without a zero among them."""
     random = np.random.default_rng(5)
 
     def fill(path, x):
         if "var" in str(path[-1]) or "scale" in str(path[-1]):
             return (0.5 + random.random(x.shape)).astype(x.dtype)
-        spread = 1.5 / np.sqrt(max(np.prod(x.shape[:-1]), 1))
+        spread = gain / np.sqrt(max(np.prod(x.shape[:-1]), 1))
         return (spread * random.normal(size=x.shape)).astype(x.dtype)
 
     return jax.tree_util.tree_map_with_path(fill, shapes_of(config)[0])
 
 
-def one_step(config):
+def one_step(config, gain=1.5):
     """Parameters by name before and after a training step, and its loss."""
-    mesh, variables = tiny.mesh_of(1), filled(config)
+    mesh, variables = tiny.mesh_of(1), filled(config, gain)
     # So large that no gradient is lost in rounding.
     tx = optim.make_optimizer(OptimConfig(weight_decay=0.0), lambda step: 1e3)
     state = State(
