@@ -9,8 +9,8 @@ its network learnt in another world, of other people and without the set's diffi
 as the paper's rows start from public weights; heads and fusions are fresh. All are
 trained alike: the same data, epochs, batches and frames, the rate that
 `synthetic_table_rates` found for their kind. Each is then evaluated while one of its
-streams fails, see `results.failing`. One row is trained once more with streams left
-out at random.
+streams fails, see `results.failing`. One row is trained once more with streams left out
+at random, in both worlds.
 """
 
 from results import failing
