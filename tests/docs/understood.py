@@ -236,14 +236,14 @@ def program(name: str) -> Iterator[Callable[[], Any] | None]:
     if (ROOT / name.replace(".", "/") / "__main__.py").is_file():
         module = f"{name}.__main__"
     before = set(flags.FLAGS)
-    loaded = importlib.import_module(module)
-    if not is_absl(source_of(name) or ""):
-        study = getattr(loaded, "STUDY", None)
-        yield functools.partial(loaded.main, study) if study else loaded.main
-        return
     try:
-        yield None
-    finally:
+        loaded = importlib.import_module(module)
+        if is_absl(source_of(name) or ""):
+            yield None
+        else:
+            study = getattr(loaded, "STUDY", None)
+            yield functools.partial(loaded.main, study) if study else loaded.main
+    finally:  # of another kind of program, too: some import these
         for flag in set(flags.FLAGS) - before:
             delattr(flags.FLAGS, flag)
         for other in ("train", "evaluate", "predict", "export", "crossvalidate"):
