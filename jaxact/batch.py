@@ -135,6 +135,19 @@ NEAREST, FARTHEST = 0.5, 8.0
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
+def check_streams(streams: tuple[str, ...], known: tuple[str, ...]) -> None:
+    """Refuses streams that a model cannot have.
+
+    Raises:
+      ValueError: there is none, one is not known, or stands there twice.
+    """
+    if not streams or set(streams) - set(known) or len(set(streams)) < len(streams):
+        raise ValueError(
+            f"Got streams {streams}; expected one or more of {known}, each of them "
+            "once."
+        )
+
+
 def normalize_video(
     video: jax.Array,
     mean: Sequence[float],

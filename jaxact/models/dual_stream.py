@@ -15,7 +15,7 @@ from jaxact import errors
 from jaxact.backbones.protocol import BackboneConfig, last_map
 from jaxact.backbones.table import OwnConfig, SharedConfig
 from jaxact.backbones.timesformer import TimeSformerConfig
-from jaxact.batch import PRESENT, STREAMS
+from jaxact.batch import PRESENT, STREAMS, check_streams
 from jaxact.layers.fusions.table import FUSIONS, FusionConfig
 from jaxact.layers.head import Head
 from jaxact.models.streams import (
@@ -48,18 +48,13 @@ class DualStreamConfig(StreamsConfig):
         )
 
     def inputs(self) -> dict[str, jax.ShapeDtypeStruct]:
+        check_streams(self.streams, tuple(STREAMS))
         joints = {
             name: getattr(self.own, name).input()
             for name in self.streams
-            if name in STREAMS and STREAMS[name].kind == "joints"
+            if STREAMS[name].kind == "joints"
         }
         videos = tuple(name for name in self.streams if name not in joints)
-        once = len(set(self.streams)) == len(self.streams)
-        if not (self.streams and once and set(self.streams) <= set(STREAMS)):
-            raise ValueError(
-                f"Got streams {self.streams}; expected one or more of "
-                f"{tuple(STREAMS)}, each of them once."
-            )
         if videos:
             joints |= video_inputs(videos, self.frames, self.image_size)
         return {name: joints[name] for name in self.streams}

@@ -16,6 +16,7 @@ from jaxact.backbones.timesformer import TimeSformerConfig
 from jaxact.batch import (
     PRESENT,
     STREAMS,
+    check_streams,
     normalize_depth,
     normalize_differences,
     normalize_video,
@@ -44,12 +45,7 @@ def video_inputs(
     Raises:
       ValueError: a stream is not one of `VIDEOS`, or stands there twice.
     """
-    unknown = [name for name in streams if name not in VIDEOS]
-    if unknown or not streams or len(set(streams)) < len(streams):
-        raise ValueError(
-            f"Got streams {streams}; expected one or more of {tuple(VIDEOS)}, each of "
-            "them once."
-        )
+    check_streams(streams, tuple(VIDEOS))
     return {
         name: jax.ShapeDtypeStruct(
             (frames, size, size, VIDEOS[name][1]), VIDEOS[name][0]
