@@ -46,6 +46,8 @@ STANDS_FOR = {
 OWN = re.compile(r"(configs/own_\w+\.py:dataset=\w+)")
 # Keys that stand for any.
 ANY = re.compile(r"\b[A-Z]+\b")
+# Programs whose flags are absl's, each of which can be defined once.
+PROGRAMS = ("train", "evaluate", "predict", "export", "crossvalidate")
 # Programs of others, as they are called.
 OTHERS = ("git", "cd", ".", "ls", "head", "sudo", "ffmpeg", "cat", "mkdir")
 
@@ -73,6 +75,8 @@ def main() -> None:
             answers.append("")
         except Refused as refused:
             answers.append(str(refused))
+        # Defined again, its flags are refused: at times, by where in memory it lies.
+        assert not set(PROGRAMS) & set(sys.modules), f"{question} left a program"
     json.dump(answers, sys.stdout)
 
 
@@ -246,7 +250,7 @@ def program(name: str) -> Iterator[Callable[[], Any] | None]:
     finally:  # of another kind of program, too: some import these
         for flag in set(flags.FLAGS) - before:
             delattr(flags.FLAGS, flag)
-        for other in ("train", "evaluate", "predict", "export", "crossvalidate"):
+        for other in PROGRAMS:
             sys.modules.pop(other, None)
 
 
