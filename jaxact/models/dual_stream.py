@@ -60,11 +60,20 @@ class DualStreamConfig(StreamsConfig):
         return {name: joints[name] for name in self.streams}
 
     def _own(self) -> dict[str, BackboneConfig]:
-        return {
+        own = {
             name: network
-            for name in self.inputs()
+            for name in STREAMS
             if not isinstance(network := getattr(self.own, name), SharedConfig)
         }
+        for name in own:  # joints always have one
+            if name not in self.streams and STREAMS[name].kind != "joints":
+                raise ConfigError(
+                    f"Got model.own.{name}={part_name(self.own, name)!r}, a network of "
+                    f"its own for a stream that is not read: the model has the streams "
+                    f"{self.streams}. Add it to model.streams, or leave its network "
+                    "out."
+                )
+        return {name: own[name] for name in self.inputs() if name in own}
 
     def losses(self) -> tuple[Any, ...]:
         return self.fusion.build().losses()

@@ -8,6 +8,7 @@ from jaxact.backbones.resnet import TSMResNetConfig
 from jaxact.backbones.table import OwnConfig
 from jaxact.layers.fusions.table import FUSIONS
 from jaxact.models.dual_stream import DualStreamConfig
+from jaxact.strict import ConfigError
 from tests.models.test_dual_stream import (
     SIZES,
     batch_of,
@@ -70,6 +71,15 @@ def test_every_stream_may_have_a_network_of_its_own():
     }
     expected = run(alone, once, {k: v for k, v in batch.items() if k != "rgb"})
     np.testing.assert_allclose(got, expected["ir_logits"], rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_of_a_stream_that_is_not_read_is_refused():
+    config = with_bodies("add", depth=TSMResNetConfig(blocks=(1, 1), width=4))
+    with pytest.raises(ConfigError, match=r"model\.own\.depth='tsm'.*Add it to model"):
+        config.build()
+    config.streams = ("rgb", "ir")  # of joints the network stands there always
+    config.own.depth = OwnConfig().depth
+    config.build()
 
 
 @pytest.mark.parametrize(
