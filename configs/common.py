@@ -95,8 +95,9 @@ def ranked(experiment: Experiment, on: bool) -> None:
 
     Where frames matter (`docs/worlds.md`) it is what finds them, and has the student
     see no others: a ranking loss in place of an estimator, a competition within each
-    stream, and a second look at what is kept. What single frames say is little, so that
-    scorer and frame heads learn at higher rates.
+    stream, and a second look at what is kept. The teacher, who saw all frames, answers,
+    too: it takes back what leaving frames out costs where all of them matter. What
+    single frames say is little, so that scorer and frame heads learn at higher rates.
 
     Args:
       experiment: of STAFusion; it is changed, after `two_stages` if that is asked for.
@@ -117,6 +118,7 @@ def ranked(experiment: Experiment, on: bool) -> None:
     model.estimator = "none"
     model.ranking_weight = 1.0
     model.look = "again"
+    model.answer = "both"
     experiment.optim.part_lr = (("scorer", 10.0), ("frame_heads", 10.0))
 
 

@@ -76,8 +76,8 @@ class Study:
       classes: by name, classes whose accuracy has a column of its own.
       difficulties: likewise, clips with this difficulty.
       columns: heads of more columns, by what else evaluation found, where it did.
-      branch: another prediction of the networks, such as "teacher": where a row has it,
-        a line below says how good it is; "": none.
+      taught: rows are of students; where one has a teacher, lines below say how good
+        that is, and the mean of both answers.
       against: the row that all are compared with, clip by clip; "": none.
       more: lines below the table, from all runs.
       measured: (experiment, report) -> further figures of a row of one network.
@@ -91,7 +91,7 @@ class Study:
     classes: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     difficulties: Sequence[str] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    branch: str = ""
+    taught: bool = False
     against: str = ""
     more: Callable[[list[Run]], list[str]] = lambda runs: []
     measured: Callable[[Experiment, pathlib.Path], dict[str, float]] | None = None
@@ -128,10 +128,6 @@ class Study:
         words = re.findall(r"\w+", f"{arg} {' '.join(map(str, changes.items()))}")
         name = "_".join([*words, "seed", str(seed)]).replace("model_", "")
         return self._folder() / name
-
-    def of_branch(self, row: str) -> str:
-        """Returns the name of the line of a row's branch."""
-        return f"{row}: its {self.branch}"
 
     def _folder(self) -> pathlib.Path:
         return pathlib.Path("runs") / self.name
@@ -175,7 +171,7 @@ def reported(spec: Experiment, folder: pathlib.Path) -> pathlib.Path:
 
 
 def run(study: Study, row: str, seed: int) -> list[Run]:
-    """Returns a row's lines of the output file: its own, and its branch's."""
+    """Returns a row's lines of the output file: its own, and its teacher's."""
     reports = [evaluated(study, network, seed) for network in study.networks(row)]
     parts = [score_fusion.read(report) for report in reports]
     first, facts = parts[0], {}
@@ -187,9 +183,8 @@ def run(study: Study, row: str, seed: int) -> list[Run]:
         if study.measured is not None:
             spec = study.experiment(study.networks(row)[0], seed)
             facts = {**(facts or {}), **study.measured(spec, reports[0])}
-        stored = np.load(reports[0] / score_fusion.FILE)
-        if (branch := f"scores_{study.branch}") in stored:
-            scores[study.of_branch(row)] = stored[branch]
+        if study.taught:
+            scores |= _answers(row, np.load(reports[0] / score_fusion.FILE))
     groups = _groups(study, first, reports[0])
     lines = []
     for name, some in scores.items():
@@ -207,6 +202,22 @@ def run(study: Study, row: str, seed: int) -> list[Run]:
             entry |= {"clips": len(right), paired.RIGHT: bits}
         lines.append(entry)
     return lines
+
+
+def _lines(row: str) -> tuple[str, str, str]:
+    """Returns the names of a row's lines: the student, the teacher, both."""
+    return row, f"{row}: its teacher", f"{row}: with its teacher"
+
+
+def _answers(row: str, stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the scores of each of a row's lines, by predictions that are stored."""
+    if "scores_teacher" not in stored:
+        return {}
+    teacher = stored["scores_teacher"]
+    # Where both answer, the student's have a name of their own.
+    student = stored["scores_student" if "scores_student" in stored else "scores"]
+    both = (student + teacher) / 2
+    return dict(zip(_lines(row), (student, teacher, both), strict=True))
 
 
 def _groups(
@@ -272,7 +283,7 @@ def table(study: Study) -> str:
     if study.against:
         head.append(f"points above {study.against} (95 % interval)")
     lines = [f"| | {' | '.join(head)} |", "|" + "---|" * (len(head) + 1)]
-    names = [each for row in study.rows for each in (row, study.of_branch(row))]
+    names = [line for row in study.rows for line in _lines(row)]
     by_row = {name: of_row(runs, name) for name in names}
     for name, mine in by_row.items():
         if mine:

@@ -23,11 +23,13 @@ from jaxact.layers import salience, selection
 from jaxact.layers.chosen import Choice, FramesFrom, RegionsFrom
 from jaxact.layers.distillation import PredictionDistillation, RegionDistillation
 from jaxact.layers.fusion import AdaptiveMaskedFusion
+from jaxact.layers.fusions import mean_of_scores
 from jaxact.layers.head import Head
 from jaxact.layers.joint_token import JointToken
 from jaxact.layers.rollout import class_rollout
 from jaxact.layers.selection import Estimator
 from jaxact.losses import CrossEntropy, ScoreFunction
+from jaxact.models import stafusion_checks
 from jaxact.models.second_look import in_clip, look_again
 from jaxact.models.streams import Branches, TimeSformerStreamsConfig, in_time
 
@@ -71,6 +73,10 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # them among the others, as in the paper; or "again": those that it has of them
     # alone, see `jaxact.models.second_look`. That is for compete="stream".
     look: Literal["once", "again"] = "once"
+    # Whose answer an evaluation reads: the student's, as in the paper; or of "both" the
+    # mean of the student's and the teacher's scores, which keeps what leaving frames
+    # out brings and takes back what it costs where all matter (docs/results.md).
+    answer: Literal["student", "both"] = "student"
     # Salient regions: fractions of a frame's patches, in key and secondary frames.
     r1: float = 0.60
     r2: float = 0.35
@@ -104,7 +110,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     student_gradient: bool = True
 
     def build(self) -> "STAFusion":
-        self._check()
+        stafusion_checks.check(self)
         total = self.frames * len(self.streams)
         choice = self._choice()
         choice.frame_counts(total)  # raises what it cannot do
@@ -120,6 +126,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             rollout_heads=self.rollout_heads,
             class_token=self.class_token,
             distillation=self.distillation,
+            answer_of_both=self.answer == "both",
             student_gradient=self.student_gradient,
             stream_heads=bool(self.stream_weight),
             heads=self.heads,
@@ -145,52 +152,12 @@ class STAFusionConfig(TimeSformerStreamsConfig):
             positions=self.positions,
             regions_from=self.regions_from,
             groups=len(self.streams) if self.compete == "stream" else 1,
-            ranked=bool(self.ranking_weight),  # there is a scorer, see _check
+            ranked=bool(self.ranking_weight),  # there is a scorer, it is checked
         )
 
     def reads(self) -> tuple[str, ...]:
         given = self.selection and "truth" in (self.frames_from, self.regions_from)
         return chosen_lib.GIVEN if given else ()
-
-    def _check(self) -> None:
-        """Raises ValueError where the fields leave nothing to learn from."""
-        if self.class_token == "learned" and not (self.fusion or self.selection):
-            raise ValueError(
-                "Got class_token='learned' without fusion and selection: the student "
-                "would see no clip. Turn one of them on, or choose class_token='sum'."
-            )
-        if self.estimator in ("perturbed", "gathered", "score_function"):
-            if not self.sigma:
-                raise ValueError(
-                    f"Got sigma=0 with estimator={self.estimator!r}, which needs "
-                    "noise; give more than 0."
-                )
-        if self.ranking_weight and not (
-            self.selection and self.frames_from == "scores"
-        ):
-            raise ValueError(
-                f"Got ranking_weight={self.ranking_weight} with selection="
-                f"{self.selection} and frames_from={self.frames_from!r}: there is no "
-                "scorer to learn by it. Set ranking_weight=0, or frames_from='scores'."
-            )
-        by_stream = self.selection and self.compete == "stream"
-        own = self.student_gradient and self.estimator != "gathered"
-        if self.look == "again" and not (by_stream and own):
-            raise ValueError(
-                f"Got look='again' with selection={self.selection}, compete="
-                f"{self.compete!r}, estimator={self.estimator!r}, student_gradient="
-                f"{self.student_gradient}: it is a run of its own, over as many frames "
-                "of every stream. Set selection=True, compete='stream', "
-                "student_gradient=True and another estimator than 'gathered'."
-            )
-        if not self.student_gradient and not (
-            self.distillation and self.teacher_weight
-        ):
-            raise ValueError(
-                "Got student_gradient=False without a teacher that learns "
-                f"(distillation={self.distillation}, teacher_weight="
-                f"{self.teacher_weight}): nothing would train the backbone."
-            )
 
     def notes(self, experiment: Experiment) -> list[str]:
         notes = super().notes(experiment)
@@ -259,6 +226,7 @@ class STAFusion(nn.Module):
     rollout_heads: str
     class_token: str
     distillation: bool
+    answer_of_both: bool
     student_gradient: bool
     stream_heads: bool
     heads: int
@@ -287,7 +255,8 @@ class STAFusion(nn.Module):
 
         Returns:
           ``logits`` and, with distillation, ``teacher_logits`` ``[b y]``, with a
-          stream's loss ``NAME_logits``, ``teacher_patches`` and ``student_patches``
+          stream's loss ``NAME_logits``, and where ``logits`` are of both not in
+          training ``student_logits``; ``teacher_patches`` and ``student_patches``
           ``[b s*t n d]``, ``frame_scores`` and ``frame_marks`` ``[b s*t]``, int32 in
           {0, 1, 2}, ``region_scores`` and bool ``keep`` ``[b s*t n]``. In training
           with a ranking loss `salience.FRAME_CLASSES` and `salience.RAW_SCORES`; with
@@ -380,8 +349,13 @@ class STAFusion(nn.Module):
                 token = token + pooled.astype(token.dtype)
         if self.look_again:
             student_patches, chosen = in_clip(student_patches, seen, chosen)
+        logits = Head(self.num_classes, name="head")(token)
+        if self.answer_of_both and not train:
+            others["student_logits"] = logits
+            both = jnp.stack([logits, others["teacher_logits"]], axis=1)
+            logits = mean_of_scores(both, jnp.full(both.shape[:2], 0.5))
         return {
-            "logits": Head(self.num_classes, name="head")(token),
+            "logits": logits,
             **others,
             "teacher_patches": teacher_patches,
             "student_patches": student_patches,

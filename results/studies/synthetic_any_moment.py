@@ -33,7 +33,7 @@ STUDY = Study(
     recipe=rates.SETTING,
     pretraining=dict([rates.pretraining("timesformer")]),
     classes=BY_ORDER,
-    branch="teacher",
+    taught=True,
     columns={"frame_precision": "of the kept frames, show the actor %"},
     against="baseline",
 )

@@ -106,7 +106,9 @@ ROWS: dict[str, Network] = {
     "frames by the truth, from the baseline": ("", LEARNED | TRUTH | TAUGHT),
     "ranked, centred, second look, from the baseline": LOOKING,
     "the same, on a standing baseline": with_more(**STANDING),
-    "the same, without distillation": with_more(**{"model.distillation": False}),
+    "the same, without distillation": with_more(
+        **{"model.distillation": False, "model.answer": "student"}
+    ),
     "the same, without fusion": with_more(**{"model.fusion": False}),
     "the same, lambda 0.5": with_more(**{"model.distill_lambda": 0.5}),
     "the same, lambda 0.9": with_more(**{"model.distill_lambda": 0.9}),
@@ -123,7 +125,7 @@ STUDY = Study(
     rows=ROWS,
     recipe={**RECIPE, **VALIDATION},
     pretraining={PRETRAINED: ("baseline", PRETRAINING)},
-    branch="teacher",
+    taught=True,
     columns={"frame_precision": "of the kept frames, show the actor %"},
 )
 

@@ -129,18 +129,23 @@ def test_a_clip_that_lacks_a_stream_is_what_the_other_shows():
     assert not np.any(one["keep"][1, 4:])
 
 
+def test_both_answer_where_they_are_asked_to_but_not_in_training():
+    config, alone = small(**AGAIN, answer="both"), small(**AGAIN)
+    variables = variables_of(tuple(AGAIN.items()))
+    batch = random_batch(config)
+    out = run(config, variables, batch)
+    one = run(alone, variables, batch)
+    np.testing.assert_array_equal(out["student_logits"], one["logits"])
+    scores = [
+        jax.nn.softmax(out[name])
+        for name in ("logits", "student_logits", "teacher_logits")
+    ]
+    np.testing.assert_allclose(scores[0], (scores[1] + scores[2]) / 2, atol=1e-6)
+    assert np.abs(scores[1] - scores[2]).max() > 1e-3
+    in_training = {"train": True, "rngs": RNGS}
+    out, one = (run(x, variables, batch, **in_training) for x in (config, alone))
+    assert "student_logits" not in out
+    np.testing.assert_array_equal(out["logits"], one["logits"])
+
+
 RNGS = {"dropout": jax.random.key(1), "selection": jax.random.key(2)}
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"compete": "clip"},
-        {"selection": False},
-        {"estimator": "gathered"},
-        {"student_gradient": False},
-    ],
-)
-def test_what_it_cannot_be_is_refused(fields):
-    with pytest.raises(ValueError, match="look='again'"):
-        small(**(AGAIN | fields)).build()

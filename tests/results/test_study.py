@@ -95,29 +95,44 @@ def test_a_finished_row_counts_once_and_the_table_says_mean_and_spread(
     ]
 
 
-def test_a_branch_has_a_line_of_its_own_below_its_row(tmp_path, monkeypatch):
+@pytest.mark.parametrize("answer", ["student", "both"])
+def test_teacher_and_both_have_lines_below_the_student_s(answer, tmp_path, monkeypatch):
     monkeypatch.setattr(study, "DATA", tmp_path)
+    student, teacher = np.float32(
+        [
+            [[0.9, 0.1, 0], [0, 0.9, 0.1], [0, 0.5, 0.5]],
+            [[0.8, 0.1, 0.1], [0.6, 0.4, 0], [0, 0.4, 0.6]],
+        ]
+    )
+    branches = {"teacher": teacher}
+    if answer == "both":
+        branches["student"] = student
     evaluation = Evaluation(
         experiment="e",
         classes=CLASSES,
         ids=np.arange(3),
         names=list("abc"),
         labels=np.asarray([0, 1, 2]),
-        scores=np.eye(3, dtype=np.float32)[[0, 1, 1]],
-        branches={"teacher": np.eye(3, dtype=np.float32)[[0, 0, 0]]},
+        scores=student if answer == "student" else (student + teacher) / 2,
+        branches=branches,
     )
     write_report(tmp_path / "run", evaluation)
     monkeypatch.setattr(study, "evaluated", lambda *_: tmp_path / "run")
-    given = small(rows={"one": ("", {})}, branch="teacher", against="one")
+    given = small(rows={"one": ("", {})}, taught=True, against="one")
     lines = study.run(given, "one", 0)
     assert [(each["row"], round(3 * each["top1"])) for each in lines] == [
         ("one", 2),
-        ("one: its teacher", 1),
+        ("one: its teacher", 2),
+        ("one: with its teacher", 3),
     ]
     given.data.write_text("".join(json.dumps(each) + "\n" for each in lines))
-    _, _, one, teacher = study.table(given).split("\n")
-    assert one.startswith("| one | 66.7 |")
-    assert teacher.startswith("| one: its teacher | 33.3 |")
+    rows = study.table(given).split("\n")[2:]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| one",
+        "| one: its teacher",
+        "| one: with its teacher",
+    ]
+    assert rows[2].startswith("| one: with its teacher | 100.0 |")
 
 
 def test_a_network_that_starts_from_a_row_is_given_that_rows_run(monkeypatch):

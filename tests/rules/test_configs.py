@@ -145,6 +145,7 @@ def test_presets_of_stafusion():
         "model.estimator": "none",
         "model.ranking_weight": 1.0,
         "model.look": "again",
+        "model.answer": "both",
         "optim.part_lr": (("scorer", 10.0), ("frame_heads", 10.0)),
     }
     with pytest.raises(ConfigError, match="baseline has no scorer"):

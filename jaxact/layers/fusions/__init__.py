@@ -100,3 +100,14 @@ def mean_of_present(x: jax.Array, present: jax.Array | None) -> jax.Array:
         return x.mean(axis=1)
     number = jnp.maximum(present.sum(axis=1), 1).reshape(-1, *(1,) * (x.ndim - 2))
     return (only_present(x, present).sum(axis=1) / number).astype(x.dtype)
+
+
+def mean_of_scores(logits: jax.Array, shares: jax.Array) -> jax.Array:
+    """Averages softmax scores; returns their logarithm, whose softmax is that average.
+
+    Args:
+      logits: ``[b s y]``.
+      shares: of each stream, ``[b s]``; they sum to 1.
+    """
+    scores = jax.nn.log_softmax(logits)
+    return jax.nn.logsumexp(scores, axis=1, b=shares[:, :, None])

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxact.layers.fusions import mean_of_present, only_present
+from jaxact.layers.fusions import mean_of_present, mean_of_scores, only_present
 from jaxact.losses import CrossEntropy
 
 
@@ -106,8 +106,7 @@ class Average(nn.Module):
         shares = jnp.broadcast_to(shares, logits.shape[:2])
         if not self.of_probabilities:
             return {"logits": jnp.einsum("bsy,bs->by", logits, shares)}
-        scores = jax.nn.log_softmax(logits)
-        return {"logits": jax.nn.logsumexp(scores, axis=1, b=shares[:, :, None])}
+        return {"logits": mean_of_scores(logits, shares)}
 
     def losses(self) -> tuple[Any, ...]:
         return (CrossEntropy(),)
