@@ -116,11 +116,14 @@ def robustness(args: argparse.Namespace) -> str:
     if args.failures and not names:
         raise ConfigError(f"--failures is {args.failures!r}; expected missing,noisy.")
     measuring.cases(experiment.model.inputs(), names)
-    out = pathlib.Path(args.out or default_workdir(experiment) / "robustness")
-    output.check(out)
+    workdir = pathlib.Path(args.workdir) if args.workdir else None
     folder, step = predictor.find_checkpoint(
-        experiment, model_folder.own_weights(args.config, args.checkpoint)
+        experiment, model_folder.own_weights(args.config, args.checkpoint), workdir
     )
+    # Beside the checkpoint that is asked, unless that is in a folder that is sealed.
+    own = default_workdir(experiment) if model_folder.is_ours(folder) else folder.parent
+    out = pathlib.Path(args.out or own / "robustness")
+    output.check(out)
     pipeline = pipeline_of(experiment.data)
     try:
         opened = session.open_evaluation(experiment, pipeline)
@@ -140,6 +143,7 @@ def robustness(args: argparse.Namespace) -> str:
         "protocol": facts.protocol,
         "split": split,
         "clips": facts.num_clips[split],
+        "classes": len(facts.classes),
         "share_of_frames": args.frames,
         "share_of_clips": args.clips,
         "failures": {k: x.about for k, x in failures.FAILURES.items()},
@@ -242,7 +246,8 @@ def main(arguments: list[str] | None = None) -> None:
     fail.add_argument("--failures", default="", help="as missing,noisy [all]")
     fail.add_argument("--frames", type=float, default=1.0, help="share of a clip [1]")
     fail.add_argument("--clips", type=float, default=1.0, help="share of all clips [1]")
-    fail.add_argument("--out", default="", help="folder [runs/NAME/robustness]")
+    fail.add_argument("--workdir", default="", help="the run's folder [runs/NAME]")
+    fail.add_argument("--out", default="", help="folder [the run's robustness/]")
     leave = commands.add_parser("folder", help="a checkpoint as a model folder")
     leave.add_argument("--config", required=True, help=experiment_help)
     leave.add_argument("--checkpoint", default="best", help="last, best or a path")

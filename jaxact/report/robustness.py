@@ -21,6 +21,7 @@ COLUMNS = (
     ("calibration_error", "calibration error"),
     ("sure_and_wrong", "sure and wrong"),
 )
+CHANGE = "Top-1 against nothing failing (95 % interval)"
 # Of models that tell.
 OF_ITSELF = (("uncertainty", "own uncertainty"), ("expected_cost", "streams run"))
 
@@ -39,15 +40,26 @@ def name_of(row: Mapping[str, Any]) -> str:
     return f"{row['stream']} {row['failure']}{strength}"
 
 
+def change_of(row: Mapping[str, Any]) -> str:
+    """Returns what a failure changes, in points: "-12.5 (-15.0 to -10.1)"."""
+    if "change" not in row:
+        return ""
+    low, high = (100 * x for x in row["interval"])
+    return f"{100 * row['change']:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
 def text(found: Mapping[str, Any]) -> str:
     """Returns the table in plain text."""
     width = max(len(name_of(row)) for row in found["rows"])
     columns = columns_of(found["rows"])
     head = "  ".join(f"{title:>17}" for _, title in columns)
-    lines = [f"{'':<{width}}  {head}"]
+    lines = [f"{'':<{width}}  {'clips':>6}  {head}  {CHANGE}"]
     for row in found["rows"]:
-        cells = "  ".join(f"{row[key]:>17.1%}" for key, _ in columns if key in row)
-        lines.append(f"{name_of(row):<{width}}  {cells or row['refused']}")
+        cells = row.get("refused")
+        if cells is None:
+            cells = "  ".join(f"{row[key]:>17.1%}" for key, _ in columns)
+            cells = f"{row['clips']:>6}  {cells}  {change_of(row)}"
+        lines.append(f"{name_of(row):<{width}}  {cells}".rstrip())
     return "\n".join(lines)
 
 
@@ -104,18 +116,23 @@ def write(folder: pathlib.Path | str, found: Mapping[str, Any]) -> pathlib.Path:
 
     Args:
       folder: made if it is missing.
-      found: experiment, checkpoint, dataset, protocol, split, clips, share_of_frames,
-        share_of_clips, and rows, see `jaxact.run.robustness.measure`.
+      found: experiment, checkpoint, dataset, protocol, split, clips, classes (their
+        number), share_of_frames, share_of_clips, and rows, see
+        `jaxact.run.robustness.measure`.
 
     Raises:
       UserError: the folder cannot be written to.
     """
-    rows = [{k: v for k, v in row.items() if k != "example"} for row in found["rows"]]
-    pictures = [
-        (name_of(row), strip(row["example"]))
-        for row in found["rows"]
-        if "example" in row
+    unwritten = ("example", "examples")
+    rows = [
+        {k: v for k, v in row.items() if k not in unwritten} for row in found["rows"]
     ]
+    pictures = []
+    for row in found["rows"]:
+        for stream, clip in row.get("examples", {}).items():
+            pictures.append((f"{stream} as it is", strip(clip)))
+        if "example" in row:
+            pictures.append((name_of(row), strip(row["example"])))
     page = html.fill(
         PAGE,
         r=found,
@@ -123,6 +140,8 @@ def write(folder: pathlib.Path | str, found: Mapping[str, Any]) -> pathlib.Path:
         pictures=pictures,
         columns=columns_of(rows),
         name_of=name_of,
+        change=CHANGE,
+        change_of=change_of,
         sure=SURE,
         bins=BINS,
     )
@@ -148,7 +167,8 @@ PAGE = """\
 <p class="kind">What the model does when one of its streams fails</p>
 <h1>{{ r.experiment }}</h1>
 <dl class="facts">
-{% for key in ("dataset", "protocol", "split", "checkpoint", "clips") %}
+{% for key in ("dataset", "protocol", "split", "checkpoint", "clips",
+  "classes") %}
 <div><dt>{{ key }}</dt><dd>{{ r[key] }}</dd></div>
 {% endfor %}
 <div><dt>frames of a clip</dt><dd>{{ r.share_of_frames | percent(0) }}</dd></div>
@@ -164,28 +184,34 @@ The line is where nothing fails.</p>
 <section>
 <h2>All figures</h2>
 <div class="scroll"><table class="wide">
-<thead><tr><th>What happens</th>
+<thead><tr><th>What happens</th><th class="n">clips</th>
 {% for _, title in columns %}
 <th class="n">{{ title }}</th>
 {% endfor %}
+<th class="n">{{ change }}</th>
 </tr></thead>
 <tbody>
 {% for row in r.rows %}
 <tr><th scope="row">{{ name_of(row) }}</th>
 {% if "refused" in row %}
-<td colspan="{{ columns | length }}">{{ row.refused }}</td>
+<td colspan="{{ columns | length + 2 }}">{{ row.refused }}</td>
 {% else %}
+<td class="n">{{ row.clips }}</td>
 {% for key, _ in columns %}
 <td class="n">{{ row[key] | percent }}</td>
 {% endfor %}
+<td class="n">{{ change_of(row) }}</td>
 {% endif %}
 </tr>
 {% endfor %}
 </tbody></table></div>
-<p class="note">Calibration error: the mean difference of confidence and accuracy, over
-{{ bins }} ranges of confidence, by their clips.{% if columns | length > 4 %} Own
-uncertainty: K / S of the evidence, 1 where the model knows nothing; streams run: the
-share of their cost that the chosen experts need.{% endif %}</p>
+<p class="note">A stream fails on the clips that have it, and is missing where there is
+another one, too; these are counted, and the change is that of the same clips, in
+points, by bootstrap over them. Calibration error: the mean difference of confidence and
+accuracy, over {{ bins }} ranges of confidence, by their clips.
+{% if columns | length > 4 %}Own uncertainty: K / S of the evidence, 1 where the model
+knows nothing; streams run: the share of their cost that the chosen experts need.
+{% endif %}</p>
 </section>
 {% if pictures %}
 <section>

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jaxact import metrics, out
-from jaxact.batch import STREAMS
+from jaxact.batch import PRESENT, STREAMS
 from jaxact.devices import distributed
 from jaxact.run.network import Network
 from jaxact.state import Inputs
@@ -35,6 +35,8 @@ class Result:
       metrics: top1, top5, mean_class_accuracy, loss, top1/NAME of each branch, the
         selection figures, and the means of what a model says of itself, see
         `jaxact.out.OF_ITSELF`.
+      of_itself: of what a model says of itself, each clip's, [N].
+      present: bool [N s], which of the model's streams each clip has; None: all.
       selection: the selection figures alone; None without ground truth or selection.
       difficulty: int [N] bit masks, or None.
       frame_marks, actor_visible: [N f], see `jaxact.frame_choice`; None as selection.
@@ -47,6 +49,8 @@ class Result:
     scores: np.ndarray
     branches: dict[str, np.ndarray]
     metrics: dict[str, float]
+    of_itself: dict[str, np.ndarray]
+    present: np.ndarray | None
     selection: dict[str, float] | None
     difficulty: np.ndarray | None
     frame_marks: np.ndarray | None
@@ -91,7 +95,8 @@ def evaluate_batches(
         read = {name: v for name, v in batch.items() if name not in unread}
         on_device = distributed.put_batch(read, network.mesh)
         result = dict(network.eval_step(variables, on_device))
-        result |= {name: on_device[name] for name in out.TRUTH if name in batch}
+        known = (*out.TRUTH, PRESENT)
+        result |= {name: on_device[name] for name in known if name in batch}
         local = distributed.to_host(result)
         if part:  # further views of the clips of the batch before
             for name, value in local.items():
@@ -110,7 +115,7 @@ def evaluate_batches(
         if out.KEEP in real and out.ACTOR_BOX in real:
             pairs = metrics.add(pairs, _selection(real, inputs))
         for name in real:
-            if name in out.OF_EVERY_CLIP or name.startswith(BRANCH):
+            if name in (*out.OF_EVERY_CLIP, PRESENT) or name.startswith(BRANCH):
                 rows.setdefault(name, []).append(real[name])
         done = sum(map(len, rows.get("id", [])))
         if distributed.is_main():
@@ -130,15 +135,16 @@ def evaluate_batches(
     for name, scores in branches.items():
         right = metrics.top_k(scores, table["label"], 1)
         numbers[f"top1/{name}"] = metrics.ratio(right)
-    for name in out.OF_ITSELF:
-        if name in table:
-            numbers[name] = float(table[name].mean())
+    of_itself = {name: table[name] for name in out.OF_ITSELF if name in table}
+    numbers |= {name: float(values.mean()) for name, values in of_itself.items()}
     return Result(
         ids=table["id"],
         labels=table["label"],
         scores=table[out.SCORES],
         branches=branches,
         metrics=numbers | (selection or {}),
+        of_itself=of_itself,
+        present=table.get(PRESENT),
         selection=selection,
         difficulty=table.get(out.DIFFICULTY),
         frame_marks=table.get(out.FRAME_MARKS) if selection else None,

@@ -2,16 +2,18 @@
 
 import dataclasses
 import itertools
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from jaxact import metrics, out
+from jaxact import metrics
 from jaxact.batch import STREAMS
 from jaxact.devices.distributed import say
 from jaxact.errors import UserError
-from jaxact.run import failures
+from jaxact.report import compare
+from jaxact.run import evaluation, failures
 from jaxact.run.session import Opened
 
 
@@ -77,6 +79,9 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Evaluates a model while its streams fail, one at a time.
 
+    A stream fails on the clips that have it; one that is to be missing, on those that
+    have another one, too. The others do not count in its rows.
+
     Args:
       opened: see `session.open_evaluation`.
       variables: of the model, on its devices.
@@ -84,10 +89,13 @@ def measure(
       frames, clips: see `failures.fail`.
 
     Returns:
-      For each case stream, failure, strength, `figures` and the mean of what the model
-      says of itself (`jaxact.out.OF_ITSELF`), if it does; where a model cannot do
-      without the stream, ``refused`` and why in place of these; and where it can be
-      seen, ``example``, a failing video ``[t h w c]``.
+      For each case stream, failure, strength, ``clips``, how many count, `figures`, the
+      mean of what the model says of itself (`jaxact.out.OF_ITSELF`), if it does, and,
+      but for the first, what Top-1 changes on the same clips by the failure
+      (``change``), and the 95 % interval of that (``interval``); where a model cannot
+      do without the stream, or no clip counts, ``refused`` and why in place of these;
+      and where it can be seen, ``example``, a video ``[t h w c]`` that fails, or of the
+      first case ``examples``, each stream's as it is, by name.
 
     Raises:
       UserError: a share is not above 0 and at most 1; see `cases`.
@@ -95,8 +103,11 @@ def measure(
     for key, share in (("--frames", frames), ("--clips", clips)):
         if not 0 < share <= 1:
             raise UserError(f"Got {key} {share:g}; expected more than 0, at most 1.")
-    rows = []
-    for case in cases(opened.network.inputs, names):
+    todo = cases(opened.network.inputs, names)
+    rows: list[dict[str, Any]] = []
+    whole: evaluation.Result | None = None
+    for index, case in enumerate(todo, 1):
+        begun = time.perf_counter()
         row = dataclasses.asdict(case)
         batches = _failing(opened, case, frames, clips)
         try:
@@ -107,24 +118,72 @@ def measure(
                 raise
             rows.append(row | {"refused": " ".join(str(error).split())})
             continue
-        row |= _example(opened, case, first, clips)
-        row |= {k: result.metrics[k] for k in out.OF_ITSELF if k in result.metrics}
-        rows.append(row | figures(result.scores, result.labels))
-        say(f"{case}: top-1 {rows[-1]['top1']:.1%}")
+        whole = whole or result
+        counted = _counted(case, tuple(opened.network.inputs), whole)
+        if not counted.any():
+            rows.append(row | {"refused": "No clip has this stream and another one."})
+            continue
+        row |= _examples(opened, case, first, clips)
+        row |= _of_clips(result, whole, counted, case)
+        rows.append(row)
+        say(f"{index} of {len(todo)}  {case}: top-1 {row['top1']:.1%}")
+        if not case.stream:  # which compiles, too: later ones are faster
+            left = (time.perf_counter() - begun) * (len(todo) - 1) / 60
+            say(f"{len(todo) - 1} failures to go, {left:.0f} min at most.")
     return rows
 
 
-def _example(
+def _counted(
+    case: Case, streams: Sequence[str], whole: evaluation.Result
+) -> np.ndarray:
+    """Says on which clips a case can be seen, bool ``[N]``."""
+    if whole.present is None or not case.stream:
+        return np.ones(len(whole.ids), bool)
+    there = whole.present[:, streams.index(case.stream)]
+    if case.failure == "missing":
+        there = there & (whole.present.sum(axis=1) > 1)
+    return there
+
+
+def _of_clips(
+    result: evaluation.Result,
+    whole: evaluation.Result,
+    counted: np.ndarray,
+    case: Case,
+) -> dict[str, Any]:
+    """Returns the figures of a case, of the clips that count."""
+    if not np.array_equal(result.ids, whole.ids):
+        raise ValueError("The clips came in another order: the batches are wrong.")
+    scores, labels = result.scores[counted], result.labels[counted]
+    found: dict[str, Any] = {"clips": len(labels)}
+    found |= {k: float(x[counted].mean()) for k, x in result.of_itself.items()}
+    found |= figures(scores, labels)
+    if not case.stream:
+        return found
+    before, after = (
+        metrics.in_top_k(x, labels, 1) for x in (whole.scores[counted], scores)
+    )
+    lost, won = int((before & ~after).sum()), int((after & ~before).sum())
+    found["change"] = (won - lost) / len(labels)
+    found["interval"] = compare.bootstrap(lost, won, len(labels))
+    return found
+
+
+def _examples(
     opened: Opened, case: Case, batch: dict[str, Any], clips: float
 ) -> dict[str, Any]:
     """Returns a clip to which it happened, if a picture shows it."""
-    shape = opened.network.inputs[case.stream].shape if case.stream else ()
     chosen = np.flatnonzero(failures.concerned(batch, clips))
-    seen = case.stream and STREAMS[case.stream].kind == "video"
-    if not seen or not chosen.size or case.failure == "missing":
+    if not chosen.size or case.failure == "missing":
         return {}
-    clip = batch[case.stream][chosen[0]]
-    return {"example": clip if clip.ndim == len(shape) else clip[0]}
+    found = {}
+    for name, spec in opened.network.inputs.items():
+        if STREAMS[name].kind == "video" and case.stream in ("", name):
+            clip = batch[name][chosen[0]]
+            found[name] = clip if clip.ndim == len(spec.shape) else clip[0]
+    if not case.stream:
+        return {"examples": found}
+    return {"example": found[case.stream]} if found else {}
 
 
 def _failing(

@@ -12,6 +12,7 @@ from jaxact.errors import UserError
 from jaxact.report import robustness
 
 FIGURES = {
+    "clips": 80,
     "top1": 0.8125,
     "confidence": 0.9,
     "calibration_error": 0.0875,
@@ -19,12 +20,15 @@ FIGURES = {
 }
 FOUND = {
     **dict(experiment="a <model>", checkpoint="runs/a/checkpoints/7", clips=80),
+    "classes": 4,
     **dict(dataset="tiny 1.0.0", protocol="xsub", split="test"),
     **dict(share_of_frames=1.0, share_of_clips=0.25),
     "failures": {"noisy": "normal noise"},
     "rows": [
-        {"stream": "", "failure": "none", "strength": 0.0, **FIGURES},
-        {"stream": "ir", "failure": "noisy", "strength": 0.3, **FIGURES, "top1": 0.25}
+        {"stream": "", "failure": "none", "strength": 0.0, **FIGURES}
+        | {"examples": {"ir": np.ones((8, 4, 6, 1), np.uint8)}},
+        {"stream": "ir", "failure": "noisy", "strength": 0.3, **FIGURES}
+        | {"clips": 60, "top1": 0.25, "change": -0.55, "interval": [-0.655, -0.4375]}
         | {"example": np.zeros((8, 4, 6, 1), np.uint8)},
         {
             **{"stream": "ir", "failure": "missing", "strength": 1.0},
@@ -43,9 +47,14 @@ def test_the_page_and_the_figures(tmp_path):
     assert text.count('width="105.0" height="11.2"') == 1
     assert f'class="grid" d="M{190 + 420 * 0.8125:.1f} 0V' in text
     assert text.count("81.2\u2009%") == 1 and "ir noisy 0.3" in text
-    assert text.count("<img") == 1 and 'alt="ir noisy 0.3"' in text
+    assert text.count("<img") == 2 and 'alt="ir noisy 0.3"' in text
+    assert 'alt="ir as it is"' in text
+    assert text.count("-55.0 (-65.5 to -43.8)") == 1
     stored = json.loads((tmp_path / "new" / "robustness.json").read_text())
-    plain = [{k: v for k, v in row.items() if k != "example"} for row in FOUND["rows"]]
+    plain = [
+        {k: v for k, v in row.items() if not k.startswith("example")}
+        for row in FOUND["rows"]
+    ]
     assert stored["rows"] == plain and stored["format"] == robustness.FORMAT
 
 
@@ -66,9 +75,10 @@ def test_four_frames_of_a_clip_from_the_first_to_the_last():
 
 def test_the_table_in_words():
     head, whole, noisy, missing = robustness.text(FOUND).splitlines()
-    assert head.split()[:2] == ["Top-1", "mean"]
-    assert whole.split() == ["nothing", "fails", "81.2%", "90.0%", "8.8%", "5.0%"]
-    assert noisy.split()[:4] == ["ir", "noisy", "0.3", "25.0%"]
+    assert head.split()[:3] == ["clips", "Top-1", "mean"]
+    assert whole.split() == ["nothing", "fails", "80", "81.2%", "90.0%", "8.8%", "5.0%"]
+    assert noisy.split()[:5] == ["ir", "noisy", "0.3", "60", "25.0%"]
+    assert noisy.endswith("-55.0 (-65.5 to -43.8)")
     assert missing.split() == ["ir", "missing", "It", "needs", "<all>."]
 
 

@@ -51,10 +51,10 @@ class TwoData(tiny.TinyData):
 MEASURED = ("top1", "confidence", "calibration_error", "sure_and_wrong")
 
 
-def opened(model):
+def opened(model, data=None):
     experiment = tiny.experiment()
     experiment.model = model
-    found = session.open_evaluation(experiment, TwoData())
+    found = session.open_evaluation(experiment, data or TwoData())
     return found, found.network.init(jax.random.key(0))
 
 
@@ -76,11 +76,57 @@ def test_what_is_measured():
     assert not by_case["rgb", "black", 1.0]["example"].any()
     assert by_case["ir", "noisy", 0.3]["example"].shape == (2, 4, 4, 1)
     assert "example" not in whole | by_case["ir", "missing", 1.0]
+    assert whole["examples"]["rgb"].any() and set(whole["examples"]) == {"rgb", "ir"}
     # Without colours all classes are alike: a third, of which the first is named.
     for name in ("missing", "black"):
         blind = by_case["rgb", name, 1.0]
         assert blind["confidence"] == pytest.approx(1 / 3)
         assert blind["top1"] < 0.8 and blind["sure_and_wrong"] == 0
+
+
+class PartialData(TwoData):
+    """Of every four clips one has no infrared, and one no colours."""
+
+    def eval_batches(self, *args, **kwargs):
+        for batch in super().eval_batches(*args, **kwargs):
+            lacking = np.stack([batch["id"] % 4 == 1, batch["id"] % 4 == 0], axis=1)
+            yield batch | {"present": ~lacking}
+
+
+def test_clips_that_lack_the_stream_do_not_count():
+    opened_, variables = opened(TwoConfig(), PartialData())
+    whole, *rows = robustness.measure(opened_, variables, ("missing", "black"))
+    by_case = {(row["stream"], row["failure"]): row for row in rows}
+    count = whole["clips"]
+    ids = np.arange(count)
+    # Black where it is there; missing where there is another one, too.
+    assert by_case["rgb", "black"]["clips"] == (ids % 4 != 1).sum()
+    assert by_case["ir", "black"]["clips"] == (ids % 4 != 0).sum()
+    for stream in ("rgb", "ir"):
+        assert by_case[stream, "missing"]["clips"] == (ids % 4 > 1).sum()
+    # The second stream says nothing, so nothing changes; right are those with colours.
+    for failure in ("missing", "black"):
+        row = by_case["ir", failure]
+        assert row["change"] == 0 and tuple(row["interval"]) == (0, 0)
+    assert by_case["ir", "missing"]["top1"] == 1 > whole["top1"]
+    blind = by_case["rgb", "black"]  # all that count were right
+    assert blind["change"] == pytest.approx(blind["top1"] - 1)
+    low, high = blind["interval"]
+    assert low < blind["change"] < high < 0
+
+
+class ApartData(TwoData):
+    def eval_batches(self, *args, **kwargs):
+        for batch in super().eval_batches(*args, **kwargs):
+            odd = batch["id"] % 2 == 1
+            yield batch | {"present": np.stack([odd, ~odd], axis=1)}
+
+
+def test_a_stream_that_is_never_beside_another_cannot_be_missing():
+    rows = robustness.measure(*opened(TwoConfig(), ApartData()), ("missing",))[1:]
+    assert [row["refused"] for row in rows] == 2 * [
+        "No clip has this stream and another one."
+    ]
 
 
 def test_half_of_the_clips_are_half_as_bad():
