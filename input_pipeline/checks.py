@@ -143,8 +143,9 @@ def check_rows(
                 cure += "choose a model of other streams."
             elif len(inputs) > 1:
                 cure += (
-                    "choose a model without this stream, or set data.allow_missing: "
-                    "the stream is then zeros in these clips."
+                    "choose a model without this stream, or add "
+                    "--config.data.allow_missing=True: the stream is then zeros in "
+                    "these clips."
                 )
             else:
                 cure += "choose a model without this stream."

@@ -1,4 +1,4 @@
-"""What will not hold of a split: rare classes, persons and clips on both sides.
+"""What will not hold of a split: rare classes, persons and clips on both sides, gaps.
 
 Said when a data set is prepared and when a run starts; nothing is refused for it.
 """
@@ -10,6 +10,7 @@ import numpy as np
 from input_pipeline import folds, splits
 from input_pipeline.config import DataConfig
 from input_pipeline.dataset import DatasetError, PreparedDataset
+from input_pipeline.index import frames_column
 
 # Fewer training clips than this teach a class hardly anything; with fewer test clips
 # one of them is a fifth of the class's accuracy, or more.
@@ -35,6 +36,7 @@ def of(dataset: PreparedDataset, data: DataConfig) -> list[str]:
         *_few(dataset, data, "test", FEW_TEST, "test", TESTED),
         *_persons(dataset, train, test),
         *_twins(dataset, train, test),
+        *(_lacking(dataset, train, test) if data.allow_missing else []),
     ]
 
 
@@ -89,6 +91,27 @@ def _twins(
     return [
         f"{len(twins)} test clips have the very content of a training clip "
         f"({_listed(names)}): what is tested was trained on."
+    ]
+
+
+def _lacking(
+    dataset: PreparedDataset, train: np.ndarray, test: np.ndarray
+) -> Sequence[str]:
+    said = []
+    for name, rows in (("training", train), ("test", test)):
+        counts = {
+            stream: int((dataset.index[frames_column(stream)][rows] == 0).sum())
+            for stream in dataset.streams
+            if frames_column(stream) in dataset.index
+        }
+        gaps = [f"{count} have no {stream}" for stream, count in counts.items() if count]
+        if gaps:
+            said.append(f"of {len(rows)} {name} clips {', '.join(gaps)}")
+    if not said:
+        return []
+    return [
+        f"{'; '.join(said)}. Models of these streams take such clips with "
+        "data.allow_missing=True and refuse them without."
     ]
 
 

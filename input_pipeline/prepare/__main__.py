@@ -124,7 +124,9 @@ def _of_splits(folder: Path, protocols: Sequence[str]) -> list[str]:
     found = [
         f"protocol {protocol!r}: {text}" if len(protocols) > 1 else text
         for protocol in protocols
-        for text in split_doubts.of(opened, DataConfig(protocol=protocol))
+        for text in split_doubts.of(
+            opened, DataConfig(protocol=protocol, allow_missing=True)
+        )
     ]
     return found
 

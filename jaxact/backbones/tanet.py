@@ -13,7 +13,7 @@ from jaxact.layers.temporal_adaptive import TAM
 
 @dataclasses.dataclass
 class TANetConfig(BackboneConfig):
-    """TANet-50; weights are tied to the number of frames, 3 or more of them."""
+    """TANet-50; its weights are tied to the number of frames."""
 
     mean: ClassVar[tuple[float, ...]] = IMAGENET_MEAN
     std: ClassVar[tuple[float, ...]] = IMAGENET_STD

@@ -269,9 +269,15 @@ def _misfit(name: str, problems: Sequence[str], part: str) -> errors.UserError:
         True: "Only heads differ, as with other classes. To keep everything else, add "
         "--config.train.init_part=all_but_heads; to keep the backbone alone, "
         "--config.train.init_part=backbone.",
-        False: "Give the config (and the overrides) it was trained with, or start from "
-        "its backbone alone with --config.train.init_part=backbone.",
+        False: "Give the config (and the overrides) it was trained with (the run's "
+        "config.txt), or, if the backbone is the same, start from it alone with "
+        "--config.train.init_part=backbone.",
     }[heads and part == "all"]
+    if part == "backbone":
+        cure = (
+            "Its backbone is another one: give the config (and the overrides) it was "
+            "trained with, which the run's config.txt tells, or start from another run."
+        )
     if part == "teacher":
         cure = (
             "With train.init_part=teacher a whole network becomes the model's "

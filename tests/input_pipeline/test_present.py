@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from input_pipeline import ops
+from input_pipeline import ops, split_doubts
 from input_pipeline.config import DataConfigError
-from input_pipeline.dataset import DatasetError
+from input_pipeline.dataset import DatasetError, PreparedDataset
 from input_pipeline.pipeline import eval_batches, train_batches
 from tests.input_pipeline import tiny
 
@@ -58,11 +58,25 @@ def test_whole_clips_have_all_streams(whole):
 
 
 def test_missing_streams_are_refused_unless_allowed(partial):
-    with pytest.raises(DatasetError, match="or set data.allow_missing: the stream is"):
+    with pytest.raises(DatasetError, match=r"add --config\.data\.allow_missing=True: the"):
         eval_batches(tiny.config(partial), INPUTS, "test", 2)
     data = tiny.config(partial, allow_missing=True)
     with pytest.raises(DatasetError, match=r"1 of 4 clips .* no stream at all of ir"):
         eval_batches(data, {"ir": INPUTS["ir"]}, "test", 2)
+
+
+def test_what_is_missing_is_told_where_it_is_allowed(whole, partial):
+    def said(root, **changes):
+        data = tiny.config(root, **changes)
+        opened = PreparedDataset.open(root, "tiny")
+        return [x for x in split_doubts.of(opened, data) if "have no" in x]
+
+    assert said(partial, allow_missing=True) == [
+        "of 5 training clips 1 have no rgb, 1 have no ir, 1 have no skeleton; of 4 "
+        "test clips 1 have no rgb, 1 have no ir, 1 have no skeleton. Models of these "
+        "streams take such clips with data.allow_missing=True and refuse them without."
+    ]
+    assert not said(partial) and not said(whole, allow_missing=True)
 
 
 @pytest.mark.parametrize("views", [{}, dict(eval_views_time=2)])

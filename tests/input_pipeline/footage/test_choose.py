@@ -25,6 +25,11 @@ def test_what_is_missing_and_what_is_too_much(given, message):
         choose.streams(given, INPUTS, some=True)
 
 
+def test_the_switch_for_clips_that_lack_streams_is_named():
+    with pytest.raises(FootageError, match=r"--config\.data\.allow_missing=True"):
+        choose.streams({"ir": "b"}, INPUTS)
+
+
 def touch(folder, *names):
     folder.mkdir(exist_ok=True)
     for name in names:
