@@ -4,15 +4,13 @@ import ast
 import dataclasses
 import importlib
 import inspect
-import pkgutil
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jaxact import backbones as backbone_modules
-from jaxact.backbones.protocol import BackboneConfig
 from jaxact.backbones.public_weights import KINDS
+from jaxact.backbones.table import NETWORKS, SharedConfig
 from jaxact.layers.fusions.table import FUSIONS
 
 
@@ -92,19 +90,20 @@ def shown(text: str) -> str:
 
 
 def backbones() -> str:
-    """Returns a table of all backbones: config, sizes, public weights."""
+    """Returns a table of all backbones by name: sizes, fields, public weights."""
     rows = []
-    for info in pkgutil.iter_modules(backbone_modules.__path__):
-        importlib.import_module(f"{backbone_modules.__name__}.{info.name}")
-    for config in sorted(subclasses(BackboneConfig), key=lambda c: c.__module__):
-        module = inspect.getmodule(config)
-        name = config.__name__.removesuffix("Config")
-        sizes = getattr(module, "VARIANTS", {})
-        rows.append((name, first_sentence(config), ", ".join(sizes) or "one"))
+    for kind in NETWORKS.values():
+        for name, config in kind.items():
+            if config is SharedConfig:  # which is no network
+                continue
+            sizes = getattr(inspect.getmodule(config), "VARIANTS", {})
+            own = ", ".join(field.name for field in dataclasses.fields(config))
+            words = (first_sentence(config), ", ".join(sizes) or "one", code(own))
+            rows.append((code(name), *words))
     names = [(name,) for kind in KINDS for name in kind.NAMES]
     return "\n\n".join(
         [
-            table(("backbone", "the config's defaults", "sizes published"), rows),
+            table(("`net=`", "what it is", "sizes published", "its fields"), rows),
             "Public files that fill them, whatever the names in them:",
             table(("names known",), names),
         ]
@@ -120,12 +119,6 @@ def fusions() -> str:
         )
         rows.append((code(name), first_sentence(config), code(own) if own else ""))
     return table(("`fusion=`", "what it does", "its fields"), rows)
-
-
-def subclasses(cls: type) -> Iterator[type]:
-    for one in cls.__subclasses__():
-        yield one
-        yield from subclasses(one)
 
 
 def first_sentence(thing: Any) -> str:

@@ -216,9 +216,21 @@ class ResNet(Staged):
         Returns:
           ``features`` ``[b t h w c]``, t, h and w divided by the strides; ``token``
           ``[b c]``, their mean in float32; ``stages``, every stage's last map.
+
+        Raises:
+          ValueError: a stride in time is longer than the frames that are left.
         """
         check_choice("frozen_norm", FrozenNorm, self.frozen_norm)
         first, second, third = self.time_strides
+        left = videos[0].shape[1]
+        for stride in self.time_strides:
+            if 1 < left < stride:
+                raise ValueError(
+                    f"Got time_strides {self.time_strides} and {videos[0].shape[1]} "
+                    f"frames: a stride of {stride} where {left} of them are left. "
+                    "Give strides that the frames can make, or more frames."
+                )
+            left = -(-left // stride)
 
         def stem(channels: int) -> Spatial:
             name = stem_name("conv1", channels, videos[0].shape[-1])

@@ -111,6 +111,17 @@ def test_an_unknown_frozen_norm_is_refused():
         shapes_of((1, 4, 16, 16, 3), **SMALL, frozen_norm="some")
 
 
+@pytest.mark.parametrize(
+    "strides, left", [((100, 1, 1), 8), ((3, 2, 3), 2)], ids=["at once", "in the end"]
+)
+def test_strides_longer_than_what_is_left_are_refused(strides, left):
+    with pytest.raises(
+        ValueError, match=f"{strides[-1 if left < 8 else 0]} where {left}"
+    ):
+        shapes_of(VIDEO.shape, **SMALL, time_strides=strides)
+    shapes_of((2, 1, *VIDEO.shape[2:]), **SMALL, time_strides=strides)  # of one frame
+
+
 def test_remat_changes_nothing():
     first, second = trained(inflated=True), trained(inflated=True, remat=True)
     jax.tree.map(

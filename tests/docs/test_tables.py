@@ -48,7 +48,8 @@ def test_all_fusions_and_backbones_are_there():
     assert all(f"| `{name}` |" in fusions for name in FUSIONS)
     assert "hard=True" in fusions
     backbones = tables.backbones()
-    assert "| Hiera |" in backbones and "tiny, small, base, base_plus" in backbones
+    assert "| `hiera` |" in backbones and "tiny, small, base, base_plus" in backbones
+    assert "time_strides" in backbones and "shared" not in backbones
     assert "VideoMAE, Hugging Face names" in backbones
 
 

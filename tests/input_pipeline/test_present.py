@@ -58,7 +58,9 @@ def test_whole_clips_have_all_streams(whole):
 
 
 def test_missing_streams_are_refused_unless_allowed(partial):
-    with pytest.raises(DatasetError, match=r"add --config\.data\.allow_missing=True: the"):
+    with pytest.raises(
+        DatasetError, match=r"add --config\.data\.allow_missing=True: the"
+    ):
         eval_batches(tiny.config(partial), INPUTS, "test", 2)
     data = tiny.config(partial, allow_missing=True)
     with pytest.raises(DatasetError, match=r"1 of 4 clips .* no stream at all of ir"):
