@@ -53,11 +53,26 @@ def started(net: str) -> tuple[str, Network]:
     return f"{rates.PRETRAINED}_dropping/{net}", (arg, {**changes, **DROPPING})
 
 
+def dropping_here(given: Network, net: str) -> Network:
+    """Returns a row that has learnt the first world with all streams."""
+    arg, changes = row(given, net)
+    return arg, {**changes, **DROPPING}
+
+
 def with_streams_dropped() -> dict[str, Network]:
     """Returns the rows that are trained once more."""
-    rows = {net: dropping(rates.network(net), net) for net in DROPPED}
-    rows["stafusion"] = dropping(STAFUSION, "timesformer")
-    return {f"{name}, streams dropped": network for name, network in rows.items()}
+    both = {"timesformer": rates.network("timesformer"), "stafusion": STAFUSION}
+    return {
+        "tsm, streams dropped": dropping(rates.network("tsm"), "tsm"),
+        **{
+            f"{name}, streams dropped": dropping(given, "timesformer")
+            for name, given in both.items()
+        },
+        **{
+            f"{name}, streams dropped here": dropping_here(given, "timesformer")
+            for name, given in both.items()
+        },
+    }
 
 
 STUDY = Study(
