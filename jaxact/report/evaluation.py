@@ -35,7 +35,7 @@ class Evaluation:
         optional, under their names in `jaxact.out`: id, difficulty [], frame_marks
         [s*t], frame_scores [s*t], actor_visible [s*t], keep [s*t n], region_scores
         [s*t n], actor_box [s*t 4], joints_seen [s*t m v 2], activation [s*t h w] and
-        assignments [s*t h w k].
+        assignments [s*t h w k]; and ``present`` bool [s], which streams it has.
       bones: pairs of joints.
       values: by stream, which raw values became 0 and 255, as text.
       history: the rows of the run's metrics.

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from jaxact import out
+from jaxact.batch import PRESENT
 from jaxact.report import bodies, figures, maps, numbers, overlays, page, style
 from jaxact.report.evaluation import Evaluation
 
@@ -206,7 +207,10 @@ def _example(example: Mapping[str, Any], evaluation: Evaluation) -> dict[str, An
     drawn_maps = _maps(streams, example)
     if streams:
         streams, chosen = overlays.spread(streams, chosen)
-    sheet = overlays.selection_sheet(streams, chosen, bones=bones) if streams else None
+    lacked = overlays.absent(given, example.get(PRESENT))
+    sheet = None
+    if streams:
+        sheet = overlays.selection_sheet(streams, chosen, bones=bones, lacked=lacked)
     probabilities = np.asarray(example["scores"])
     best = np.argsort(-probabilities, kind="stable")[:3]
     label = int(example["label"])

@@ -9,7 +9,7 @@ Alphabet: s streams, t frames, h height, w width, n patches of a frame.
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ MARK_COLOURS = {KEY: (255, 179, 0), SECONDARY: (86, 170, 255), BACKGROUND: (58, 
 MARK_NAMES = {KEY: "key", SECONDARY: "second", BACKGROUND: "dropped"}
 STREAM_NAMES = {"rgb": "visible", "ir": "infrared", "rgb_diff": "change"}
 
+NOT_THERE = "not there"
 FRAMES_A_ROW = 8
 GAP, BORDER = 8, 3
 
@@ -75,6 +76,13 @@ class Selection:
 def is_video(stream: np.ndarray) -> bool:
     """Returns whether a stream is frames one can look at: uint8 ``[t h w 1 or 3]``."""
     return stream.ndim == 4 and stream.shape[-1] in (1, 3) and stream.dtype == np.uint8
+
+
+def absent(streams: Iterable[str], present: np.ndarray | None) -> list[str]:
+    """Returns the streams that a clip lacks, by its ``present`` bool ``[s]``."""
+    if present is None:
+        return []
+    return [name for name, there in zip(streams, present, strict=True) if not there]
 
 
 def colour(frame: np.ndarray) -> np.ndarray:
@@ -199,6 +207,7 @@ def selection_sheet(
     grid: tuple[int, int] | None = None,
     title: str = "",
     bones: bodies.Bones = (),
+    lacked: Collection[str] = (),
 ) -> Image.Image:
     """Draws all frames of a clip, what was kept bright and the rest dark.
 
@@ -208,6 +217,7 @@ def selection_sheet(
       grid: rows and columns of patches; found from the frames' shape if None.
       title: a line above the frames.
       bones: pairs of joints, to draw ``selection.joints``.
+      lacked: streams that the clip does not have; what stands for them is not shown.
 
     Raises:
       ValueError: a stream is no video, or the selection has another number of frames.
@@ -220,6 +230,12 @@ def selection_sheet(
     for name, frames in streams.items():
         drawn[name], captions[name] = [], []
         for frame in frames:
+            if name in lacked:
+                empty = np.full_like(frame, PAPER[0])
+                drawn[name].append(draw_frame(empty))
+                captions[name].append((NOT_THERE, "", QUIET_TEXT))
+                at += 1
+                continue
             mark = _at(selection.marks, at)
             box = _at(selection.boxes, at)
             hidden = selection.visible is not None and not selection.visible[at]

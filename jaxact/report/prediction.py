@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxact import errors
+from jaxact.batch import PRESENT
 from jaxact.report import bodies, output, overlays
 
 Best = list[tuple[str, float]]
@@ -45,7 +46,10 @@ def sheet(
     keys = ("frame_marks", "frame_scores", "keep")
     selection = overlays.Selection(*(result.get(key) for key in keys))
     drawn = overlays.spread(videos, selection)
-    return overlays.selection_sheet(*drawn, title=title) if videos else None
+    if not videos:
+        return None
+    lacked = overlays.absent(inputs, clip.get(PRESENT))
+    return overlays.selection_sheet(*drawn, title=title, lacked=lacked)
 
 
 def write(

@@ -206,7 +206,7 @@ def _example(
         for name, spec in inputs.items()
     }
     example["label"] = int(batch["label"][row])
-    for name in (out.SCORES, *out.SELECTION, *out.TRUTH):
+    for name in (out.SCORES, *out.SELECTION, *out.TRUTH, PRESENT):
         if name in local:
             example[name] = local[name][row]
     if out.JOINTS_SEEN in batch:

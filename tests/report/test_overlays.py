@@ -91,6 +91,24 @@ def test_sheet_places_streams_in_rows_and_frames_in_columns():
             assert len(found) == 1
 
 
+def test_a_stream_that_the_clip_lacks_is_not_shown():
+    assert overlays.absent(["rgb", "ir"], np.array([True, False])) == ["ir"]
+    assert overlays.absent(["rgb", "ir"], None) == []
+    rgb, bright = video(3, seed=1), np.full((3, 150, 150, 1), 255, np.uint8)
+    selection = overlays.Selection(marks=np.array([2, 1, 0, 2, 1, 0]))
+
+    def drawn(ir, *lacked):
+        streams = {"rgb": rgb, "ir": ir}
+        return np.asarray(overlays.selection_sheet(streams, selection, lacked=lacked))
+
+    without = drawn(bright, "ir")
+    np.testing.assert_array_equal(without, drawn(0 * bright, "ir"))
+    assert (without != drawn(0 * bright)).any()
+    # Nothing but its row, of pictures and captions, is another.
+    changed = np.nonzero((without != drawn(bright)).any(axis=(1, 2)))[0]
+    assert changed.min() > len(without) / 2 - 10
+
+
 def test_long_clips_wrap():
     one = overlays.selection_sheet({"rgb": video(8)})
     two = overlays.selection_sheet({"rgb": video(9)})

@@ -17,6 +17,17 @@ def test_the_likeliest_classes():
     assert [score for _, score in found] == pytest.approx([0.5, 0.3])
 
 
+def test_the_picture_does_not_show_what_is_not_there():
+    inputs = {name: np.zeros((2, 8, 8, 1)) for name in ("rgb", "ir")}
+    clip = {name: np.full((2, 8, 8, 1), 200, np.uint8) for name in inputs}
+
+    def drawn(there):
+        present = np.array([True, there])
+        return np.asarray(prediction.sheet(clip | {"present": present}, inputs, {}, ""))
+
+    assert (drawn(True) == 200).all(-1).sum() > (drawn(False) == 200).all(-1).sum() > 0
+
+
 def test_a_table_of_clips(tmp_path, capsys):
     with prediction.Table(tmp_path, ["rgb", "ir"], "run/7") as table:
         table.row({"rgb": "a.avi", "ir": "b.avi"}, [("wave", 0.75), ("sit", 0.2)])
