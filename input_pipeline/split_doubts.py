@@ -104,15 +104,14 @@ def _lacking(
             for stream in dataset.streams
             if frames_column(stream) in dataset.index
         }
-        gaps = [f"{count} have no {stream}" for stream, count in counts.items() if count]
+        gaps = [
+            f"{count} have no {stream}" for stream, count in counts.items() if count
+        ]
         if gaps:
             said.append(f"of {len(rows)} {name} clips {', '.join(gaps)}")
     if not said:
         return []
-    return [
-        f"{'; '.join(said)}. Models of these streams take such clips with "
-        "data.allow_missing=True and refuse them without."
-    ]
+    return [f"{'; '.join(said)}: only data.allow_missing=True reads them."]
 
 
 def _rows(dataset: PreparedDataset, data: DataConfig, split: str) -> np.ndarray:

@@ -120,9 +120,10 @@ def robustness(args: argparse.Namespace) -> str:
     folder, step = predictor.find_checkpoint(
         experiment, model_folder.own_weights(args.config, args.checkpoint), workdir
     )
-    # Beside the checkpoint that is asked, unless that is in a folder that is sealed.
-    own = default_workdir(experiment) if model_folder.is_ours(folder) else folder.parent
-    out = pathlib.Path(args.out or own / "robustness")
+    # Beside the run's checkpoints; what else holds one (a model folder) is left alone.
+    of_run = folder.name == "checkpoints"
+    run = workdir or (folder.parent if of_run else default_workdir(experiment))
+    out = pathlib.Path(args.out or run / "robustness")
     output.check(out)
     pipeline = pipeline_of(experiment.data)
     try:

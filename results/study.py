@@ -171,7 +171,7 @@ def reported(spec: Experiment, folder: pathlib.Path) -> pathlib.Path:
 
 
 def run(study: Study, row: str, seed: int) -> list[Run]:
-    """Returns a row's lines of the output file: its own, and its teacher's."""
+    """Returns a row's lines of the output file: its own, its teacher's, both's."""
     reports = [evaluated(study, network, seed) for network in study.networks(row)]
     parts = [score_fusion.read(report) for report in reports]
     first, facts = parts[0], {}

@@ -1,6 +1,7 @@
 """``python -m jaxact``: odd values end in a paragraph and exit code 2."""
 
 import json
+import shutil
 import sys
 import types
 
@@ -109,6 +110,24 @@ def test_robustness_of_a_run(two, monkeypatch, tmp_path, capsys):
     shares = [row["top1"] for row in found["rows"]]
     assert shares[0] == 1 and shares[1] < 0.8 and shares[3:] == [1, 1]
     assert found["checkpoint"] == str(tmp_path / "checkpoints" / "1")
+
+
+def test_the_report_lies_in_the_run_that_is_asked(two, monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "pipeline_of", lambda data: Pipeline())
+    monkeypatch.chdir(tmp_path)
+    words = [*two[: two.index("--out")], "--failures", "missing"]
+    shutil.copytree(tmp_path / "checkpoints", tmp_path / "moved")
+    last = words.index("--checkpoint") + 1
+    for checkpoint, more, where in (
+        (str(tmp_path), [], "robustness"),
+        ("last", ["--workdir", str(tmp_path)], "robustness"),
+        (str(tmp_path), ["--workdir", "other"], "other/robustness"),
+        (str(tmp_path / "moved"), [], "runs/tiny/robustness"),
+    ):
+        words[last] = checkpoint
+        command.main([*words, *more])
+        assert (tmp_path / where / "robustness.html").is_file()
+        shutil.rmtree(tmp_path / where)
 
 
 def test_values_of_the_config_are_set_as_in_the_scripts(two, monkeypatch, capsys):

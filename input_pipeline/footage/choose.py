@@ -33,12 +33,13 @@ def streams(
     if missing or surplus:
         add = "".join(f" Add --{stream} FILE." for stream in missing)
         drop = "".join(f" Leave out --{stream}." for stream in surplus)
+        without = ""
         if 0 < len(missing) < len(read):
-            drop += (
+            without = (
                 " A model that was trained on clips without some of its streams does "
                 "without them here, too: add --config.data.allow_missing=True."
             )
-        raise FootageError(f"The model reads {' and '.join(read)}.{add}{drop}")
+        raise FootageError(f"The model reads {' and '.join(read)}.{add}{drop}{without}")
     return {stream: path for stream in read if (path := given.get(stream))}
 
 

@@ -32,6 +32,7 @@ from jaxact.losses import CrossEntropy, ScoreFunction
 from jaxact.models import stafusion_checks
 from jaxact.models.second_look import in_clip, look_again
 from jaxact.models.streams import Branches, TimeSformerStreamsConfig, in_time
+from jaxact.strict import free
 
 
 @dataclasses.dataclass
@@ -76,7 +77,7 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     # Whose answer an evaluation reads: the student's, as in the paper; or of "both" the
     # mean of the student's and the teacher's scores, which keeps what leaving frames
     # out brings and takes back what it costs where all matter (docs/results.md).
-    answer: Literal["student", "both"] = "student"
+    answer: Literal["student", "both"] = free("student")
     # Salient regions: fractions of a frame's patches, in key and secondary frames.
     r1: float = 0.60
     r2: float = 0.35

@@ -175,7 +175,9 @@ def _frames(table: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _maps(
-    streams: Mapping[str, np.ndarray], example: Mapping[str, Any]
+    streams: Mapping[str, np.ndarray],
+    example: Mapping[str, Any],
+    lacked: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Returns the sheets of what the model says of every place of its frames."""
     videos = {name: frames for name, frames in streams.items() if name != "skeleton"}
@@ -191,7 +193,7 @@ def _maps(
             for (name, frames), part in zip(videos.items(), parts, strict=True)
         }
         rows = overlays.spread(drawn, overlays.Selection())
-        sheet = overlays.selection_sheet(*rows)
+        sheet = overlays.selection_sheet(*rows, lacked=lacked)
         sheets.append({"kind": key, "picture": data_uri(sheet), "size": sheet.size})
     return sheets
 
@@ -204,10 +206,10 @@ def _example(example: Mapping[str, Any], evaluation: Evaluation) -> dict[str, An
     bones = evaluation.bones
     videos = bodies.as_videos(given, bones, over=overlaid)
     streams = {name: x for name, x in videos.items() if overlays.is_video(x)}
-    drawn_maps = _maps(streams, example)
+    lacked = overlays.absent(given, example.get(PRESENT))
+    drawn_maps = _maps(streams, example, lacked)
     if streams:
         streams, chosen = overlays.spread(streams, chosen)
-    lacked = overlays.absent(given, example.get(PRESENT))
     sheet = None
     if streams:
         sheet = overlays.selection_sheet(streams, chosen, bones=bones, lacked=lacked)

@@ -72,7 +72,6 @@ def chart(rows: Sequence[Mapping[str, Any]]) -> Markup:
         f'width="{NAMES + WIDTH + 60}" role="img" font-size="12" '
         'aria-label="Top-1, and clips that are sure and wrong, for each failure">'
     ]
-    whole = next((row["top1"] for row in rows if not row["stream"]), None)
     for index, row in enumerate(rows):
         y = 4 + index * (ROW + GAP)
         tip = "\n".join(
@@ -87,13 +86,17 @@ def chart(rows: Sequence[Mapping[str, Any]]) -> Markup:
             f'width="{WIDTH * row["top1"]:.1f}" height="{ROW * 0.62:.1f}"/>'
             f'<rect class="wrong" x="{NAMES}" y="{y + ROW * 0.68:.1f}" '
             f'width="{WIDTH * row["sure_and_wrong"]:.1f}" height="{ROW * 0.32:.1f}"/>'
+            f"{_before(row, y)}"
             f'<text x="{NAMES + WIDTH + 6}" y="{y + ROW / 2:.1f}" class="middle">'
             f"{row['top1']:.1%}</text></g>"
         )
-    if whole is not None:
-        x = NAMES + WIDTH * whole
-        parts.append(f'<path class="grid" d="M{x:.1f} 0V{height - 20}"/>')
     return Markup("".join(parts) + "</svg>")
+
+
+def _before(row: Mapping[str, Any], y: int) -> str:
+    """Returns a line where Top-1 of the same clips is while nothing fails."""
+    x = NAMES + WIDTH * (row["top1"] - row.get("change", 0.0))
+    return f'<path class="grid" d="M{x:.1f} {y - GAP / 2:g}v{ROW + GAP}"/>'
 
 
 def strip(clip: np.ndarray) -> str:
@@ -179,7 +182,7 @@ PAGE = """\
 <h2>Top-1, and how often it is sure and wrong</h2>
 <div class="scroll">{{ chart }}</div>
 <p class="note">Blue: right. Orange: wrong, with a probability of {{ sure }} or more.
-The line is where nothing fails.</p>
+The line: right where nothing fails, of the same clips.</p>
 </section>
 <section>
 <h2>All figures</h2>

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from jaxact import metrics
-from jaxact.batch import STREAMS
+from jaxact.batch import PRESENT, STREAMS
 from jaxact.devices.distributed import say
 from jaxact.errors import UserError
 from jaxact.report import compare
-from jaxact.run import evaluation, failures
+from jaxact.run import evaluation, failures, log
 from jaxact.run.session import Opened
 
 
@@ -106,9 +106,13 @@ def measure(
     todo = cases(opened.network.inputs, names)
     rows: list[dict[str, Any]] = []
     whole: evaluation.Result | None = None
+    begun = time.perf_counter()
     for index, case in enumerate(todo, 1):
-        begun = time.perf_counter()
         row = dataclasses.asdict(case)
+        counted = _counted(case, tuple(opened.network.inputs), whole)
+        if isinstance(counted, str):
+            rows.append(row | {"refused": counted})
+            continue
         batches = _failing(opened, case, frames, clips)
         try:
             first = next(batches)
@@ -119,36 +123,41 @@ def measure(
             rows.append(row | {"refused": " ".join(str(error).split())})
             continue
         whole = whole or result
-        counted = _counted(case, tuple(opened.network.inputs), whole)
-        if not counted.any():
-            rows.append(row | {"refused": "No clip has this stream and another one."})
-            continue
         row |= _examples(opened, case, first, clips)
         row |= _of_clips(result, whole, counted, case)
         rows.append(row)
-        say(f"{index} of {len(todo)}  {case}: top-1 {row['top1']:.1%}")
-        if not case.stream:  # which compiles, too: later ones are faster
-            left = (time.perf_counter() - begun) * (len(todo) - 1) / 60
-            say(f"{len(todo) - 1} failures to go, {left:.0f} min at most.")
+        left = (time.perf_counter() - begun) / index * (len(todo) - index)
+        say(
+            f"{case}: top-1 {row['top1']:.1%}  ({index} of {len(todo)}, about "
+            f"{log.duration(left)} left)"
+        )
     return rows
 
 
 def _counted(
-    case: Case, streams: Sequence[str], whole: evaluation.Result
-) -> np.ndarray:
-    """Says on which clips a case can be seen, bool ``[N]``."""
-    if whole.present is None or not case.stream:
-        return np.ones(len(whole.ids), bool)
+    case: Case, streams: Sequence[str], whole: evaluation.Result | None
+) -> np.ndarray | slice | str:
+    """Returns on which clips a case can be seen; or why on none.
+
+    Args:
+      whole: where nothing fails; None: this is that case.
+    """
+    if whole is None or whole.present is None:
+        return slice(None)
     there = whole.present[:, streams.index(case.stream)]
+    if not there.any():
+        return "No clip has this stream."
     if case.failure == "missing":
         there = there & (whole.present.sum(axis=1) > 1)
+        if not there.any():
+            return "No clip that has this stream has another one."
     return there
 
 
 def _of_clips(
     result: evaluation.Result,
     whole: evaluation.Result,
-    counted: np.ndarray,
+    counted: np.ndarray | slice,
     case: Case,
 ) -> dict[str, Any]:
     """Returns the figures of a case, of the clips that count."""
@@ -172,14 +181,18 @@ def _of_clips(
 def _examples(
     opened: Opened, case: Case, batch: dict[str, Any], clips: float
 ) -> dict[str, Any]:
-    """Returns a clip to which it happened, if a picture shows it."""
-    chosen = np.flatnonzero(failures.concerned(batch, clips))
-    if not chosen.size or case.failure == "missing":
+    """Returns a clip that has the stream and to which it happened, if it is seen."""
+    if case.failure == "missing":
         return {}
+    chosen = np.flatnonzero(failures.concerned(batch, clips))
     found = {}
-    for name, spec in opened.network.inputs.items():
-        if STREAMS[name].kind == "video" and case.stream in ("", name):
-            clip = batch[name][chosen[0]]
+    for index, (name, spec) in enumerate(opened.network.inputs.items()):
+        having = chosen
+        if PRESENT in batch:
+            having = chosen[np.asarray(batch[PRESENT])[chosen, index]]
+        wanted = STREAMS[name].kind == "video" and case.stream in ("", name)
+        if wanted and having.size:
+            clip = batch[name][having[0]]
             found[name] = clip if clip.ndim == len(spec.shape) else clip[0]
     if not case.stream:
         return {"examples": found}

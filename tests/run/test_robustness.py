@@ -96,6 +96,8 @@ class PartialData(TwoData):
 def test_clips_that_lack_the_stream_do_not_count():
     opened_, variables = opened(TwoConfig(), PartialData())
     whole, *rows = robustness.measure(opened_, variables, ("missing", "black"))
+    # Of the first clip, which lacks colours, and of the second, which lacks infrared.
+    assert whole["examples"]["rgb"].any() and whole["examples"]["ir"].any()
     by_case = {(row["stream"], row["failure"]): row for row in rows}
     count = whole["clips"]
     ids = np.arange(count)
@@ -125,8 +127,25 @@ class ApartData(TwoData):
 def test_a_stream_that_is_never_beside_another_cannot_be_missing():
     rows = robustness.measure(*opened(TwoConfig(), ApartData()), ("missing",))[1:]
     assert [row["refused"] for row in rows] == 2 * [
-        "No clip has this stream and another one."
+        "No clip that has this stream has another one."
     ]
+
+
+class ColourData(TwoData):
+    def eval_batches(self, *args, **kwargs):
+        for batch in super().eval_batches(*args, **kwargs):
+            yield batch | {"present": np.array([[True, False]] * len(batch["id"]))}
+
+
+def test_a_stream_that_no_clip_has_cannot_fail():
+    rows = robustness.measure(*opened(TwoConfig(), ColourData()), ("black", "missing"))
+    assert rows[0]["examples"].keys() == {"rgb"}
+    assert rows[2]["top1"] < 1 and "example" in rows[2]
+    why = {row["stream"]: row["refused"] for row in rows if "refused" in row}
+    assert why == {
+        "rgb": "No clip that has this stream has another one.",
+        "ir": "No clip has this stream.",
+    }
 
 
 def test_half_of_the_clips_are_half_as_bad():

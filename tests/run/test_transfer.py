@@ -59,6 +59,11 @@ def test_everything_but_the_heads():
     assert "head/fc/kernel: checkpoint (4, 5), model (4, 7)" in text
     assert "--config.train.init_part=all_but_heads" in text
     assert "--config.train.init_part=backbone" in text
+    # Who asks for the backbone alone, and has another, is not sent there again.
+    wider = model(**DAM | {"backbone__conv1__kernel": (3, 3, 3, 8)})
+    with pytest.raises(errors.UserError, match="Its backbone is another") as caught:
+        transfer.convert(stored, wider, "backbone", "RUN")
+    assert "init_part" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

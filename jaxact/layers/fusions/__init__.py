@@ -103,11 +103,14 @@ def mean_of_present(x: jax.Array, present: jax.Array | None) -> jax.Array:
 
 
 def mean_of_scores(logits: jax.Array, shares: jax.Array) -> jax.Array:
-    """Averages softmax scores; returns their logarithm, whose softmax is that average.
+    """Averages softmax scores ``[b s y]`` of streams, or of other answers.
 
     Args:
       logits: ``[b s y]``.
-      shares: of each stream, ``[b s]``; they sum to 1.
+      shares: of each of the s, ``[b s]``; they sum to 1.
+
+    Returns:
+      The average's logarithm ``[b y]``, whose softmax it is.
     """
     scores = jax.nn.log_softmax(logits)
     return jax.nn.logsumexp(scores, axis=1, b=shares[:, :, None])
