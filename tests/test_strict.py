@@ -67,6 +67,7 @@ def test_fields_say_themselves_what_may_differ():
         *("train.eval_every", "train.checkpoint_every", "train.keep"),
         *("eval.batch_size", "eval.split", "eval.best_metric", "eval.pictures"),
         *("eval.show", "eval.average_last", "data.eval_flip", "train.patience"),
+        "model.answer",
     }
 
 
