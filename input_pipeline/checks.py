@@ -131,11 +131,11 @@ def check_rows(
     data: DataConfig,
 ) -> None:
     """Raises DatasetError if clips of a split lack a stream that is read, or all."""
-    lacking = {stream: _lacks(dataset, rows, stream) for stream in inputs}
+    lacking = {stream: lacks(dataset, rows, stream) for stream in inputs}
     if data.allow_missing:
         lacking = {"of these": np.logical_and.reduce(list(lacking.values()))}
-    for stream, lacks in lacking.items():
-        if lacks.any():
+    for stream, gaps in lacking.items():
+        if gaps.any():
             what = f"stream {stream!r}, which the model reads"
             cure = "Leave them out of the split and prepare the data set again, or "
             if data.allow_missing:
@@ -150,12 +150,12 @@ def check_rows(
             else:
                 cure += "choose a model without this stream."
             raise DatasetError(
-                f"{lacks.sum()} of {len(rows)} clips of the split have no {what}, the "
-                f"first of them {str(dataset.names[rows[lacks][0]])!r}. {cure}"
+                f"{gaps.sum()} of {len(rows)} clips of the split have no {what}, the "
+                f"first of them {str(dataset.names[rows[gaps][0]])!r}. {cure}"
             )
 
 
-def _lacks(dataset: PreparedDataset, rows: np.ndarray, stream: str) -> np.ndarray:
+def lacks(dataset: PreparedDataset, rows: np.ndarray, stream: str) -> np.ndarray:
     """Which clips have no frame of a stream, by the index; none if it cannot tell."""
     frames = dataset.index.get(frames_column(source(stream)))
     return np.zeros(len(rows), bool) if frames is None else frames[rows] == 0

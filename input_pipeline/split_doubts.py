@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from input_pipeline import folds, splits
+from input_pipeline.checks import lacks
 from input_pipeline.config import DataConfig
 from input_pipeline.dataset import DatasetError, PreparedDataset
-from input_pipeline.index import frames_column
 
 # Fewer training clips than this teach a class hardly anything; with fewer test clips
 # one of them is a fifth of the class's accuracy, or more.
@@ -99,13 +99,10 @@ def _lacking(
 ) -> Sequence[str]:
     said = []
     for name, rows in (("training", train), ("test", test)):
-        counts = {
-            stream: int((dataset.index[frames_column(stream)][rows] == 0).sum())
-            for stream in dataset.streams
-            if frames_column(stream) in dataset.index
-        }
         gaps = [
-            f"{count} have no {stream}" for stream, count in counts.items() if count
+            f"{count} have no {stream}"
+            for stream in dataset.streams
+            if (count := int(lacks(dataset, rows, stream).sum()))
         ]
         if gaps:
             said.append(f"of {len(rows)} {name} clips {', '.join(gaps)}")

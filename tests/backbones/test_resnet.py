@@ -112,12 +112,10 @@ def test_an_unknown_frozen_norm_is_refused():
 
 
 @pytest.mark.parametrize(
-    "strides, left", [((100, 1, 1), 8), ((3, 2, 3), 2)], ids=["at once", "in the end"]
+    "strides, message", [((100, 1, 1), "100 where 8"), ((3, 2, 3), "3 where 2")]
 )
-def test_strides_longer_than_what_is_left_are_refused(strides, left):
-    with pytest.raises(
-        ValueError, match=f"{strides[-1 if left < 8 else 0]} where {left}"
-    ):
+def test_strides_longer_than_what_is_left_are_refused(strides, message):
+    with pytest.raises(ValueError, match=message):
         shapes_of(VIDEO.shape, **SMALL, time_strides=strides)
     shapes_of((2, 1, *VIDEO.shape[2:]), **SMALL, time_strides=strides)  # of one frame
 

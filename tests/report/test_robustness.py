@@ -43,7 +43,7 @@ def test_the_page_and_the_figures(tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "a &lt;model&gt;" in text and "It needs &lt;all&gt;." in text
     assert "<model>" not in text and "<all>" not in text
-    # Top-1 of .25 is a bar of 105 of 420; the line stands at .8125 of them.
+    # Top-1 of .25 is a bar of 105 of 420.
     assert text.count('width="105.0" height="11.2"') == 1
     # In each row, right without the failure on the same clips: .8125, .25 + .55.
     for share in (0.8125, 0.8):
