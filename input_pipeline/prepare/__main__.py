@@ -66,8 +66,12 @@ def prepare(
                 f"{', '.join(builder.protocols)} is added, and no clip stored again."
             )
             return folder
+        finished = plan.is_finished(folder)
+        if not finished:  # before the folder is claimed: a manifest may be mended
+            streams = builder.options.streams
+            _warn(plan.check_there(folder, clips, streams, max_failed))
         plan.check_plan(folder, planned)
-        if plan.is_finished(folder):
+        if finished:
             if finish.correct_layout(builder, folder):
                 print(f"{folder} is prepared already; its joint layout is corrected.")
                 return folder

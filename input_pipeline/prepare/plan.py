@@ -23,6 +23,7 @@ import numpy as np
 from input_pipeline import dataset, records
 from input_pipeline.builders.base import ClipBuilder
 from input_pipeline.encode import Clip, ClipError, encode_clip
+from input_pipeline.formats import container
 from input_pipeline.formats.video import VideoOptions
 from input_pipeline.prepare.shards import WORK, ShardJob, write_text
 from input_pipeline.recordings import Part
@@ -305,6 +306,48 @@ class FailureLimit:
             f"{self.folder / FAILED_FILE}. Mend or replace these files and run the "
             "same command again, or allow more."
         )
+
+
+def check_there(
+    folder: Path, clips: list[Clip], streams: Sequence[str], max_failed: float
+) -> list[str]:
+    """Return a warning if files that clips name are not there, before any is opened.
+
+    Raises PrepareError if they are of too many clips; failed.csv then has them all.
+    """
+    limit = FailureLimit(folder, len(clips), max_failed, lambda: None)
+    for clip in clips:
+        gone = next((s for s in streams if _is_gone(clip.paths.get(s))), None)
+        if gone is not None:
+            limit.failures.append(
+                {
+                    "name": clip.name,
+                    "path": str(clip.paths[gone]),
+                    "stream": gone,
+                    "reason": "missing: there is no such file",
+                }
+            )
+    if not limit.failures:
+        return []
+    write_failed(folder, limit.failures)
+    limit.check()
+    return [
+        f"Files of {len(limit.failures)} of {len(clips)} clips are not there, and "
+        f"these clips will be left out; the first one: {limit.failures[0]['path']}. "
+        f"They are listed in {folder / FAILED_FILE}."
+    ]
+
+
+def _is_gone(path: Path | None) -> bool:
+    if path is None:
+        return False
+    try:
+        os.stat(container.split(path)[0])
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):  # not gone, but out of reach: its reader says why
+        return False
+    return False
 
 
 def write_failed(folder: Path, failures: list[dict[str, Any]]) -> None:
