@@ -32,6 +32,14 @@ WHOLE = tuned.with_more(
         "optim.part_lr": (),
     }
 )
+# Without distillation there is no teacher's head that the first network could give.
+UNTAUGHT = tuned.with_more(
+    **{
+        "model.distillation": False,
+        "model.answer": "student",
+        "train.init_part": "backbone",
+    }
+)
 STUDY = dataclasses.replace(
     intruding.STUDY,
     name="synthetic_intruding_parts",
@@ -41,7 +49,7 @@ STUDY = dataclasses.replace(
         # Table 3: what is off.
         "without selection": WHOLE,
         "without fusion": instead(fusion=False),
-        "without distillation": instead(distillation=False, answer="student"),
+        "without distillation": UNTAUGHT,
         # Table 4: the shares of frames, and of the regions in them.
         "a quarter of the frames": instead(k1=0.125, k2=0.125),
         "three quarters of the frames": instead(k1=0.375, k2=0.375),
