@@ -7,10 +7,12 @@ consecutive parts of the same global batch: the order of the data does not depen
 many there are.
 """
 
+import atexit
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,15 @@ tf.config.set_visible_devices([], "GPU")
 Batch = dict[str, np.ndarray]
 # Batch number -> ids and epochs of the examples that this host reads for it.
 Schedule = Callable[[int], tuple[np.ndarray, np.ndarray]]
+# What still yields batches. Closed before the interpreter ends, whoever holds it (a
+# traceback may): later its threads wait for Python, and Python for them, for ever.
+_unfinished: weakref.WeakSet[Generator[Batch, None, None]] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_unfinished() -> None:
+    for batches in list(_unfinished):
+        batches.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -309,7 +320,7 @@ def _batches(
     options.threading.max_intra_op_parallelism = 1
     batches = examples.batch(local).prefetch(data.prefetch).with_options(options)
 
-    def iterate() -> Iterator[Batch]:
+    def iterate() -> Generator[Batch, None, None]:
         arrays = batches.as_numpy_iterator()
         for step in steps():
             ids, epochs = schedule(step)
@@ -332,7 +343,9 @@ def _batches(
             batch["id"] = _pad(ids, local, -1)
             yield batch
 
-    return iterate()
+    found = iterate()
+    _unfinished.add(found)
+    return found
 
 
 def _cores() -> int:

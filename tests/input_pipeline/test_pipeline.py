@@ -1,6 +1,9 @@
 """Batches of small prepared data sets: order, purity, hosts, views, truth, errors."""
 
 import itertools
+import pathlib
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -32,6 +35,26 @@ def with_truth(tmp_path_factory):
     path = tmp_path_factory.mktemp("data")
     tiny.write(path, [tiny.clip(i, truth=True) for i in range(5)], 3, truth=True)
     return path
+
+
+# A generator that somebody holds to the end, while a thread of TensorFlow is in Python.
+HELD = """
+import sys, time
+from input_pipeline import pipeline
+from tests.input_pipeline import test_pipeline, tiny
+pipeline.ExampleReader.check_lengths = lambda *_: time.sleep(0.1)
+inputs = test_pipeline.INPUTS
+batches = pipeline.train_batches(tiny.config(sys.argv[1]), inputs, 4, seed=0)
+next(batches)
+sys.exit(143)
+"""
+
+
+def test_a_process_ends_though_batches_are_on_their_way(root):
+    """It hung: threads wait for Python as it ends, and it waited for the threads."""
+    here = pathlib.Path(__file__).parents[2]
+    words = [sys.executable, "-c", HELD, str(root)]
+    assert subprocess.run(words, cwd=here, timeout=120, check=False).returncode == 143
 
 
 def take(batches, count: int) -> list[dict[str, np.ndarray]]:
