@@ -78,7 +78,8 @@ class Study:
       columns: heads of more columns, by what else evaluation found, where it did.
       taught: rows are of students; where one has a teacher, lines below say how good
         that is, and the mean of both answers.
-      against: the row that all are compared with, clip by clip; "": none.
+      against: the row that all are compared with, clip by clip, or by row another one
+        that it is compared with; "": none.
       more: lines below the table, from all runs.
       measured: (experiment, report) -> further figures of a row of one network.
     """
@@ -92,7 +93,7 @@ class Study:
     difficulties: Sequence[str] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     taught: bool = False
-    against: str = ""
+    against: str | Mapping[str, str] = ""
     more: Callable[[list[Run]], list[str]] = lambda runs: []
     measured: Callable[[Experiment, pathlib.Path], dict[str, float]] | None = None
 
@@ -281,20 +282,30 @@ def table(study: Study) -> str:
     columns |= study.columns
     head = [*columns.values(), "seeds"]
     if study.against:
-        head.append(f"points above {study.against} (95 % interval)")
+        which = study.against if isinstance(study.against, str) else "another row"
+        head.append(f"points above {which} (95 % interval)")
     lines = [f"| | {' | '.join(head)} |", "|" + "---|" * (len(head) + 1)]
     names = [line for row in study.rows for line in _lines(row)]
     by_row = {name: of_row(runs, name) for name in names}
     for name, mine in by_row.items():
         if mine:
             found = [*cells(mine, columns), str(len(mine))]
-            if name == study.against:
-                found.append("")
-            elif study.against:
-                apart = paired.difference(mine, by_row[study.against])
-                found.append(paired.cell(apart))
+            if study.against:
+                found.append(_apart(study, name, by_row))
             lines.append(f"| {name} | {' | '.join(found)} |")
     return "\n".join(lines + study.more(runs))
+
+
+def _apart(study: Study, row: str, by_row: Mapping[str, Sequence[Run]]) -> str:
+    """Returns how far a row is above that which it is compared with, as a cell."""
+    if isinstance(study.against, str):
+        other = study.against if row != study.against else ""
+        named = ""
+    else:
+        other = study.against.get(row, "")
+        named = f", {other}"
+    found = paired.cell(paired.difference(by_row[row], by_row.get(other, ())))
+    return found and found + named
 
 
 def main(study: Study) -> None:

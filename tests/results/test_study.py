@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxact.report import Evaluation, write_report
-from results import study, tables
+from results import paired, study, tables
 
 CLASSES = ["sit down", "stand up", "wave"]
 
@@ -155,3 +155,25 @@ def test_a_network_that_starts_from_a_row_is_given_that_rows_run(monkeypatch):
     trained.clear()
     given.pretrain(["second"])  # which needs it by the first
     assert [str(each) for each in trained] == ["runs/before"]
+
+
+def test_each_row_may_be_compared_with_one_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "DATA", tmp_path)
+    rights = {"plain": [0, 0, 1, 1], "first": [1, 0, 1, 1], "second": [1, 1, 1, 1]}
+    with (tmp_path / "small.jsonl").open("w") as file:
+        for row, right in rights.items():
+            bits = paired.packed(np.asarray(right) > 0, np.arange(4))
+            entry = {"row": row, "top1": np.mean(right), "top5": 1.0, "clips": 4}
+            for seed in range(2):
+                line = entry | {"seed": seed, paired.RIGHT: bits}
+                file.write(json.dumps(line) + "\n")
+    given = small(
+        rows=dict.fromkeys(rights, ("", {})),
+        against={"first": "plain", "second": "first"},
+    )
+    head, _, *lines = study.table(given).split("\n")
+    assert head.endswith("| points above another row (95 % interval) |")
+    last = [line.split("|")[-2].strip() for line in lines]
+    assert last[0] == ""
+    assert last[1].startswith("+25.0 (") and last[1].endswith("), plain")
+    assert last[2].startswith("+25.0 (") and last[2].endswith("), first")
