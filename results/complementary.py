@@ -11,7 +11,8 @@ from results.study import Network, Study, going_on
 # I3D small enough for a row to take five minutes of one core.
 SIZE = {"model.frames": 8, "model.width": 0.125}
 CLASSES = {"complementary": 4, "product": 4, "xor": 2}
-ALONE_EPOCHS, TOGETHER_EPOCHS = 72.0, 24.0
+# Of a stream alone, and of both together: to convergence, and before.
+LONG, SHORT = (72.0, 24.0), (24.0, 12.0)
 VIDEO, BODY = "I3D alone, first", "HCN alone, first"
 ALONE = "mean of the two alone"
 
@@ -51,33 +52,39 @@ ROWS: dict[str, Network | tuple[Network, ...]] = {
     "CC-DFARM, standardised and masked": fused(
         True, "dsfm", True, dsfm_standardised=True, dsfm_masked=True
     ),
-    "CC-DFARM, from random weights": (
-        "model=ccdfarm",
-        {"train.epochs": ALONE_EPOCHS + TOGETHER_EPOCHS},
-    ),
 }
 
 
-def study(world: str, first: str = "") -> Study:
+def study(
+    world: str, first: str = "", epochs: tuple[float, float] = LONG, name: str = ""
+) -> Study:
     """Returns the study of a world of ``input_pipeline.synthetic --actions``.
 
     Args:
       world: its name, and that of the folder in data/.
       first: that in which the streams are trained at first; "": the same.
+      epochs: of that training, and of the second one.
+      name: of the study; "": by the world.
     """
 
     def of(name: str) -> dict[str, object]:
         return {"data.dir": f"data/{name}", "model.num_classes": CLASSES[name]}
 
-    alone = {"train.epochs": ALONE_EPOCHS} | of(first or world)
+    alone = {"train.epochs": epochs[0]} | of(first or world)
+    whole: Network = ("model=ccdfarm", {"train.epochs": sum(epochs)})
     return Study(
-        name=f"synthetic_{world}",
+        name=name or f"synthetic_{world}",
         config="configs/demo_ccdfarm.py",
-        rows={VIDEO: ("model=rgb", alone), BODY: ("model=skeleton", alone), **ROWS},
+        rows={
+            VIDEO: ("model=rgb", alone),
+            BODY: ("model=skeleton", alone),
+            **ROWS,
+            "CC-DFARM, from random weights": whole,
+        },
         recipe={
             **SIZE,
             **of(world),
-            "train.epochs": TOGETHER_EPOCHS,
+            "train.epochs": epochs[1],
             "train.eval_every": 0.0,
             "schedule.warmup_epochs": 0.5,
             "optim.lr": 1e-3,

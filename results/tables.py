@@ -34,6 +34,7 @@ from results.studies import (
     synthetic_training_options,
     synthetic_tsm_netvlad,
     synthetic_xor,
+    synthetic_xor_short,
 )
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -58,6 +59,7 @@ STUDIES = (
     synthetic_training_options.STUDY,
     synthetic_tsm_netvlad.STUDY,
     synthetic_xor.STUDY,
+    synthetic_xor_short.STUDY,
 )
 TABLES: dict[str, Callable[[], str]] = {
     **{one.name: functools.partial(study.table, one) for one in STUDIES},

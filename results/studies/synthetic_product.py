@@ -7,10 +7,10 @@ Rows: see `results.complementary`; the world is that of ``--actions product``, s
 for as long.
 """
 
-from results.complementary import study
+from results.complementary import SHORT, study
 from results.study import main
 
-STUDY = study("product")
+STUDY = study("product", epochs=SHORT)
 
 if __name__ == "__main__":
     main(STUDY)
