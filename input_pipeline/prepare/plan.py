@@ -345,8 +345,8 @@ def _is_gone(path: Path | None) -> bool:
         os.stat(container.split(path)[0])
     except (FileNotFoundError, NotADirectoryError):
         return True
-    except (OSError, ValueError):  # not gone, but out of reach: its reader says why
-        return False
+    except (OSError, ValueError):
+        pass  # not gone, but out of reach: its reader says why
     return False
 
 

@@ -1,7 +1,6 @@
 """Batches of small prepared data sets: order, purity, hosts, views, truth, errors."""
 
 import itertools
-import pathlib
 import subprocess
 import sys
 import types
@@ -18,6 +17,7 @@ from input_pipeline.pipeline import (
 )
 from tests.input_pipeline import tiny
 from tests.input_pipeline.conftest import CLIPS, TEST
+from tests.paths import ROOT
 
 TRAIN = CLIPS - TEST
 
@@ -52,9 +52,8 @@ sys.exit(143)
 
 def test_a_process_ends_though_batches_are_on_their_way(root):
     """It hung: threads wait for Python as it ends, and it waited for the threads."""
-    here = pathlib.Path(__file__).parents[2]
     words = [sys.executable, "-c", HELD, str(root)]
-    assert subprocess.run(words, cwd=here, timeout=120, check=False).returncode == 143
+    assert subprocess.run(words, cwd=ROOT, timeout=120, check=False).returncode == 143
 
 
 def take(batches, count: int) -> list[dict[str, np.ndarray]]:
