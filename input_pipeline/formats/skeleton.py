@@ -34,6 +34,12 @@ MIN_TRACK = 12
 MAX_WIDTH = 0.8
 MAX_WIDE_FRAMES = 0.7
 
+# Metres by which a sensor that has lost somebody may misplace the body on finding it
+# again, and metres a frame that people walk (1.5 m/s at 30 frames a second): who stands
+# farther from where a person was last seen is somebody else.
+MISPLACED = 0.5
+WALKING = 0.05
+
 # Metres; what is farther away, or not finite, was not seen.
 FARTHEST = 100.0
 
@@ -102,9 +108,10 @@ def choose_persons(
        the last two steps drops every track.
     2. The rest are taken in falling order of motion energy: the sum over frames,
        joints and axes of the squared distance from the track's own mean pose.
-    3. Each goes to the first person who is in none of its frames (a sensor that loses
-       somebody gives a new track on finding them again), else to a new person, up to
-       MAX_PERSONS; a track that fits nowhere is dropped.
+    3. Each goes to the first person who is in none of its frames and could have come
+       from and gone to where it is (a sensor that loses somebody gives a new track on
+       finding them again; MISPLACED, WALKING), else to a new person, up to MAX_PERSONS;
+       a track that fits nowhere is dropped.
     Frames in which a person is not present are zero and not tracked.
     """
     tracks = [int(i) for i in np.flatnonzero(present.any(axis=1))]
@@ -112,17 +119,14 @@ def choose_persons(
     if furniture:
         tracks = [i for i in tracks if not _wide(points[i, present[i]])] or tracks
     energy = {i: _motion_energy(points[i, present[i]]) for i in tracks}
-    persons: list[np.ndarray] = []  # frames in which a person is present, bool [t]
     members: list[list[int]] = []
     for track in sorted(tracks, key=lambda i: (-energy[i], i)):
-        free = [
-            k for k, taken in enumerate(persons) if not (taken & present[track]).any()
+        fits = [
+            person for person in members if _one_person(points, present, person, track)
         ]
-        if free:
-            persons[free[0]] |= present[track]
-            members[free[0]].append(track)
-        elif len(persons) < MAX_PERSONS:
-            persons.append(present[track].copy())
+        if fits:
+            fits[0].append(track)
+        elif len(members) < MAX_PERSONS:
             members.append([track])
     chosen = records.Skeleton(
         points=np.zeros((len(members), *points.shape[1:]), np.float32),
@@ -142,6 +146,22 @@ def _wide(track: np.ndarray) -> bool:
     extent = np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1)  # [t 3]
     wide = extent[:, 0] > MAX_WIDTH * extent[:, 1]
     return bool(wide.mean() > MAX_WIDE_FRAMES)
+
+
+def _one_person(
+    points: np.ndarray, present: np.ndarray, person: list[int], track: int
+) -> bool:
+    """Whether a track may show a person of whom other tracks are known; rule 3."""
+    frames, whose = np.nonzero(present[[*person, track]].T)
+    if (np.diff(frames) == 0).any():
+        return False  # in one frame with another track
+    bodies = points[[*person, track]][whose, frames]  # [n v 3]
+    seen = (bodies != 0).any(axis=-1, keepdims=True)
+    places = bodies.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)  # 0 where not seen
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=-1)
+    changes = (whose[1:] == len(person)) != (whose[:-1] == len(person))
+    within = steps <= MISPLACED + WALKING * np.diff(frames)
+    return bool(within[changes].all())
 
 
 def _motion_energy(seen: np.ndarray) -> float:

@@ -38,6 +38,31 @@ def test_a_person_who_is_lost_and_found_is_one_person():
     assert not chosen.points[0, 20:30].any() and not chosen.tracked[0, 20:30].any()
 
 
+@pytest.mark.parametrize(
+    ("aside", "gap", "persons"),
+    [
+        (0.6, 10, 1),  # 0.5 + 0.05 x 11 = 1.05 m
+        (1.5, 10, 2),
+        (1.5, 25, 1),  # who walks has come 1.3 m by then
+    ],
+)
+def test_who_could_not_have_come_there_is_somebody_else(aside, gap, persons):
+    points, tracked, present = tracks([(0, 20), (20 + gap, 60)])
+    points[1, 20 + gap :, :, 2] += aside
+    chosen = skeleton.choose_persons(points, tracked, present)
+    assert chosen.points.shape[0] == persons
+    if persons == 2:  # each where it was, with nothing of the other
+        np.testing.assert_array_equal(chosen.points, points[::-1])
+
+
+def test_who_appears_aside_while_another_is_lost_is_not_that_one():
+    points, tracked, present = tracks([(25, 40), (0, 20), (45, 60)])
+    points[0, 25:40, :, 2] += 1.5
+    chosen = skeleton.choose_persons(points, tracked, present)
+    there = chosen.points.any(axis=(2, 3))
+    np.testing.assert_array_equal(there, [present[1] | present[2], present[0]])
+
+
 def test_short_tracks_and_furniture_are_dropped_but_never_everybody():
     points, tracked, present = tracks([(0, 60), (0, 11), (0, 60)])
     points[2, :, :, 0] = [0.0, 1.0, 2.0]  # as wide as high
