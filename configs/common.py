@@ -1,6 +1,6 @@
 """What several configs share: class counts, and the recipe of the small experiments."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from input_pipeline.config import DataConfig
@@ -61,6 +61,57 @@ def demo(
         train=TrainConfig(batch_size=16, epochs=12.0, eval_every=4.0),
         eval=EvalConfig(batch_size=32),
     )
+
+
+# STAFusion's presets, as `jaxact.config.parse_arg` takes them.
+STAFUSION_PRESETS = {
+    "literal": False,
+    "mmaction2": False,
+    "teacher": "",
+    "ranked": False,
+}
+
+
+def stafusion_presets(experiment: Experiment, args: Mapping[str, Any]) -> None:
+    """Changes an experiment of STAFusion, or of its baseline, as presets say.
+
+    Args:
+      experiment: it is changed.
+      args: those of `STAFUSION_PRESETS`, and maybe others.
+
+    Raises:
+      ConfigError: a preset of STAFusion's own parts is asked of the baseline.
+    """
+    literal(experiment, args["literal"])
+    mmaction2(experiment, args["mmaction2"])
+    two_stages(experiment, args["teacher"])
+    ranked(experiment, args["ranked"])
+
+
+def literal(experiment: Experiment, on: bool) -> None:
+    """Has STAFusion be the paper as printed, where our defaults read it otherwise."""
+    if not on:
+        return
+    model = _stafusion(
+        experiment, "The baseline has no preset 'literal': leave out one of them."
+    )
+    experiment.name += "_literal"
+    model.estimator = "none"
+    model.rollout = "literal"
+    model.teacher_weight = 0.0
+
+
+def mmaction2(experiment: Experiment, on: bool) -> None:
+    """Adds what the paper leaves out and mmaction2's TimeSformer recipe has."""
+    if not on:
+        return
+    model: Any = experiment.model
+    experiment.name += "_mmaction2"
+    model.mean = model.std = (0.5,)
+    model.drop_path = 0.1
+    experiment.optim.clip_norm = 40.0
+    experiment.data.test_resize = model.image_size
+    experiment.data.eval_views_space = 3
 
 
 def two_stages(experiment: Experiment, teacher: str) -> None:

@@ -3,14 +3,12 @@
 Command:  make demo
           python train.py --config configs/demo_stafusion.py
           python train.py --config configs/demo_stafusion.py:baseline
-          python train.py --config configs/demo_stafusion.py:teacher=RUN
           python train.py --config configs/demo_stafusion.py:ranked
 Hardware: 2 CPU cores, 4 GB of memory.
 Metric:   see the results table of the README.
 
-With teacher=RUN the baseline trained in the folder RUN, standing still, is the teacher,
-and what is added to it is trained. With "ranked" the scorer learns from the labels
-which moments show the action, see `docs/worlds.md`.
+Presets, as of `configs/ntu_stafusion.py`: "ranked", "teacher=RUN", "literal" and
+"mmaction2".
 
 Every number that differs from `configs/ntu_stafusion.py` is chosen for the size of the
 synthetic set (no paper states them).
@@ -21,7 +19,7 @@ from jaxact.config import Experiment, parse_arg
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, protocol="xsub", baseline=False, teacher="", ranked=False)
+    args = parse_arg(arg, protocol="xsub", baseline=False, **common.STAFUSION_PRESETS)
     name, family = common.stafusion_or(args["baseline"])
     experiment = common.demo(
         name,
@@ -36,6 +34,5 @@ def get_config(arg: str = "") -> Experiment:
         position_std=0.5,
         time_std=0.5,
     )
-    common.two_stages(experiment, args["teacher"])
-    common.ranked(experiment, args["ranked"])
+    common.stafusion_presets(experiment, args)
     return experiment

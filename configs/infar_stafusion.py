@@ -11,7 +11,9 @@ Hardware: one GPU of 24 GB with `--config.train.accumulate=8`, or 8 TPU devices.
 Metric:   Top-1 89.17 / Top-5 98.33, baseline 85.42 / 97.08 (the paper's Table 1; one
           test pair is 0.42 points). Not trained by us: the paper's pairs are private.
 
-Start from Kinetics or ImageNet weights with `--config.train.init_from=FILE`.
+Presets, as of `configs/ntu_stafusion.py`: "ranked", "teacher=RUN", "literal" and
+"mmaction2". Start from Kinetics or ImageNet weights with
+`--config.train.init_from=FILE`.
 """
 
 from configs import common, ntu_stafusion
@@ -20,10 +22,17 @@ from jaxact.config import Experiment, parse_arg
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, dataset="clips", classes=12, baseline=False)
+    args = parse_arg(
+        arg,
+        dataset="clips",
+        classes=12,
+        baseline=False,
+        **common.STAFUSION_PRESETS,
+    )
     name, family = common.stafusion_or(args["baseline"])
     experiment = ntu_stafusion.get_config()  # the same recipe (section 4.2)
     experiment.name = f"{args['dataset']}_{name}"
     experiment.model = family(num_classes=args["classes"])
     experiment.data = DataConfig(name=args["dataset"])
+    common.stafusion_presets(experiment, args)
     return experiment

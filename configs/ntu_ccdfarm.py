@@ -78,6 +78,7 @@ def get_config(arg: str = "") -> Experiment:
         model=CCDFARMConfig(
             num_classes=common.CLASSES[args["dataset"]],
             tiam_scaled=not args["literal"],
+            branch_weight=0.0 if args["literal"] else 0.5,
             **MODELS[args["model"]],
         ),
         data=DataConfig(name=args["dataset"], protocol=args["protocol"]),

@@ -31,7 +31,6 @@ TimeSformer or ViT-B/16 state dict (.safetensors, .pyth, .pth, .bin).
 from configs import common
 from input_pipeline.config import DataConfig
 from jaxact.config import (
-    ConfigError,
     Experiment,
     OptimConfig,
     ScheduleConfig,
@@ -46,12 +45,9 @@ PROTOCOLS = {"ntu60": "xview_videos", "ntu120": "xset_videos"}
 def get_config(arg: str = "") -> Experiment:
     # The paper trains on cameras 2 and 3 and tests on camera 1 (section 4.1).
     sets = ("ntu60", *PROTOCOLS)
-    presets = dict.fromkeys(("baseline", "literal", "mmaction2", "ranked"), False)
-    args = parse_arg(arg, dataset=sets, protocol="", teacher="", **presets)
-    if args["literal"] and args["baseline"]:
-        raise ConfigError(
-            "The baseline has no preset 'literal': leave out one of them."
-        )
+    args = parse_arg(
+        arg, dataset=sets, protocol="", baseline=False, **common.STAFUSION_PRESETS
+    )
     dataset = args["dataset"]
     protocol = args["protocol"] or PROTOCOLS[dataset]
     name, family = common.stafusion_or(args["baseline"])
@@ -67,16 +63,5 @@ def get_config(arg: str = "") -> Experiment:
         schedule=ScheduleConfig(kind="step", milestones=(35.0, 70.0), decay=0.1),
         train=TrainConfig(batch_size=64, epochs=100.0),
     )
-    if args["literal"]:
-        experiment.model.estimator = "none"
-        experiment.model.rollout = "literal"
-        experiment.model.teacher_weight = 0.0
-    if args["mmaction2"]:
-        experiment.model.mean = experiment.model.std = (0.5,)
-        experiment.model.drop_path = 0.1
-        experiment.optim.clip_norm = 40.0
-        experiment.data.test_resize = 224
-        experiment.data.eval_views_space = 3
-    common.two_stages(experiment, args["teacher"])
-    common.ranked(experiment, args["ranked"])
+    common.stafusion_presets(experiment, args)
     return experiment

@@ -11,9 +11,8 @@ Metric:   none: the data are yours.
 Arguments, of all configs own_*: `dataset`, the name of the prepared set; `dir`, where
 it lies (data); `protocol`; `size`, small (`configs/demo_stafusion.py`) or base (the
 paper's); `streams`, for example rgb+ir (those that the set has); `image`, the side of
-the model's image; `classes` (those of the set). `teacher`: a run of the baseline, which
-teaches and stands still. `ranked`: the scorer learns from the labels which moments show
-the action (`docs/worlds.md`).
+the model's image; `classes` (those of the set). Presets, as of
+`configs/ntu_stafusion.py`: `ranked`, `teacher=RUN`, `literal` and `mmaction2`.
 """
 
 from configs import common, demo_stafusion, ntu_stafusion, own
@@ -21,12 +20,12 @@ from jaxact.config import Experiment
 
 
 def get_config(arg: str = "") -> Experiment:
-    given = own.read("own_stafusion", arg, baseline=False, teacher="", ranked=False)
+    presets = common.STAFUSION_PRESETS
+    given = own.read("own_stafusion", arg, baseline=False, **presets)
     small = given.args["size"] == "small"
     plain = "baseline" if given.args["baseline"] else ""
     made = (demo_stafusion if small else ntu_stafusion).get_config(plain)
     made.model.streams = given.streams  # type: ignore[attr-defined]
     fitted = given.fit(made, common.stafusion_or(bool(plain))[0])
-    common.two_stages(fitted, given.args["teacher"])
-    common.ranked(fitted, given.args["ranked"])
+    common.stafusion_presets(fitted, given.args)
     return fitted

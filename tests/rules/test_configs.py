@@ -128,11 +128,13 @@ def test_presets_of_stafusion():
         return {key: x for key, x in leaves(one) if x != before[key]}
 
     assert changed(literal) == {
+        "name": "ntu60_xview_videos_stafusion_literal",
         "model.estimator": "none",
         "model.rollout": "literal",
         "model.teacher_weight": 0.0,
     }
     assert changed(recipe) == {
+        "name": "ntu60_xview_videos_stafusion_mmaction2",
         "model.mean": (0.5,),
         "model.std": (0.5,),
         "model.drop_path": 0.1,
@@ -159,6 +161,24 @@ def test_presets_of_stafusion():
         loaded("ntu_stafusion:baseline,ranked")
     with pytest.raises(ConfigError, match="baseline has no teacher"):
         loaded("ntu_stafusion:baseline,teacher=runs/x")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "demo_stafusion:",
+        "infar_stafusion:",
+        "own_stafusion:dataset=mine,classes=5,",
+        "own_stafusion:dataset=mine,classes=5,size=base,image=112,",
+    ],
+)
+def test_all_configs_of_stafusion_have_its_presets(name):
+    literal = loaded(f"{name}literal").model
+    assert (literal.estimator, literal.rollout) == ("none", "literal")
+    recipe = loaded(f"{name}baseline,mmaction2")
+    assert recipe.data.test_resize == recipe.model.image_size
+    both = loaded(f"{name}ranked,teacher=runs/x")
+    assert both.model.look == "again" and both.train.init_from == "runs/x"
 
 
 # One a system; the others are traced in the long tests.
@@ -218,8 +238,17 @@ def _text(name):
     return (ROOT / "configs" / f"{name}.py").read_text(encoding="utf-8")
 
 
-def test_tiam_is_the_paper_s_where_that_is_asked_for():
+def test_ccdfarm_is_the_paper_s_where_that_is_asked_for():
     scaled = load_experiment("configs/ntu_ccdfarm.py")
     literal = load_experiment("configs/ntu_ccdfarm.py:literal")
     assert scaled.model.tiam_scaled and not literal.model.tiam_scaled
+    assert scaled.model.branch_weight and not literal.model.branch_weight
     assert literal.name == f"{scaled.name}_literal"  # a folder of its own
+
+
+def test_netvlad_s_vector_is_the_paper_s_where_that_is_asked_for():
+    scaled = loaded("hmdb51_tsm_netvlad:split=2")
+    literal = loaded("hmdb51_tsm_netvlad:split=2,literal")
+    assert scaled.model.build().head_scale == 16
+    assert literal.model.build().head_scale == 1
+    assert literal.name == f"{scaled.name}_literal"
