@@ -53,6 +53,7 @@ class Own:
             name=args["dataset"],
             dir=args["dir"],
             protocol=args["protocol"],
+            common_view=False,  # these cameras' lenses are not known
         )
         if args["image"]:
             old = model.image_size

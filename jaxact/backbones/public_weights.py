@@ -80,7 +80,7 @@ def initialize_from(
         filled, report = convert(source, target, keymap)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
-    report.source, report.notes = f"{path} ({keymap.name})", said
+    report.source, report.notes = f"{path} ({keymap.name})", [*said, *keymap.notes]
     new_params, new_stats = (
         traverse_util.unflatten_dict({name: filled[name] for name in part}, sep="/")
         for part in (params, stats)

@@ -169,6 +169,10 @@ NAMINGS = (  # those with temporal attention first: the others' names are among 
     ),
 )
 NAMES = tuple(naming.name for naming in NAMINGS)
+OF_IMAGES = (
+    "A ViT's weights expect images normalised as it was trained; those of ImageNet-21k "
+    "by --config.model.mean='(0.5,)' --config.model.std='(0.5,)'."
+)
 
 
 def clean(source: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -236,6 +240,7 @@ def key_map(
         frozenset(n for n in source.keys() - used if _left_out(n, naming, deep)),
         frozenset(p for p in params.keys() - filled if _is_fresh(p, naming, roots)),
         resize,
+        (OF_IMAGES,) if naming.time is None else (),
     )
 
 

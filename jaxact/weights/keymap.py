@@ -49,6 +49,7 @@ class KeyMap:
       fresh: parameters that keep the model's own initialisation on purpose.
       resize: makes a transformed array fit ``(target, array, shape)``, or returns None
         where the sizes have nothing to do with each other.
+      notes: what is to be known of such files, for people.
     """
 
     name: str
@@ -56,6 +57,7 @@ class KeyMap:
     ignore: frozenset[str] = frozenset()
     fresh: frozenset[str] = frozenset()
     resize: Resize = no_resize
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass

@@ -59,6 +59,7 @@ def test_timesformer_equals_hugging_face():
     model, params = make()
     given, _, report = initialize_from(GOLDEN / "timesformer_tiny.safetensors", params)
     assert not report.fresh and not report.unused and not report.resized
+    assert not report.notes  # a TimeSformer's are as this model's
     assert report.loaded.keys() == flat(params).keys()
     out = jax.jit(model.apply)({"params": given}, expected["video"])
     for name in ("token", "patches", "logits"):
@@ -97,6 +98,7 @@ def test_from_vit_a_still_clip_gives_what_the_vit_gives(file, name, frames):
         "head/fc/kernel",
         "head/fc/bias",
     }
+    assert "--config.model.mean='(0.5,)'" in str(report)
     assert {n.split(".")[-2] for n in report.unused} == {
         "head" if name == "timm" else "classifier"
     }

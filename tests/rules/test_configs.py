@@ -243,6 +243,7 @@ def test_ccdfarm_is_the_paper_s_where_that_is_asked_for():
     literal = load_experiment("configs/ntu_ccdfarm.py:literal")
     assert scaled.model.tiam_scaled and not literal.model.tiam_scaled
     assert scaled.model.branch_weight and not literal.model.branch_weight
+    assert (scaled.optim.clip_norm, literal.optim.clip_norm) == (1.0, 0.0)
     assert literal.name == f"{scaled.name}_literal"  # a folder of its own
 
 
