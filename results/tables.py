@@ -11,7 +11,7 @@ import pathlib
 import re
 from collections.abc import Callable
 
-from results import exports, selection_ceiling, study, topologies
+from results import exports, study, topologies
 from results.studies import (
     nagoya,
     precog_hcn,
@@ -26,8 +26,6 @@ from results.studies import (
     synthetic_intruding_tuning,
     synthetic_option_strengths,
     synthetic_product,
-    synthetic_stafusion,
-    synthetic_stafusion_longer,
     synthetic_table1,
     synthetic_table2,
     synthetic_table_rates,
@@ -51,8 +49,6 @@ STUDIES = (
     synthetic_intruding_tuning.STUDY,
     synthetic_option_strengths.STUDY,
     synthetic_product.STUDY,
-    synthetic_stafusion.STUDY,
-    synthetic_stafusion_longer.STUDY,
     synthetic_table1.STUDY,
     synthetic_table2.STUDY,
     synthetic_table_rates.STUDY,
@@ -63,7 +59,6 @@ STUDIES = (
 )
 TABLES: dict[str, Callable[[], str]] = {
     **{one.name: functools.partial(study.table, one) for one in STUDIES},
-    "selection_ceiling": selection_ceiling.table,
     "nagoya": nagoya.table,
     "topologies": topologies.table,
     "exports": exports.table,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from results import selection_ceiling, study, tables
+from results import study, tables
 from results.studies import nagoya
 
 PAGES = tables.pages()
@@ -48,17 +48,6 @@ def test_a_marker_without_a_table_or_its_other_half_is_named(text, monkeypatch):
 def test_precog_by_hand():
     # 101, 104 and 99 of 110 clips are right: 91.82, 94.55 and 90.00 %.
     assert "| HCN | 92.1 ± 2.3 |" in study.table(tables.STUDIES[0])
-
-
-def test_the_table_of_given_frames_by_hand(tmp_path, monkeypatch):
-    monkeypatch.setattr(selection_ceiling, "FILE", tmp_path / "ceiling.jsonl")
-    with selection_ceiling.FILE.open("w") as file:
-        for name in selection_ceiling.SCORES:
-            for seed, top1 in enumerate([0.5, 0.7]):
-                entry = {"row": name, "seed": seed, "top1": top1}
-                file.write(json.dumps(entry | {"frame_precision": 0.25}) + "\n")
-    *_, last = selection_ceiling.table().split("\n")
-    assert last == "| those that do not | 60.0 ± 14.1 | 25.0 ± 0.0 |"
 
 
 def test_days_by_hand(tmp_path, monkeypatch):
