@@ -23,13 +23,15 @@ from jaxact.batch import STREAMS, Data
 from jaxact.checkpoints.files import evaluated_split, step_folder
 from jaxact.devices import distributed
 from jaxact.devices.distributed import say
-from jaxact.report import Evaluation, output, write_report
+from jaxact.report import Evaluation, compare, output, write_report
 from jaxact.run import checks, commandline, log, predictor
 from jaxact.run.session import open_evaluation
 
 CHECKPOINT = flags.DEFINE_string("checkpoint", "last", "last, best or a path.")
 SPLIT = flags.DEFINE_string("split", None, "Split to evaluate [eval.split].")
-SHOW = flags.DEFINE_list("show", None, "Clips or classes to show [eval.show].")
+SHOW = flags.DEFINE_list(
+    "show", None, "Clips or classes to show, or compare.json#first_only [eval.show]."
+)
 OUT = flags.DEFINE_string("out", None, "Folder of the report [WORKDIR/report].")
 
 
@@ -111,7 +113,7 @@ def main() -> None:
     if SPLIT.value is not None:
         experiment.eval.split = SPLIT.value
     if SHOW.value is not None:
-        experiment.eval.show = tuple(SHOW.value)
+        experiment.eval.show = compare.shown_clips(SHOW.value)
     folder, step = predictor.find_checkpoint(
         experiment, commandline.checkpoint(CHECKPOINT.value), workdir
     )

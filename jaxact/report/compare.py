@@ -4,6 +4,7 @@ Both saw every clip, so what counts is on which clips they differ: the differenc
 accuracies has a far smaller interval than either of them.
 """
 
+import json
 import math
 import pathlib
 from collections.abc import Sequence
@@ -193,6 +194,37 @@ def write(folder: pathlib.Path | str, found: dict[str, Any]) -> pathlib.Path:
     return output.write_page(pathlib.Path(folder), "compare", page, found)
 
 
+def shown_clips(given: Sequence[str]) -> tuple[str, ...]:
+    """Returns names of clips and classes, as ``evaluate.py --show`` takes them.
+
+    Args:
+      given: names, or ``FOLDER/compare.json#first_only`` or ``#second_only``: the clips
+        that one model of a comparison alone has right.
+
+    Raises:
+      UserError: there is no such file, it is of something else, or names no clip.
+    """
+    names: list[str] = []
+    for one in given:
+        path, sign, key = one.rpartition("#")
+        if not (sign and path.endswith(".json")):
+            names.append(one)
+            continue
+        try:
+            found = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+            names += [clip["name"] for clip in found["one_right"][key]]
+        except OSError as error:
+            raise UserError(f"--show names {path}: {error.strerror}.") from None
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"--show names {one}; expected the compare.json that `python -m jaxact "
+                "compare` writes, and behind it #first_only or #second_only."
+            ) from None
+        if not found["one_right"][key]:
+            raise UserError(f"{path} has no clip that this model alone has right.")
+    return tuple(names)
+
+
 PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -214,10 +246,12 @@ PAGE = """\
 <pre>{{ text }}</pre>
 <section>
 <h2>Confusion matrices</h2>
+<div class="broad pair">
 {% for chart in charts %}
-<h3>{{ r.names[loop.index0] }}</h3>
-<div class="scroll broad" tabindex="0">{{ chart }}</div>
+<div><h3>{{ r.names[loop.index0] }}</h3>
+<div class="scroll" tabindex="0">{{ chart }}</div></div>
 {% endfor %}
+</div>
 <h3>Difference, in points of a row's clips</h3>
 <p class="note">Blue: more clips are given to this class by {{ r.names[1] }}; orange:
 fewer. On the diagonal blue is better, beside it orange.</p>
@@ -249,8 +283,9 @@ fewer. On the diagonal blue is better, beside it orange.</p>
 </tbody></table></div>
 </section>
 {% endfor %}
-<footer><p class="note">All clips are in <code>compare.json</code>. See them:
-<code>python evaluate.py --config CONFIG --show NAME,NAME</code>.</p></footer>
+<footer><p class="note">All clips are in <code>compare.json</code>. See some of them:
+<code>python evaluate.py --config CONFIG --show compare.json#first_only</code> (or
+<code>#second_only</code>).</p></footer>
 </main>
 </body>
 </html>

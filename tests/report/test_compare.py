@@ -99,6 +99,33 @@ def test_the_command_writes_a_page(two, tmp_path, capsys):
     page = (out / "compare.html").read_text()
     assert page.count("<svg") == 3 and "differences against colours" in page
     assert "clip 11" in page and "clip 5" in page and "<script" not in page
+    # Figure 5's two matrices stand beside one another.
+    assert page.index('class="broad pair"') < page.index("<svg")
+
+    # evaluate.py --show takes the clips from there.
+    first = f"{out / 'compare.json'}#first_only"
+    assert compare.shown_clips(["wave", first, "clip 7"]) == (
+        "wave",
+        "clip 11",
+        "clip 7",
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "key", "said"),
+    [
+        (None, "first_only", "No such file"),
+        ({"one_right": {"first_only": []}}, "first_only", "no clip that this model"),
+        ({"one_right": {"first_only": []}}, "first", "#first_only or #second_only"),
+        ([], "first_only", "#first_only or #second_only"),
+    ],
+)
+def test_what_names_no_clips_is_told(content, key, said, tmp_path):
+    path = tmp_path / "compare.json"
+    if content is not None:
+        path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=said):
+        compare.shown_clips([f"{path}#{key}"])
 
 
 def test_other_clips_are_refused(two, tmp_path):
