@@ -80,6 +80,7 @@ class Study:
         that is, and the mean of both answers.
       against: the row that all are compared with, clip by clip, or by row another one
         that it is compared with; "": none.
+      beside: rows that are no networks, the same with every seed: their predictions.
       more: lines below the table, from all runs.
       measured: (experiment, report) -> further figures of a row of one network.
     """
@@ -94,6 +95,9 @@ class Study:
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     taught: bool = False
     against: str | Mapping[str, str] = ""
+    beside: Mapping[str, Callable[[], score_fusion.Predictions]] = dataclasses.field(
+        default_factory=dict
+    )
     more: Callable[[list[Run]], list[str]] = lambda runs: []
     measured: Callable[[Experiment, pathlib.Path], dict[str, float]] | None = None
 
@@ -173,20 +177,23 @@ def reported(spec: Experiment, folder: pathlib.Path) -> pathlib.Path:
 
 def run(study: Study, row: str, seed: int) -> list[Run]:
     """Returns a row's lines of the output file: its own, its teacher's, both's."""
-    reports = [evaluated(study, network, seed) for network in study.networks(row)]
-    parts = [score_fusion.read(report) for report in reports]
+    if row in study.beside:
+        reports, parts = [], [study.beside[row]()]
+    else:
+        reports = [evaluated(study, network, seed) for network in study.networks(row)]
+        parts = [score_fusion.read(report) for report in reports]
     first, facts = parts[0], {}
     scores = {row: first.scores}
     if len(parts) > 1:
         scores[row] = score_fusion.fuse(parts, [1.0] * len(parts)).scores
-    else:  # what else evaluation found, of which `Study.more` may speak
+    elif reports:  # what else evaluation found, of which `Study.more` may speak
         facts = json.loads((reports[0] / "report.json").read_text()).get("selection")
         if study.measured is not None:
             spec = study.experiment(study.networks(row)[0], seed)
             facts = {**(facts or {}), **study.measured(spec, reports[0])}
         if study.taught:
             scores |= _answers(row, np.load(reports[0] / score_fusion.FILE))
-    groups = _groups(study, first, reports[0])
+    groups = _groups(study, first, reports)
     lines = []
     for name, some in scores.items():
         right = some.argmax(axis=1) == first.labels
@@ -222,13 +229,13 @@ def _answers(row: str, stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 
 
 def _groups(
-    study: Study, predictions: score_fusion.Predictions, report: pathlib.Path
+    study: Study, predictions: score_fusion.Predictions, reports: list[pathlib.Path]
 ) -> dict[str, np.ndarray]:
     """Returns which clips belong to each of the study's groups, bool [N]."""
     names = predictions.classes[predictions.labels]
     groups = {key: np.isin(names, list(some)) for key, some in study.classes.items()}
-    if study.difficulties:
-        stored = np.load(report / score_fusion.FILE)
+    if study.difficulties and reports:
+        stored = np.load(reports[0] / score_fusion.FILE)
         known = [str(name) for name in stored["difficulty_names"]]
         for name in study.difficulties:
             groups[name] = (stored["difficulty"] >> known.index(name) & 1) > 0
@@ -285,7 +292,7 @@ def table(study: Study) -> str:
         which = study.against if isinstance(study.against, str) else "another row"
         head.append(f"points above {which} (95 % interval)")
     lines = [f"| | {' | '.join(head)} |", "|" + "---|" * (len(head) + 1)]
-    names = [line for row in study.rows for line in _lines(row)]
+    names = [line for row in (*study.beside, *study.rows) for line in _lines(row)]
     by_row = {name: of_row(runs, name) for name in names}
     for name, mine in by_row.items():
         if mine:
@@ -319,8 +326,8 @@ def main(study: Study) -> None:
     args = parser.parse_args()
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every folder it opens
     keep_freed_memory()
-    rows = [row for row in study.rows if re.search(args.rows, row)]
-    study.pretrain(rows)
+    rows = [r for r in (*study.beside, *study.rows) if re.search(args.rows, r)]
+    study.pretrain([row for row in rows if row in study.rows])
     index, parts = map(int, args.part.split("/"))
     todo = [(row, seed) for seed in range(args.seeds) for row in rows]
     # Its own share first, then from the end what the others have not come to.

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxact.report import Evaluation, write_report
+from jaxact.report import Evaluation, predictions, write_report
 from results import paired, study, tables
 
 CLASSES = ["sit down", "stand up", "wave"]
@@ -68,6 +68,30 @@ def test_figures_by_hand_of_one_network_and_of_an_average(tmp_path, monkeypatch)
     assert one["top1/dark_rgb"] == 0.5  # clips 1 and 2; the second is right
     assert both["top1"] == 0.75 and both["top1/ordered"] == 1.0
     assert both["row"] == "both" and both["seed"] == 1
+
+
+def test_a_row_that_is_no_network_stands_beside_them_with_every_seed(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(study, "DATA", tmp_path)
+    a = reported(tmp_path / "a", np.eye(3)[[0, 1, 1, 0]], labels=[0, 1, 2, 2])
+    b = reported(tmp_path / "b", np.eye(3)[[0, 1, 2, 0]], labels=[0, 1, 2, 2])
+    monkeypatch.setattr(study, "evaluated", lambda *_: b)
+    given = small(
+        rows={"network": ("", {})},
+        beside={"machine": lambda: predictions.read(a)},
+        against="machine",
+    )
+    lines = [
+        line
+        for row in ("machine", "network")
+        for seed in (0, 1)
+        for line in study.run(given, row, seed)
+    ]
+    given.data.write_text("".join(json.dumps(each) + "\n" for each in lines))
+    machine, network = study.table(given).split("\n")[2:]
+    assert machine == "| machine | 50.0 ± 0.0 | 100.0 ± 0.0 | 2 |  |"
+    assert network.startswith("| network | 75.0 ± 0.0 | 100.0 ± 0.0 | 2 | +25.0 (")
 
 
 def test_a_finished_row_counts_once_and_the_table_says_mean_and_spread(
