@@ -39,6 +39,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@touch $@
 
 demo: $(STAMP)  ## Synthetic data, training, evaluation, report: under 15 minutes
+	$(BIN)/python -m input_pipeline.synthetic --out $(RAW)
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW) --out data
 	$(BIN)/python train.py --config $(DEMO)
 	$(BIN)/python evaluate.py --config $(DEMO)
@@ -72,6 +73,7 @@ bench: $(STAMP)  ## Every script in benchmarks/
 
 # The pretraining's world: other people, and nothing that makes it difficult.
 results: $(STAMP)  ## Train every row of every results table (many hours; resumable)
+	$(BIN)/python -m input_pipeline.synthetic --out $(RAW)
 	$(BIN)/python -m input_pipeline.prepare synthetic --raw $(RAW) --out data
 	$(BIN)/python -m input_pipeline.synthetic --out $(RAW)_pretraining --seed 1 \
 		--subjects 20 --occluded 0 --dark_rgb 0 --warm_background 0 \

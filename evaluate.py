@@ -12,6 +12,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+import numpy as np
 from absl import flags
 
 from input_pipeline import pipeline
@@ -55,12 +56,15 @@ def evaluate(
     pictures = experiment.eval.pictures
     result = opened.evaluate_split(variables, opened.eval_batches(), pictures)
     say(log.eval_line(result.metrics))
+    here = {*facts.names[result.ids], *np.array(facts.classes)[result.labels]}
+    if elsewhere := [name for name in experiment.eval.show if name not in here]:
+        say(f"Not shown, for {split} has no such clip: {', '.join(elsewhere)}.")
     for example in result.examples:
         example["name"] = str(facts.names[example["id"]])
     return Evaluation(
         experiment=experiment.name,
         checkpoint=f"{step_folder(folder, step)}",
-        dataset=f"{facts.name} {facts.version}",
+        dataset=facts.title,
         protocol=facts.protocol,
         split=split,
         classes=list(facts.classes),

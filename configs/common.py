@@ -162,6 +162,8 @@ def ranked(experiment: Experiment, on: bool) -> None:
     model = _stafusion(
         experiment, "The baseline has no scorer: leave out baseline or ranked."
     )
+    if model.rollout == "literal":
+        raise ConfigError("The paper as printed ranks no frames: literal or ranked.")
     experiment.name += "_ranked"
     model.class_token = "sum"
     model.compete = "stream"

@@ -75,6 +75,16 @@ class PreparedDataset:
         """Version of the data set."""
         return self.info["version"]
 
+    @property
+    def title(self) -> str:
+        """Name and version, and of a staged set what tells its world from others."""
+        world = (self.info.get("plan") or {}).get("world")
+        if world is None:
+            return f"{self.name} {self.version}"
+        text = json.dumps(world, sort_keys=True)
+        short = hashlib.sha256(text.encode()).hexdigest()[:8]
+        return f"{self.name} {self.version} (world {short})"
+
     def digest(self, protocol: str = "", folds: str = "") -> str:
         """What tells these clips from those of another preparation; not of the path.
 

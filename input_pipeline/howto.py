@@ -67,7 +67,9 @@ _TEXTS = {
     ),
     "synthetic": (
         "The synthetic set is made on your own machine, nothing is downloaded. Run: "
-        "python -m input_pipeline.prepare {name} --out {out}"
+        "python -m input_pipeline.prepare {name} --out {out}; that is the demo's "
+        "world. Any other is first staged, see docs/worlds.md, those of results/ by "
+        "`make results`, and prepared with --raw RAW."
     ),
 }
 

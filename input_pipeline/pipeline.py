@@ -48,6 +48,7 @@ class DatasetFacts:
 
     name: str
     version: str
+    title: str  # what reports call it
     protocol: str  # the one in use, never ""
     classes: tuple[str, ...]  # by label
     num_clips: dict[str, int]  # of each split of the protocol, after data.limit
@@ -78,6 +79,7 @@ def dataset_facts(data: DataConfig) -> DatasetFacts:
     return DatasetFacts(
         name=dataset.name,
         version=dataset.version,
+        title=dataset.title,
         protocol=said if data.folds else protocol,
         classes=tuple(dataset.classes),
         num_clips=splits.counts(dataset, data),

@@ -140,7 +140,7 @@ def robustness(args: argparse.Namespace) -> str:
     found = {
         "experiment": experiment.name,
         "checkpoint": str(files.step_folder(folder, step)),
-        "dataset": f"{facts.name} {facts.version}",
+        "dataset": facts.title,
         "protocol": facts.protocol,
         "split": split,
         "clips": facts.num_clips[split],

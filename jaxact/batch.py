@@ -40,6 +40,7 @@ class Facts(Protocol):
 
     Attributes:
       name, version, protocol: which they are; ``protocol`` is never "".
+      title: what reports call the data set; two that hold other clips differ in it.
       classes: their names by label [y].
       num_clips: of each split of the protocol.
       names: str [N], of all clips of the data set by id.
@@ -57,6 +58,8 @@ class Facts(Protocol):
     def name(self) -> str: ...
     @property
     def version(self) -> str: ...
+    @property
+    def title(self) -> str: ...
     @property
     def protocol(self) -> str: ...
     @property

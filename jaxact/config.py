@@ -70,6 +70,14 @@ class ModelConfig(Config):
         """
         del count
 
+    def check_training(self, train: "TrainConfig") -> None:
+        """Compares the config with how it is to be trained.
+
+        Raises:
+          UserError: they do not fit together.
+        """
+        del train
+
     def prepare(
         self,
         params: Any,

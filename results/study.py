@@ -13,6 +13,7 @@ import json
 import pathlib
 import re
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from absl import logging
 from input_pipeline.synthetic.actions import ACTIONS, REVERSALS
 from jaxact.config import Experiment, load_experiment
 from jaxact.devices.host_memory import keep_freed_memory
+from jaxact.errors import UserError
 from jaxact.report import predictions as score_fusion
 from jaxact.report import write_report
 from results import paired
@@ -324,12 +326,38 @@ def main(study: Study) -> None:
         "--rows", default="", help="only rows in whose names this expression is found"
     )
     args = parser.parse_args()
+    if args.seeds < 1:
+        parser.error(f"--seeds is {args.seeds}; expected 1 or more.")
+    if not re.fullmatch(r"\d+/\d+", args.part):
+        parser.error(f"--part is {args.part!r}; expected two numbers, as 0/2.")
+    index, parts = map(int, args.part.split("/"))
+    if index >= parts:
+        parser.error(
+            f"--part is {args.part!r}; expected 0/{parts} to {parts - 1}/{parts}."
+        )
+    try:
+        rows = [r for r in (*study.beside, *study.rows) if re.search(args.rows, r)]
+    except re.error as error:
+        parser.error(f"--rows is {args.rows!r}, no regular expression: {error}.")
+    if not rows:
+        parser.error(f"--rows is {args.rows!r}; the rows are {', '.join(study.rows)}.")
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every folder it opens
     keep_freed_memory()
-    rows = [r for r in (*study.beside, *study.rows) if re.search(args.rows, r)]
+    from input_pipeline.dataset import DatasetError
+
+    try:
+        _train(study, rows, args.seeds, index, parts)
+    except (DatasetError, UserError) as error:
+        sys.exit(f"{study.name}: {error}")
+    print(table(study))
+
+
+def _train(
+    study: Study, rows: Sequence[str], seeds: int, index: int, parts: int
+) -> None:
+    """Makes the rows that are not finished, a share of them first."""
     study.pretrain([row for row in rows if row in study.rows])
-    index, parts = map(int, args.part.split("/"))
-    todo = [(row, seed) for seed in range(args.seeds) for row in rows]
+    todo = [(row, seed) for seed in range(seeds) for row in rows]
     # Its own share first, then from the end what the others have not come to.
     own = todo[index::parts]
     for row, seed in own + [each for each in reversed(todo) if each not in own]:
@@ -338,4 +366,3 @@ def main(study: Study) -> None:
         lines = run(study, row, seed)
         with study.data.open("a") as file:
             file.writelines(json.dumps(entry) + "\n" for entry in lines)
-    print(table(study))

@@ -117,6 +117,7 @@ class TinyData:
             name="tiny",
             version="1.0.0",
             protocol="xview",
+            title="tiny 1.0.0",
             digest="of tiny",
             classes=self.classes,
             num_clips=self.sizes,

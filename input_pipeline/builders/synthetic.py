@@ -63,6 +63,7 @@ def read_world(raw: Path) -> dict[str, Any]:
     if not complete:
         raise RawDataError(
             f"{raw} holds no complete staged world ({WORLD_FILE} is missing or says "
-            f"that it is not finished). Stage it, or finish it: {stage}"
+            f"that it is not finished). Stage it, or finish it, with the flags of the "
+            f"world that is wanted (docs/worlds.md): {stage}"
         )
     return world

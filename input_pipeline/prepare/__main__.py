@@ -291,11 +291,14 @@ def _of_manifest(given: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _staged(given: argparse.Namespace) -> Path:
-    """Returns the folder of the staged world; stages it if it is not there."""
+    """Returns the folder of the staged world; the usual one is staged if none is named.
+
+    A folder that is named may be of any world, and misspelt: nothing is staged there.
+    """
     from input_pipeline.builders.synthetic import WORLD_FILE
 
     raw = Path(given.raw or Path(given.out) / "synthetic_raw")
-    if not (raw / WORLD_FILE).exists():
+    if not given.raw and not (raw / WORLD_FILE).exists():
         from input_pipeline.synthetic import SyntheticConfig, generate
 
         print(f"There is no staged world in {raw}: staging it.")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -104,8 +105,11 @@ class SyntheticConfig:
                 f"actions: unknown {unknown}; choose from {', '.join(KNOWN)}, or order "
                 f"some of {', '.join(PARTS)} with {THEN.strip()!r}."
             )
-        for name in ("seed", "clips", "rgb_noise", "ir_noise", "joint_noise"):
-            if not getattr(self, name) >= 0:
+        if len(set(self.actions)) < len(self.actions):
+            raise ValueError(f"actions: {', '.join(self.actions)} names one twice.")
+        numbers = ("seed", "clips", "rgb_noise", "ir_noise", "joint_noise")
+        for name in (*numbers, "guess_noise"):
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(
                     f"{name}: got {getattr(self, name)}, expected 0 or more."
                 )
@@ -131,7 +135,19 @@ class SyntheticConfig:
                 raise ValueError(
                     f"{name}: got {getattr(self, name)}, expected a fraction, 0 to 1."
                 )
-        if self.guess_seconds <= 0:
+        gone = self.intruding * self.moments
+        if abs(gone - round(gone)) > 1e-6:
+            raise ValueError(
+                f"intruding: got {self.intruding} of {self.moments} moments, which is "
+                f"{gone:g}; expected a whole number of them."
+            )
+        if self.blinding and self.moments % 2:
+            raise ValueError(
+                f"moments: got {self.moments} with blinding, which takes one half of "
+                "them in one stream and the other half in the other; expected an even "
+                "number."
+            )
+        if not 0 < self.guess_seconds < math.inf:
             raise ValueError(
                 f"guess_seconds: got {self.guess_seconds}, expected more than 0."
             )

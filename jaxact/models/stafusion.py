@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxact.batch import PRESENT
-from jaxact.config import Experiment
+from jaxact.config import Experiment, TrainConfig
 from jaxact.devices import platform
 from jaxact.layers import chosen as chosen_lib
 from jaxact.layers import salience, selection
@@ -114,7 +114,13 @@ class STAFusionConfig(TimeSformerStreamsConfig):
         stafusion_checks.check(self)
         total = self.frames * len(self.streams)
         choice = self._choice()
-        choice.frame_counts(total)  # raises what it cannot do
+        kept = choice.frame_counts(total)  # raises what it cannot do
+        if self.selection and not sum(kept):
+            raise ValueError(
+                f"Got k1={self.k1} and k2={self.k2}: none of {self.frames} frames of "
+                f"{len(self.streams)} streams is kept. Give larger fractions, or more "
+                "frames."
+            )
         selection.region_counts((self.image_size // self.patch) ** 2, self.r1, self.r2)
         return STAFusion(
             num_classes=self.num_classes,
@@ -159,6 +165,9 @@ class STAFusionConfig(TimeSformerStreamsConfig):
     def reads(self) -> tuple[str, ...]:
         given = self.selection and "truth" in (self.frames_from, self.regions_from)
         return chosen_lib.GIVEN if given else ()
+
+    def check_training(self, train: TrainConfig) -> None:
+        stafusion_checks.check_training(self, train)
 
     def notes(self, experiment: Experiment) -> list[str]:
         notes = super().notes(experiment)

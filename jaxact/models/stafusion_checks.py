@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from jaxact.config import TrainConfig
+from jaxact.errors import UserError
+
 if TYPE_CHECKING:
     from jaxact.models.stafusion import STAFusionConfig
 
@@ -49,8 +52,29 @@ def check(config: "STAFusionConfig") -> None:
             f"(distillation={config.distillation}, teacher_weight="
             f"{config.teacher_weight}): nothing would train the backbone."
         )
+    if not 0 <= config.distill_lambda <= 1:
+        raise ValueError(
+            f"Got distill_lambda={config.distill_lambda}; expected 0 to 1: the other "
+            "loss of Eq. 20 has the weight 1 - distill_lambda."
+        )
     if config.answer == "both" and not config.distillation:
         raise ValueError(
             "Got answer='both' with distillation=False: there is no teacher that could "
             "answer, too. Set answer='student', or distillation=True."
+        )
+
+
+def check_training(config: "STAFusionConfig", train: TrainConfig) -> None:
+    """Refuses a teacher that answers and would never have learnt to.
+
+    Raises:
+      UserError: its head starts at random and has no loss.
+    """
+    taught = config.teacher_weight or train.init_from
+    if config.answer == "both" and not taught:
+        raise UserError(
+            "model.answer is 'both', but the teacher's head starts at random and has "
+            "no loss (model.teacher_weight=0): half of every answer would be noise. "
+            "Set --config.model.answer=student, --config.model.teacher_weight=1, or "
+            "start from a finished baseline, :teacher=RUN."
         )

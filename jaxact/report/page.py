@@ -42,10 +42,9 @@ PAGE = """\
 <section id="pictures">
 <h2>{{ "What was kept" if examples | selectattr("selected") | list else "Clips" }}</h2>
 {% if examples | selectattr("selected") | list %}
-<p>Bright regions are those the model kept; the rest is darkened. Frames of all
-streams compete: <b class="key">key frames</b> keep most,
-<b class="second">secondary ones</b> fewer regions, dropped frames none. The number
-under a frame is its score.
+<p>Bright regions are those the model kept; the rest is darkened.
+<b class="key">Key frames</b> keep most, <b class="second">secondary ones</b> fewer
+regions, dropped frames none. The number under a frame is its score.
 {% if examples | selectattr("boxed") | list %}
 The thin green box is the actor as the data set knows it; <i>hidden</i> means that the
 frame does not show them.

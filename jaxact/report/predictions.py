@@ -114,6 +114,13 @@ def read(path: str | pathlib.Path) -> Predictions:
             f"different), {len(names)} names, {len(labels)} labels, scores "
             f"{scores.shape} of {len(classes)} classes. Make it again with evaluate.py."
         )
+    if not np.isfinite(scores).all():
+        rows = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+        raise UserError(
+            f"{found} holds scores that are not finite, of {len(rows)} of {len(ids)} "
+            f"clips ({_some(names[rows])}): the model has diverged, or the file is "
+            "damaged. Evaluate another checkpoint."
+        )
     if not len(labels) or labels.min() < 0 or labels.max() >= len(classes):
         raise UserError(
             f"{found} holds {len(labels)} labels; at least one is expected, and each "

@@ -22,8 +22,9 @@ def in_training(
     are any, are for choosing, and the test clips stay for the report.
 
     Raises:
-      UserError: there is no clip in that split.
+      UserError: there is no clip in that split, or the model cannot be trained so.
     """
+    experiment.model.check_training(experiment.train)
     spec = experiment.eval
     has_val = bool(facts.num_clips.get("val"))
     split = spec.choose_on or ("val" if has_val else spec.split)

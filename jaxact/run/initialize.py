@@ -31,7 +31,7 @@ def start_table(opened: OpenedTraining) -> str:
         "devices": f"{devices.size} x {devices.flat[0].device_kind} "
         f"({jax.process_count()} processes)",
         "parameters": f"{count:,}, computed in {experiment.model.dtype}",
-        "data": f"{facts.name} {facts.version}, protocol {facts.protocol}, "
+        "data": f"{facts.title}, protocol {facts.protocol}, "
         f"{len(facts.classes)} classes",
         "clips": ", ".join(f"{k} {n:,}" for k, n in facts.num_clips.items() if n),
         "streams": streams,

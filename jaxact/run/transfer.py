@@ -23,7 +23,7 @@ from jaxact.checkpoints import files, folder_weights, manager
 from jaxact.weights import readers
 from jaxact.weights.keymap import Report, check_finite
 
-_HEAD = re.compile(r"(^|/)(\w*_)?head(_\w+)?/")
+_HEAD = re.compile(r"(^|/)((\w*_)?head(_\w+)?|\w+_heads)/")
 # RGB is what public weights know: other streams start from it where they are not there.
 _STREAM = re.compile(r"(?<=_)(rgb_diff|ir|depth)(?=/)")
 _EMBED = re.compile(r"patch_embed_\d+(?=/)")

@@ -65,9 +65,9 @@ def read(path: str | pathlib.Path) -> tuple[dict[str, np.ndarray], list[str]]:
     path = in_folder(path) or path
     if not path.is_file():
         raise WeightsError(
-            f"There is no weights file {path}. Give the path of one .safetensors file, "
-            "of one torch checkpoint (.pt, .pth, .pyth, .bin), or of one pickle of "
-            "numpy arrays."
+            f"There is no run and no weights file {path}. Give the folder of a run, or "
+            "the path of one .safetensors file, of one torch checkpoint (.pt, .pth, "
+            ".pyth, .bin), or of one pickle of numpy arrays."
         )
     with path.open("rb") as file:
         start = file.read(32).lstrip().lower()

@@ -66,6 +66,17 @@ def test_other_contents_make_another_digest(copy):
     assert dataclasses.replace(data, info=info).digest() != data.digest()
 
 
+def test_staged_worlds_differ_in_their_title(copy):
+    data = open_copy(copy)
+    assert data.title == f"{data.name} {data.version}"
+    titles = {
+        dataclasses.replace(data, info=data.info | {"plan": {"world": world}}).title
+        for world in ({"intruding": 0.5}, {"intruding": 0.25})
+    }
+    assert len(titles) == 2
+    assert all(title.startswith(f"{data.title} (world ") for title in titles)
+
+
 def test_rows_of_a_split_follow_the_official_rule(prepared):
     data = PreparedDataset.open(prepared, "ntu60")
     cameras = data.index["camera"]

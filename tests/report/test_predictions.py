@@ -93,6 +93,11 @@ def test_other_clips_are_refused(first, tmp_path, changes, message):
         predictions.fuse([first, other], [1, 1])
 
 
+def test_scores_that_are_not_finite_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"not finite, of 1 of 3 clips \(clip 5\)"):
+        write(tmp_path, [FIRST[0], [np.nan] * 3, FIRST[2]])
+
+
 def test_weights_that_cannot_be_used(first):
     for weights, message in (
         ([1], "2 predictions and 1 weights"),

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from input_pipeline.dataset import DatasetError
 from jaxact.report import Evaluation, predictions, write_report
 from results import paired, study, tables
 
@@ -201,3 +202,25 @@ def test_each_row_may_be_compared_with_one_of_its_own(tmp_path, monkeypatch):
     assert last[0] == ""
     assert last[1].startswith("+25.0 (") and last[1].endswith("), plain")
     assert last[2].startswith("+25.0 (") and last[2].endswith("), first")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--seeds", "0"], "--seeds is 0; expected 1 or more"),
+        (["--part", "x"], "expected two numbers, as 0/2"),
+        (["--part", "2/2"], "expected 0/2 to 1/2"),
+        (["--rows", "("], "no regular expression"),
+        (["--rows", "nothing"], "the rows are one"),
+        ([], "small: The data set 'synthetic' is not prepared"),
+    ],
+)
+def test_a_study_that_cannot_be_made_says_why(flags, said, monkeypatch, capsys):
+    def missing(*_):
+        raise DatasetError("The data set 'synthetic' is not prepared.")
+
+    monkeypatch.setattr(study.Study, "pretrain", missing)
+    monkeypatch.setattr("sys.argv", ["small", *flags])
+    with pytest.raises(SystemExit) as left:
+        study.main(small(rows={"one": ("", {})}))
+    assert said in capsys.readouterr().err + str(left.value)

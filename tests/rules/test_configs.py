@@ -157,6 +157,8 @@ def test_presets_of_stafusion():
     }
     # An older run goes on as it was asked for, though it did not know of the answer.
     assert "model.answer" in keys_that_may_differ(ranked, "runs")
+    with pytest.raises(ConfigError, match="ranks no frames"):
+        loaded("ntu_stafusion:literal,ranked")
     with pytest.raises(ConfigError, match="baseline has no scorer"):
         loaded("ntu_stafusion:baseline,ranked")
     with pytest.raises(ConfigError, match="baseline has no teacher"):

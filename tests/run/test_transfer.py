@@ -73,6 +73,8 @@ def test_everything_but_the_heads():
         ("teacher_head/fc/bias", True),
         ("head_rgb/fc/kernel", True),
         ("branches/rgb_head/kernel", True),
+        ("frame_heads/ir/bias", True),
+        ("stream_heads/fc/kernel", True),
         ("fusion/blocks_0/attention/kernel", False),
         ("pool_rgb/centres", False),
         ("backbone/blocks_0/heads/kernel", False),

@@ -153,3 +153,11 @@ def test_synthetic_is_staged_if_it_is_not_there(tmp_path, monkeypatch):
         ]
     )
     assert data.default_protocol == "xview"
+
+
+def test_nothing_is_staged_where_a_world_is_named_that_is_not_there(tmp_path, capsys):
+    raw = tmp_path / "intrudign"
+    with pytest.raises(SystemExit):
+        command.main(["synthetic", "--raw", str(raw), "--out", str(tmp_path / "out")])
+    assert "with the flags of the world that is wanted" in capsys.readouterr().err
+    assert not raw.exists()
