@@ -14,11 +14,9 @@ Command:  python -m input_pipeline.conversions.precog --raw Dataset/CSV --out pr
           python train.py --config configs/precog_hcn.py
           python evaluate.py --config configs/precog_hcn.py --checkpoint last
 Hardware: 1 CPU core, some 5 minutes.
-Metric:   Top-1 0.921 (three seeds, 0.918, 0.945 and 0.900 of 110 clips, of which one is
-          0.009; last checkpoint; python -m results.studies.precog_hcn). A plain
-          RBF-SVM on 20 resampled, hip-centred frames has 0.909 (100). Of all 120, with
-          the ten clips of zeros given to both as they are, one more seed had 103
-          (0.858), the SVM 102 (0.850).
+Metric:   Top-1 0.918 (five seeds, 0.873 to 0.964 of 110 clips, of which one is 0.009;
+          last checkpoint; python -m results.studies.precog_hcn). An RBF-SVM on 20
+          hip-centred frames has 0.909.
 """
 
 from input_pipeline.config import DataConfig
