@@ -20,7 +20,8 @@ While it trains, a clip is one view of 224 x 224. The paper's thirty of 256 x 25
 cost as much as the training itself if they were seen after every epoch: they are the
 last command's, views=30, of a checkpoint.
 
-Start from ImageNet weights with `--config.train.init_from=FILE`.
+The blocks know where in the clip a frame stands; "literal" is the paper, in which they
+do not. Start from ImageNet weights with `--config.train.init_from=FILE`.
 """
 
 from configs import common, sthv1_dam
@@ -35,11 +36,11 @@ def get_config(arg: str = "") -> Experiment:
         kind=("da_nl", *KINDS, "none"),
         stage=(3, 1, 2, 4),
         modules=(0, *DAM_COUNTS),
-        position="none",
+        **sthv1_dam.POSITION,
         views=(1, 30),
     )
     model = DAMConfig(
-        num_classes=common.CLASSES["minikinetics"], position=args["position"]
+        num_classes=common.CLASSES["minikinetics"], position=sthv1_dam.position(args)
     )
     kind, stage = args["kind"], args["stage"]
     if args["modules"]:
@@ -51,7 +52,7 @@ def get_config(arg: str = "") -> Experiment:
         name = f"{kind}_res{stage}"
         model.layout = spaced(stage, 1, model.blocks[stage - 1], kind)
     experiment = sthv1_dam.get_config()  # the same recipe (section 4.2)
-    experiment.name = f"minikinetics_{name}"
+    experiment.name = f"minikinetics_{name}" + "_literal" * args["literal"]
     experiment.model = model
     experiment.data = DataConfig(
         name="minikinetics",

@@ -10,7 +10,8 @@ Metric:   mean class accuracy 95.7 (UCF101) and 71.8 (HMDB51), the mean of the t
           splits (the paper's Table 7; tolerance 0.5 points). Not trained by us yet.
 
 Give the run of `configs/sthv1_dam.py` or of Kinetics as `--config.train.init_from`, as
-the paper does, with `--config.train.init_part=all_but_heads`: the blocks are kept.
+the paper does, with `--config.train.init_part=all_but_heads`: the blocks are kept. As
+there, "literal" is the paper, whose blocks do not know where a frame stands.
 """
 
 from configs import common, sthv1_dam
@@ -22,12 +23,14 @@ SETS = ("ucf101", "hmdb51")
 
 
 def get_config(arg: str = "") -> Experiment:
-    args = parse_arg(arg, dataset=("ucf101", *SETS), split=(1, 2, 3), position="none")
+    args = parse_arg(
+        arg, dataset=("ucf101", *SETS), split=(1, 2, 3), **sthv1_dam.POSITION
+    )
     dataset, split = args["dataset"], args["split"]
     experiment = sthv1_dam.get_config()  # the same recipe (section 4.2)
-    experiment.name = f"{dataset}_split{split}_dam12"
+    experiment.name = f"{dataset}_split{split}_dam12" + "_literal" * args["literal"]
     experiment.model = DAMConfig(
-        num_classes=common.CLASSES[dataset], position=args["position"]
+        num_classes=common.CLASSES[dataset], position=sthv1_dam.position(args)
     )
     experiment.data = DataConfig(
         name=dataset, protocol=f"split{split}", window=64, crop="corners"

@@ -249,6 +249,15 @@ def test_ccdfarm_is_the_paper_s_where_that_is_asked_for():
     assert literal.name == f"{scaled.name}_literal"  # a folder of its own
 
 
+@pytest.mark.parametrize("name", ["sthv1_dam", "minikinetics_dam", "ucf101_dam"])
+def test_dam_knows_the_order_of_frames_but_for_the_paper_s(name):
+    told, literal = loaded(name), loaded(f"{name}:literal")
+    assert (told.model.position, literal.model.position) == ("sinusoidal", "none")
+    assert literal.name == f"{told.name}_literal"
+    learned = loaded(f"{name}:position=learned")
+    assert learned.model.position == "learned"
+
+
 def test_netvlad_s_vector_is_the_paper_s_where_that_is_asked_for():
     scaled = loaded("hmdb51_tsm_netvlad:split=2")
     literal = loaded("hmdb51_tsm_netvlad:split=2,literal")
