@@ -111,7 +111,7 @@ def test_pipelines_are_called_as_the_protocol_says(data):
 
 def test_the_facts_are_all_there():
     wanted = {name for name, x in vars(Facts).items() if isinstance(x, property)}
-    assert len(wanted) == 13
+    assert len(wanted) == 14
     assert wanted <= {field.name for field in dataclasses.fields(pipeline.DatasetFacts)}
     assert wanted <= set(vars(tiny.TinyData().dataset_facts(None)))
 
