@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from input_pipeline.dataset import DatasetError
 from input_pipeline.synthetic.actions import ACTIONS, REVERSALS
 from jaxact.config import Experiment, load_experiment
 from jaxact.devices.host_memory import keep_freed_memory
@@ -343,8 +344,6 @@ def main(study: Study) -> None:
         parser.error(f"--rows is {args.rows!r}; the rows are {', '.join(study.rows)}.")
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every folder it opens
     keep_freed_memory()
-    from input_pipeline.dataset import DatasetError
-
     try:
         _train(study, rows, args.seeds, index, parts)
     except (DatasetError, UserError) as error:
